@@ -1,0 +1,1 @@
+"""What the platform does, told in terms of ports. Standard library only."""

@@ -1,0 +1,250 @@
+"""What the platform needs from outside, on one page. Each port has an adapter in ``zero.infrastructure`` and a fake in tests.
+
+Ports are asynchronous where they wait. The application never sees a foreign exception: adapters raise ``zero.domain.errors``.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from zero.application.events import Event
+from zero.domain.frame import Frame
+
+
+class Clock(Protocol):
+    """Time, so that a simulator can own it."""
+
+    def now_ns(self) -> int:
+        """Return Unix time in nanoseconds, UTC."""
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after that many seconds."""
+
+
+class Random(Protocol):
+    """Randomness for jitter, so that a simulator can own it. ``random.Random`` fits."""
+
+    def random(self) -> float:
+        """Return a float in [0, 1)."""
+
+
+class Telemetry(Protocol):
+    """Where events go; each becomes a log line and a metric."""
+
+    def emit(self, event: Event) -> None:
+        """Take the event. Never raises, never blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a decoder made of one body.
+
+    ``payload`` is the ``LogBatch`` of the accepted entries, complete and valid. ``errors`` names the rejected ones: (index in the
+    body, message), the first 100. ``repaired`` counts entries in which invalid UTF-8 became U+FFFD.
+    """
+
+    payload: bytes
+    accepted: int
+    rejected: int
+    errors: Sequence[tuple[int, str]] = ()
+    repaired: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Rows as columns in ClickHouse's Native format."""
+
+    data: bytes
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowRange:
+    """Entries ``start`` to ``stop`` (exclusive) of the frame at position ``frame`` of a list."""
+
+    frame: int
+    start: int
+    stop: int
+
+
+class Codec(Protocol):
+    """The hot path: whole batches in, whole batches out. Safe to call from any thread."""
+
+    def crc32c(self, data: bytes | memoryview) -> int:
+        """Return the CRC-32C (Castagnoli) of the bytes."""
+
+    def decode_json(self, body: bytes | memoryview, now_ns: int, source: str) -> Decoded:
+        """Decode an object, an array, ``{"logs": […]}`` or NDJSON. Raises InvalidInput when the whole body is unreadable."""
+
+    def decode_log_batch(self, body: bytes | memoryview, now_ns: int, source: str) -> Decoded:
+        """Decode ``zero.v1.LogBatch``. Raises InvalidInput when the whole body is unreadable."""
+
+    def encode_block(self, frames: Sequence[Frame], rows: Sequence[RowRange] | None = None) -> Block:
+        """Encode the chosen rows (None: all) as one Native block of table ``logs``. Raises CorruptFrame on a bad payload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a frame lies in the buffer."""
+
+    shard: int
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """A sender's key for one request, and the receipt to remember under it."""
+
+    tenant: str
+    key: str
+    receipt: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """One frame on its way into the buffer."""
+
+    shard: int
+    frame: bytes
+    tenant: str
+    count: int
+    idempotency: IdempotencyKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """The frame is on disk at ``position``; or the key was known and ``earlier_receipt`` is what it got then."""
+
+    position: Position | None
+    earlier_receipt: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Durability:
+    """What the buffer promises: ``mode`` is ``durable`` (fsync before reply) or ``relaxed``, ``detail`` says why."""
+
+    mode: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class BufferLevel:
+    """How full the buffer is."""
+
+    used_bytes: int
+    limit_bytes: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class TenantLedger:
+    """Entries of one tenant; at every quiet moment accepted = stored + dead_lettered + in_buffer."""
+
+    accepted: int = 0
+    stored: int = 0
+    dead_lettered: int = 0
+    in_buffer: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An entry or frame that cannot be stored. ``index`` is None when the whole frame is unreadable."""
+
+    position: Position
+    reason: str
+    tenant: str
+    count: int
+    frame: bytes
+    index: int | None = None
+
+
+class Buffer(Protocol):
+    """The durable buffer as the ingest side and the api see it."""
+
+    async def append(self, appends: Sequence[Append]) -> Sequence[Appended]:
+        """Put the frames on disk in one round trip. Raises BufferUnavailable or Overloaded (full); then none is acknowledged."""
+
+    async def next_process_epoch(self) -> int:
+        """Return a number that no other process start was given."""
+
+    async def drained(self, positions: Sequence[Position]) -> Sequence[bool]:
+        """Say for each position whether the drain has settled it."""
+
+    async def durability(self) -> Durability:
+        """Say what an acknowledgement means with the server's present settings."""
+
+    async def level(self) -> BufferLevel:
+        """Say how full the buffer is."""
+
+    async def ledger(self) -> Mapping[str, TenantLedger]:
+        """Return the ledger of every tenant, read in one atomic step for each shard."""
+
+    async def dead_letters(self, after: str, limit: int) -> Sequence[tuple[str, DeadLetter]]:
+        """Return up to ``limit`` (cursor, dead letter) pairs behind the cursor ``after`` ('' for the first)."""
+
+    async def close(self) -> None:
+        """Close the connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to drain a shard. A higher epoch fences every lower one."""
+
+    shard: int
+    owner: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One stream entry as read. ``data`` is None when it was deleted but is still in the pending list."""
+
+    position: Position
+    data: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What has become of the entries at ``positions``: counts of stored entries by tenant, and the dead letters."""
+
+    positions: Sequence[Position]
+    stored: Mapping[str, int] = field(default_factory=dict)
+    dead_letters: Sequence[DeadLetter] = ()
+
+
+class ShardLog(Protocol):
+    """The durable buffer as the drain sees it."""
+
+    async def acquire(self, shard: int, owner: str) -> Lease | None:
+        """Take the lease with a new epoch when it is free, expired or ``owner``'s own; else None."""
+
+    async def renew(self, lease: Lease) -> None:
+        """Extend the lease. Raises LeaseLost."""
+
+    async def release(self, lease: Lease) -> None:
+        """Give the lease back if it is still ours."""
+
+    async def pending(self, lease: Lease, after: str, limit: int) -> Sequence[Delivery]:
+        """Return delivered but unsettled entries behind ``after`` ('0' for the first), oldest first."""
+
+    async def read(self, lease: Lease, limit: int, wait_seconds: float) -> Sequence[Delivery]:
+        """Return new entries, oldest first; waits up to ``wait_seconds`` for the first one."""
+
+    async def settle(self, lease: Lease, settlement: Settlement) -> None:
+        """Acknowledge, delete, count and dead-letter in one transaction. Raises LeaseLost when fenced; then nothing was done."""
+
+
+class Store(Protocol):
+    """The store as the drain sees it."""
+
+    async def quiesce(self, shard: int) -> None:
+        """Return once no insert for the shard is running; stops those that are."""
+
+    async def present(self, batch_ids: Sequence[int]) -> Mapping[int, Sequence[int]]:
+        """Return, for each batch id with stored rows, the indexes stored (with repeats, should there be any)."""
+
+    async def insert(self, block: Block, lease: Lease) -> None:
+        """Store the block, fsynced. Raises StoreRejected (data wrong), StoreHalted, or StoreUnavailable (outcome unknown)."""

@@ -1,0 +1,64 @@
+"""The frame: what one stream entry of the buffer holds.
+
+Layout, little endian: magic ``ZF``, version (1 byte), flags (1 byte, 0), CRC32C of all that follows (4), batch id (8), time of
+receipt in Unix milliseconds (8), number of entries (4), tenant length (2), tenant, payload. The payload is a ``zero.v1.LogBatch``
+whose entries are complete: validated, stamped, within every limit.
+"""
+
+import struct
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from zero.domain.errors import CorruptFrame
+
+MAGIC = b"ZF"
+VERSION = 1
+_CHECKED = struct.Struct("<QQIH")
+_PREFIX = struct.Struct("<2sBBI")
+HEADER_BYTES = _PREFIX.size + _CHECKED.size
+
+Crc32c = Callable[[bytes | memoryview], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame whose checksum was right. ``data`` is the whole frame as it lies in the buffer."""
+
+    batch_id: int
+    received_ms: int
+    count: int
+    tenant: str
+    data: bytes
+    payload_offset: int
+
+    @property
+    def payload(self) -> memoryview:
+        """The ``LogBatch`` bytes, without a copy."""
+        return memoryview(self.data)[self.payload_offset :]
+
+
+def pack_frame(
+    batch_id: int, received_ms: int, count: int, tenant: str, payloads: Iterable[bytes], crc32c: Crc32c
+) -> bytes:
+    """Return the frame that holds the concatenated ``LogBatch`` payloads."""
+    name = tenant.encode()
+    checked = b"".join((_CHECKED.pack(batch_id, received_ms, count, len(name)), name, *payloads))
+    return _PREFIX.pack(MAGIC, VERSION, 0, crc32c(checked)) + checked
+
+
+def unpack_frame(data: bytes, crc32c: Crc32c) -> Frame:
+    """Return the frame in ``data``. Raises CorruptFrame when a byte of it is not as written."""
+    if len(data) < HEADER_BYTES:
+        raise CorruptFrame(f"frame of {len(data)} bytes is shorter than its header ({HEADER_BYTES})")
+    magic, version, flags, checksum = _PREFIX.unpack_from(data)
+    if magic != MAGIC or version != VERSION or flags != 0:
+        raise CorruptFrame(f"unknown frame: magic {magic!r}, version {version}, flags {flags}")
+    if crc32c(memoryview(data)[_PREFIX.size :]) != checksum:
+        raise CorruptFrame("frame checksum does not match")
+    batch_id, received_ms, count, tenant_bytes = _CHECKED.unpack_from(data, _PREFIX.size)
+    start = HEADER_BYTES + tenant_bytes
+    try:
+        tenant = data[HEADER_BYTES:start].decode()
+    except UnicodeDecodeError as error:
+        raise CorruptFrame("frame tenant is not UTF-8") from error
+    return Frame(batch_id, received_ms, count, tenant, data, start)

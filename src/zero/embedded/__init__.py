@@ -1,0 +1,1 @@
+"""The servers that `zero up` starts when no URL is set."""

@@ -1,0 +1,1 @@
+"""The store: ClickHouse over HTTP, embedded or remote."""

@@ -1,0 +1,1 @@
+"""Compression and the pure-Python twins of the native codecs."""

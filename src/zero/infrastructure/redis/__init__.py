@@ -1,0 +1,1 @@
+"""The buffer: Redis or Valkey streams."""

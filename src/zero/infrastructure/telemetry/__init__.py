@@ -1,0 +1,1 @@
+"""Events become log lines and metrics here."""

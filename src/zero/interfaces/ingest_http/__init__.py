@@ -1,0 +1,1 @@
+"""The ingest door over HTTP."""
