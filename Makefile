@@ -1,0 +1,59 @@
+# make up: everything on this machine. make test: every check. The rest is listed by make help.
+VENV := .venv
+BIN := $(VENV)/bin
+NATIVE := CMakeLists.txt $(shell find native -name '*.[ch]pp')
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up test lint bench fuzz torture lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
+
+setup: $(VENV)/.native ## install what is missing and build; a second run is instant
+
+up: setup ## start everything, with embedded servers for whatever URL is not set
+	@exec $(BIN)/zero up
+
+test: setup $(VENV)/.test-system lint ## every check and every test
+	$(BIN)/pytest -ra
+
+lint: setup ## style, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	@if [ -n "$(NATIVE:CMakeLists.txt=)" ]; then $(BIN)/clang-format --dry-run --Werror $(filter %pp,$(NATIVE)) && echo "clang-format: clean"; fi
+
+bench: setup ## the benchmarks of docs/benchmarks.md
+	$(BIN)/zero bench
+
+fuzz: setup $(VENV)/.test-system ## the libFuzzer targets, 60 seconds each
+	ZERO_FUZZ_SECONDS=60 $(BIN)/pytest -ra tests/fuzz
+
+torture: setup ## kill what can be killed, under load, and count
+	$(BIN)/pytest -ra tests/torture
+
+lock: setup ## write constraints.txt anew from pyproject.toml
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --only-binary :all: \
+	  --custom-compile-command 'make lock' --group build --group dev pyproject.toml -o constraints.txt
+
+clean: ## remove what setup and the tests made
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.system: deploy/machine.sh
+	@sh deploy/machine.sh packages
+	@mkdir -p $(VENV) && touch $@
+
+$(VENV)/.test-system: deploy/machine.sh | $(VENV)/.system
+	@sh deploy/machine.sh test-packages
+	@touch $@
+
+$(VENV)/.packages: constraints.txt | $(VENV)/.system
+	"$$(sh deploy/machine.sh python)" -m venv $(VENV)
+	$(BIN)/pip install -q --no-input --only-binary :all: --require-hashes -r constraints.txt
+	@touch $@
+
+$(VENV)/.native: $(VENV)/.packages pyproject.toml $(NATIVE)
+	$(BIN)/pip install -q --no-input --no-build-isolation --no-deps -e .
+	@touch $@

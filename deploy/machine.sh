@@ -1,0 +1,65 @@
+#!/bin/sh
+# What the build needs from the machine. Debian and Ubuntu: apt-get (with sudo when not root); macOS: Homebrew.
+#   machine.sh packages       install what running zero needs and the machine lacks
+#   machine.sh test-packages  the same for the sanitizer and fuzz builds of the native tests
+#   machine.sh python         print the interpreter to build with: 3.11 or newer, with venv and headers
+set -eu
+
+fits() { # $1: an interpreter
+  command -v "$1" >/dev/null 2>&1 && "$1" - >/dev/null 2>&1 <<'PYTHON'
+import ensurepip, os, sys, sysconfig, venv
+assert sys.version_info >= (3, 11)
+assert os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h"))
+PYTHON
+}
+
+find_python() {
+  for candidate in python3.11 python3.12 python3.13 python3 /usr/bin/python3 python3.14; do
+    if fits "$candidate"; then command -v "$candidate"; return 0; fi
+  done
+  return 1
+}
+
+has_header() { echo "#include <$1>" | c++ -std=c++20 -x c++ -fsyntax-only $(brew_include) - >/dev/null 2>&1; }
+
+brew_include() { if command -v brew >/dev/null 2>&1; then echo "-I$(brew --prefix)/include"; fi; }
+
+install() { # $1: Debian packages, $2: Homebrew packages
+  if [ -z "$1$2" ]; then return 0; fi
+  if command -v apt-get >/dev/null 2>&1; then
+    sudo=""
+    if [ "$(id -u)" != 0 ]; then sudo="sudo"; fi
+    echo "machine: apt-get install$1"
+    $sudo apt-get update -qq
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $1 </dev/null >/dev/null
+  elif command -v brew >/dev/null 2>&1; then
+    echo "machine: brew install$2"
+    brew install $2
+  else
+    echo "machine: neither apt-get nor brew here; please install:$1 (Debian names)" >&2
+    return 1
+  fi
+}
+
+case "${1:-}" in
+  packages)
+    debian="" brew=""
+    command -v c++ >/dev/null 2>&1 || debian="$debian g++"
+    find_python >/dev/null || { debian="$debian python3-venv python3-dev"; brew="$brew python@3.12"; }
+    has_header simdjson.h || { debian="$debian libsimdjson-dev"; brew="$brew simdjson"; }
+    has_header protozero/pbf_reader.hpp || { debian="$debian libprotozero-dev"; brew="$brew protozero"; }
+    install "$debian" "$brew"
+    find_python >/dev/null || { echo "machine: no Python 3.11 or newer with venv and headers was found" >&2; exit 1; }
+    ;;
+  test-packages)
+    if command -v apt-get >/dev/null 2>&1; then
+      debian=""
+      for package in clang-14 libclang-rt-14-dev; do
+        dpkg -s "$package" >/dev/null 2>&1 || debian="$debian $package"
+      done
+      install "$debian" ""
+    fi
+    ;;
+  python) find_python ;;
+  *) sed -n '2,5p' "$0" >&2; exit 2 ;;
+esac
