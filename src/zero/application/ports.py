@@ -42,8 +42,8 @@ class Telemetry(Protocol):
 class Decoded:
     """What a decoder made of one body.
 
-    ``payload`` is the ``LogBatch`` of the accepted entries, complete and valid. ``errors`` names the rejected ones: (index in the
-    body, message), the first 100. ``repaired`` counts entries in which invalid UTF-8 became U+FFFD.
+    ``payload`` is the ``LogBatch`` of the accepted entries, complete and valid. ``errors`` names the rejected ones: (index in
+    the body, message), the first 100. ``repaired`` counts entries in which invalid UTF-8 became U+FFFD.
     """
 
     payload: bytes
@@ -165,7 +165,7 @@ class Buffer(Protocol):
     """The durable buffer as the ingest side and the api see it."""
 
     async def append(self, appends: Sequence[Append]) -> Sequence[Appended]:
-        """Put the frames on disk in one round trip. Raises BufferUnavailable or Overloaded (full); then none is acknowledged."""
+        """Put the frames on disk in one round trip. Raises BufferUnavailable or Overloaded (full): none is acknowledged."""
 
     async def next_process_epoch(self) -> int:
         """Return a number that no other process start was given."""
@@ -228,17 +228,20 @@ class ShardLog(Protocol):
         """Give the lease back if it is still ours."""
 
     async def pending(self, lease: Lease, after: str, limit: int) -> Sequence[Delivery]:
-        """Return delivered but unsettled entries behind ``after`` ('0' for the first), oldest first."""
+        """Return delivered but unsettled entries behind ``after`` ('0' for the first), oldest first. Raises LeaseLost."""
 
     async def read(self, lease: Lease, limit: int, wait_seconds: float) -> Sequence[Delivery]:
-        """Return new entries, oldest first; waits up to ``wait_seconds`` for the first one."""
+        """Return new entries, oldest first; waits up to ``wait_seconds`` for the first one. Raises LeaseLost."""
 
     async def settle(self, lease: Lease, settlement: Settlement) -> None:
-        """Acknowledge, delete, count and dead-letter in one transaction. Raises LeaseLost when fenced; then nothing was done."""
+        """Acknowledge, delete, count and dead-letter in one transaction. Raises LeaseLost when fenced: nothing was done."""
 
 
 class Store(Protocol):
     """The store as the drain sees it."""
+
+    async def fence(self, lease: Lease) -> None:
+        """From its return on, no insert for the shard under a lower epoch can begin (docs/decisions/0130)."""
 
     async def quiesce(self, shard: int) -> None:
         """Return once no insert for the shard is running; stops those that are."""
@@ -247,4 +250,5 @@ class Store(Protocol):
         """Return, for each batch id with stored rows, the indexes stored (with repeats, should there be any)."""
 
     async def insert(self, block: Block, lease: Lease) -> None:
-        """Store the block, fsynced. Raises StoreRejected (data wrong), StoreHalted, or StoreUnavailable (outcome unknown)."""
+        """Store the block, fsynced. Raises StoreRejected (data wrong), StoreHalted, StoreUnavailable (outcome unknown), or
+        LeaseLost (a higher epoch has fenced this one; nothing was stored)."""
