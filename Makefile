@@ -51,9 +51,9 @@ $(VENV)/.test-system: deploy/machine.sh | $(VENV)/.system
 
 $(VENV)/.packages: constraints.txt | $(VENV)/.system
 	"$$(sh deploy/machine.sh python)" -m venv $(VENV)
-	$(BIN)/pip install -q --no-input --only-binary :all: --require-hashes -r constraints.txt
+	$(BIN)/pip install -qq --no-input --only-binary :all: --require-hashes -r constraints.txt
 	@touch $@
 
 $(VENV)/.native: $(VENV)/.packages pyproject.toml $(NATIVE)
-	$(BIN)/pip install -q --no-input --no-build-isolation --no-deps -e .
+	$(BIN)/pip install -qq --no-input --no-build-isolation --no-deps -e .
 	@touch $@

@@ -1,0 +1,203 @@
+"""Settings: environment ``ZERO_*``, the file ``zero.toml`` and command line flags, composed into one frozen value.
+
+A flag wins over the environment, the environment over the file, the file over the default. A key that is not in the table of
+docs/operations.md is an error that names the nearest known one. Raises ConfigurationError throughout.
+"""
+
+import difflib
+import ipaddress
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from zero.domain.errors import ConfigurationError
+
+PREFIX = "ZERO_"
+FILE_KEY = "ZERO_CONFIG"
+DEFAULT_FILE = Path("zero.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a listener binds; port 0 takes a free one."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Address":
+        """Return the address in ``host:port`` or ``[v6]:port``. Raises ValueError."""
+        match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]\s]+):(\d{1,5})", text)
+        if match is None or int(match[2]) > 65535:
+            raise ValueError("expected host:port, such as 127.0.0.1:4318")
+        return cls(match[1].strip("[]"), int(match[2]))
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """True when only this machine can reach it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def _about(help: str, low: int | None = None, high: int | None = None, one_of: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {"help": help, "low": low, "high": high, "one_of": one_of}
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting of every role. ``data_dir`` is ``ZERO_DATA_DIR`` in the environment and ``data_dir`` in the file."""
+
+    data_dir: Path = field(
+        default=Path("zero-data"),
+        metadata=_about("Folder of the embedded servers' data, and of what `zero up` needs while it runs."),
+    )
+    buffer_url: str = field(
+        default="", metadata=_about("Redis or Valkey of the durable buffer: redis://, rediss:// or unix://. Empty: embedded.")
+    )
+    clickhouse_url: str = field(
+        default="", metadata=_about("ClickHouse of the store: http(s)://user:password@host:port/database. Empty: embedded.")
+    )
+    ingest_http: Address = field(default=Address("127.0.0.1", 4318), metadata=_about("Where ingest listens for HTTP."))
+    api: Address = field(default=Address("127.0.0.1", 8080), metadata=_about("Where the api listens."))
+    embedded_clickhouse: Address = field(
+        default=Address("127.0.0.1", 8123),
+        metadata=_about("Where the embedded ClickHouse listens; port 0 takes a free one."),
+    )
+    ingest_workers: int = field(
+        default_factory=_cores,
+        metadata=_about("Ingest processes that share the port. Default: one for each core.", 1, 256),
+    )
+    shards: int = field(
+        default=1,
+        metadata=_about("Streams of the buffer, each with one writer. Raise it, never lower it while entries wait.", 1, 256),
+    )
+    retention_days: int = field(default=30, metadata=_about("Days after which the store drops an entry.", 1, 3650))
+    durability: str = field(
+        default="report",
+        metadata=_about(
+            "When the buffer answers before its disk has the data: `report` says so and goes on, `strict` refuses to start.",
+            one_of=("report", "strict"),
+        ),
+    )
+    buffer_memory_max_bytes: int = field(
+        default=512 << 20,
+        metadata=_about("Memory of the embedded buffer; near it, ingest answers 429.", 64 << 20, 1 << 44),
+    )
+    stop_seconds_max: int = field(
+        default=10, metadata=_about("How long each role may take to finish its work when it is stopped.", 1, 600)
+    )
+    log_format: str = field(
+        default="text", metadata=_about("Form of our own log lines: `text` (key=value) or `json`.", one_of=("text", "json"))
+    )
+    log_level: str = field(
+        default="info",
+        metadata=_about("Least level of our own log lines that is written.", one_of=("debug", "info", "warning", "error")),
+    )
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            _check_range(item, getattr(self, item.name))
+        listeners = [self.ingest_http, self.api, self.embedded_clickhouse]
+        taken = [str(address) for address in listeners if address.port]
+        if len(set(taken)) != len(taken):
+            raise ConfigurationError(
+                f"ZERO_INGEST_HTTP, ZERO_API and ZERO_EMBEDDED_CLICKHOUSE need an address each, not {', '.join(taken)}"
+            )
+
+    def refuse_exposure(self) -> None:
+        """Refuse a listener that other machines can reach while no API keys are configured."""
+        for name in ("ingest_http", "api", "embedded_clickhouse"):
+            address: Address = getattr(self, name)
+            if not address.is_loopback:
+                raise ConfigurationError(
+                    f"{environment_name(name)}={address} can be reached from other machines and no API keys are configured. "
+                    f"Listen on 127.0.0.1:{address.port} and put a proxy that authenticates in front of it"
+                )
+
+
+def environment_name(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def load(environment: Mapping[str, str], flags: Mapping[str, Any] | None = None) -> Settings:
+    """Return the settings of this process. ``flags`` maps setting names to texts; None means not given."""
+    values: dict[str, Any] = {}
+    file = Path(environment.get(FILE_KEY, DEFAULT_FILE))
+    if FILE_KEY in environment or file.exists():
+        values |= _from_file(file)
+    values |= _from_environment(environment)
+    given = {name: text for name, text in (flags or {}).items() if text is not None}
+    values |= {name: _convert(name, text, f"--{name.replace('_', '-')}") for name, text in given.items()}
+    return Settings(**values)
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    keys = [key for key in environment if key.startswith(PREFIX) and key != FILE_KEY]
+    _refuse_unknown(keys, [environment_name(item.name) for item in fields(Settings)], "environment variable")
+    return {(name := key.removeprefix(PREFIX).lower()): _convert(name, environment[key], key) for key in keys}
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"cannot read {path}: {error}") from error
+    _refuse_unknown(list(document), [item.name for item in fields(Settings)], f"key in {path}")
+    return {name: _convert(name, value, f"{name} in {path}") for name, value in document.items()}
+
+
+def _refuse_unknown(keys: list[str], known: list[str], what: str) -> None:
+    for key in sorted(set(keys) - set(known)):
+        near = difflib.get_close_matches(key, known, 1, 0)
+        raise ConfigurationError(f"unknown {what} {key}; the nearest known is {near[0]}")
+
+
+def _convert(name: str, value: Any, origin: str) -> Any:
+    kind: Any = Settings.__dataclass_fields__[name].type
+    try:
+        if kind is Address:
+            return Address.parse(str(value))
+        if kind is int and isinstance(value, bool):
+            raise ValueError("expected a whole number")
+        return kind(value)
+    except ValueError as error:
+        raise ConfigurationError(f"{origin}: {value!r} does not fit: {error}") from error
+
+
+def _check_range(item: "Field[Any]", value: Any) -> None:
+    low, high, one_of = (item.metadata[key] for key in ("low", "high", "one_of"))
+    if one_of and value not in one_of:
+        raise ConfigurationError(f"{environment_name(item.name)} is {value!r}; it can be {' or '.join(one_of)}")
+    if low is not None and not low <= value <= high:
+        raise ConfigurationError(f"{environment_name(item.name)} is {value}; it can be {low} to {high}")
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """Return the settings as the ``ZERO_*`` variables that load them again."""
+    return {environment_name(item.name): str(getattr(settings, item.name)) for item in fields(settings)}
+
+
+def table() -> str:
+    """Return the table of docs/operations.md."""
+    rows = ["| environment | `zero.toml` | default | what it does |", "|---|---|---|---|"]
+    for item in fields(Settings):
+        default = "cores" if item.name == "ingest_workers" else str(item.default) or "(empty)"
+        rows.append(f"| `{environment_name(item.name)}` | `{item.name}` | `{default}` | {item.metadata['help']} |")
+    return "\n".join(rows)
