@@ -1,1 +1,9 @@
-"""In-process twins of buffer and store, held to the same contract suites."""
+"""Adapters that live in memory, with the semantics of the real ones; for tests, the simulator and trials without servers."""
+
+from zero.infrastructure.memory.buffer import MemoryBuffer, MemoryBufferOptions
+from zero.infrastructure.memory.clock import ManualClock
+from zero.infrastructure.memory.codec import MemoryCodec, log_batch
+from zero.infrastructure.memory.store import MemoryStore
+from zero.infrastructure.memory.telemetry import MemoryTelemetry
+
+__all__ = ["ManualClock", "MemoryBuffer", "MemoryBufferOptions", "MemoryCodec", "MemoryStore", "MemoryTelemetry", "log_batch"]

@@ -1,0 +1,194 @@
+"""What every durable buffer does. A subclass gives the fixtures ``buffer`` and ``lease_over``.
+
+class TestRedisBuffer(BufferContract):
+    @pytest.fixture
+    async def buffer(self): ...        # empty, 2 shards, implements Buffer and ShardLog; a short lease
+    @pytest.fixture
+    def lease_over(self): ...          # async callable: returns once an unrenewed lease has expired
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from zero.application.ports import Append, DeadLetter, IdempotencyKey, Lease, Settlement, TenantLedger
+from zero.domain.errors import LeaseLost
+
+OWNER = "drain-a"
+OTHER = "drain-b"
+LeaseOver = Callable[[], Awaitable[None]]
+
+
+def frame(number: int, *, shard: int = 0, tenant: str = "default", count: int = 3) -> Append:
+    """Return an append of a frame that differs from the others and holds every byte value."""
+    return Append(shard, b"frame-%d-" % number + bytes(range(256)), tenant, count)
+
+
+async def taken(buffer: Any, shard: int = 0, owner: str = OWNER) -> Lease:
+    """Return a fresh lease."""
+    lease = await buffer.acquire(shard, owner)
+    assert lease is not None
+    return lease
+
+
+class BufferContract:
+    """The tests; each starts from an empty buffer of two shards."""
+
+    async def test_read_gives_what_was_appended_in_order_and_byte_for_byte(self, buffer: Any) -> None:
+        appended = await buffer.append([frame(1), frame(2), frame(3)])
+        deliveries = await buffer.read(await taken(buffer), 10, 0.0)
+        assert [delivery.data for delivery in deliveries] == [frame(n).frame for n in (1, 2, 3)]
+        assert [delivery.position for delivery in deliveries] == [one.position for one in appended]
+
+    async def test_entries_appended_before_the_first_lease_are_not_skipped(self, buffer: Any) -> None:
+        await buffer.append([frame(1)])
+        assert len(await buffer.read(await taken(buffer), 10, 0.0)) == 1
+
+    async def test_read_honours_its_limit_and_gives_each_entry_once(self, buffer: Any) -> None:
+        await buffer.append([frame(n) for n in range(5)])
+        lease = await taken(buffer)
+        sizes = [len(await buffer.read(lease, 2, 0.0)) for _ in range(4)]
+        assert sizes == [2, 2, 1, 0]
+
+    async def test_a_waiting_read_returns_when_an_entry_arrives(self, buffer: Any) -> None:
+        lease = await taken(buffer)
+        reading = asyncio.create_task(buffer.read(lease, 10, 5.0))
+        await asyncio.sleep(0.01)
+        await buffer.append([frame(1)])
+        assert len(await asyncio.wait_for(reading, 2.0)) == 1
+
+    async def test_shards_are_separate_streams(self, buffer: Any) -> None:
+        await buffer.append([frame(1, shard=0), frame(2, shard=1)])
+        deliveries = await buffer.read(await taken(buffer, shard=1), 10, 0.0)
+        assert [delivery.data for delivery in deliveries] == [frame(2).frame]
+        assert deliveries[0].position.shard == 1
+
+    async def test_pending_gives_read_but_unsettled_entries_again(self, buffer: Any) -> None:
+        await buffer.append([frame(n) for n in range(4)])
+        lease = await taken(buffer)
+        read = await buffer.read(lease, 3, 0.0)
+        await buffer.settle(lease, Settlement([read[1].position], {"default": 3}))
+        assert list(await buffer.pending(lease, "0", 10)) == [read[0], read[2]]
+        assert list(await buffer.pending(lease, "0", 1)) == [read[0]]
+        assert list(await buffer.pending(lease, read[0].position.entry, 10)) == [read[2]]
+
+    async def test_the_next_owner_finds_what_the_former_had_pending(self, buffer: Any) -> None:
+        await buffer.append([frame(1), frame(2)])
+        read = await buffer.read(await taken(buffer), 1, 0.0)
+        lease = await taken(buffer)
+        assert list(await buffer.pending(lease, "0", 10)) == list(read)
+        assert [delivery.data for delivery in await buffer.read(lease, 10, 0.0)] == [frame(2).frame]
+
+    async def test_a_settled_entry_is_gone_for_good(self, buffer: Any) -> None:
+        await buffer.append([frame(1)])
+        lease = await taken(buffer)
+        read = await buffer.read(lease, 10, 0.0)
+        assert list(await buffer.drained([read[0].position])) == [False]
+        await buffer.settle(lease, Settlement([read[0].position], {"default": 3}))
+        assert list(await buffer.drained([read[0].position])) == [True]
+        assert list(await buffer.pending(lease, "0", 10)) == []
+        assert list(await buffer.read(lease, 10, 0.0)) == []
+        assert (await buffer.level()).frames == 0
+
+    async def test_an_entry_that_is_not_read_is_not_drained(self, buffer: Any) -> None:
+        appended = await buffer.append([frame(1)])
+        assert list(await buffer.drained([appended[0].position])) == [False]
+
+    async def test_another_owner_gets_the_lease_only_after_it_expired(self, buffer: Any, lease_over: LeaseOver) -> None:
+        first = await taken(buffer)
+        assert await buffer.acquire(0, OTHER) is None
+        await lease_over()
+        second = await taken(buffer, owner=OTHER)
+        assert second.epoch > first.epoch
+
+    async def test_the_same_owner_takes_its_lease_over_at_once_with_a_higher_epoch(self, buffer: Any) -> None:
+        first = await taken(buffer)
+        second = await taken(buffer)
+        assert second.epoch > first.epoch
+        with pytest.raises(LeaseLost):
+            await buffer.renew(first)
+        await buffer.renew(second)
+
+    async def test_a_released_lease_is_free_and_its_epoch_is_never_given_again(self, buffer: Any) -> None:
+        first = await taken(buffer)
+        await buffer.release(first)
+        second = await taken(buffer, owner=OTHER)
+        assert second.epoch > first.epoch
+        await buffer.release(first)  # no longer ours: nothing happens
+        await buffer.renew(second)
+
+    async def test_an_epoch_rises_even_when_the_lease_expired_unseen(self, buffer: Any, lease_over: LeaseOver) -> None:
+        first = await taken(buffer)
+        await lease_over()
+        assert (await taken(buffer, owner=OTHER)).epoch > first.epoch
+
+    async def test_a_former_owner_settles_reads_and_renews_nothing(self, buffer: Any, lease_over: LeaseOver) -> None:
+        await buffer.append([frame(1), frame(2)])
+        stale = await taken(buffer)
+        read = await buffer.read(stale, 1, 0.0)
+        await lease_over()
+        lease = await taken(buffer, owner=OTHER)
+        letter = DeadLetter(read[0].position, "late", "default", 3, b"", None)
+        with pytest.raises(LeaseLost):
+            await buffer.settle(stale, Settlement([read[0].position], {"default": 3}, [letter]))
+        with pytest.raises(LeaseLost):
+            await buffer.renew(stale)
+        with pytest.raises(LeaseLost):
+            await buffer.pending(stale, "0", 10)
+        with pytest.raises(LeaseLost):
+            await buffer.read(stale, 10, 0.0)
+        assert list(await buffer.pending(lease, "0", 10)) == list(read)
+        assert (await buffer.ledger())["default"] == TenantLedger(6, 0, 0, 6)
+        assert list(await buffer.dead_letters("", 10)) == []
+
+    async def test_the_ledger_balances_after_every_step_and_for_each_tenant(self, buffer: Any) -> None:
+        await buffer.append([frame(1, tenant="a", count=5), frame(2, tenant="b", count=7)])
+        assert await buffer.ledger() == {"a": TenantLedger(5, 0, 0, 5), "b": TenantLedger(7, 0, 0, 7)}
+        lease = await taken(buffer)
+        read = await buffer.read(lease, 10, 0.0)
+        assert await buffer.ledger() == {"a": TenantLedger(5, 0, 0, 5), "b": TenantLedger(7, 0, 0, 7)}
+        letter = DeadLetter(read[1].position, "store refused", "b", 2, b"two rows", 3)
+        await buffer.settle(lease, Settlement([one.position for one in read], {"a": 5, "b": 5}, [letter]))
+        assert await buffer.ledger() == {"a": TenantLedger(5, 5, 0, 0), "b": TenantLedger(7, 5, 2, 0)}
+
+    async def test_dead_letters_come_back_page_by_page(self, buffer: Any) -> None:
+        await buffer.append([frame(1)])
+        lease = await taken(buffer)
+        (read,) = await buffer.read(lease, 10, 0.0)
+        letters = [DeadLetter(read.position, f"reason {n}", "default", 1, bytes([0, 255, n]), n or None) for n in range(3)]
+        await buffer.settle(lease, Settlement([read.position], {}, letters))
+        first = await buffer.dead_letters("", 2)
+        rest = await buffer.dead_letters(first[-1][0], 10)
+        assert [letter for _, letter in [*first, *rest]] == letters
+
+    async def test_a_known_idempotency_key_appends_nothing_and_gives_the_first_receipt(self, buffer: Any) -> None:
+        def keyed(number: int, receipt: bytes, tenant: str) -> Append:
+            plain = frame(number, tenant=tenant)
+            return Append(0, plain.frame, tenant, plain.count, IdempotencyKey(tenant, "key-1", receipt))
+
+        (first,) = await buffer.append([keyed(1, b"receipt one", "a")])
+        (again,) = await buffer.append([keyed(2, b"receipt two", "a")])
+        (other,) = await buffer.append([keyed(3, b"receipt three", "b")])
+        assert first.position is not None and first.earlier_receipt is None
+        assert again.position is None and again.earlier_receipt == b"receipt one"
+        assert other.position is not None, "keys of two tenants do not meet"
+        assert (await buffer.level()).frames == 2
+
+    async def test_process_epochs_are_never_given_twice(self, buffer: Any) -> None:
+        epochs = [await buffer.next_process_epoch() for _ in range(5)]
+        assert len(set(epochs)) == 5
+
+    async def test_the_level_grows_with_what_is_appended(self, buffer: Any) -> None:
+        before = await buffer.level()
+        await buffer.append([Append(0, b"x" * 100_000, "default", 1)])
+        after = await buffer.level()
+        assert after.used_bytes >= before.used_bytes + 50_000
+        assert after.frames == before.frames + 1
+        assert after.limit_bytes > 0
+
+    async def test_durability_is_one_of_the_two_words(self, buffer: Any) -> None:
+        durability = await buffer.durability()
+        assert durability.mode in ("durable", "relaxed")
+        assert durability.detail
