@@ -1,0 +1,128 @@
+"""A platform of one's own to measure: ``zero up`` on free ports over an empty data directory."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+READY_SECONDS_MAX = 90
+STOP_SECONDS_MAX = 60
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A running platform: where its doors are, and its supervisor's process."""
+
+    ingest_url: str
+    api_url: str
+    data_dir: Path
+    process: subprocess.Popen[bytes]
+
+    def get(self, path: str) -> Any:
+        """Return the JSON that the api answers."""
+        with urllib.request.urlopen(self.api_url + path, timeout=30) as answer:
+            return json.load(answer)
+
+    def processes(self) -> dict[int, str]:
+        """Return the process id and command line of the supervisor and every descendant."""
+        parents, commands = {}, {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+                commands[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+            except (OSError, ValueError):
+                continue
+        family = {self.process.pid}
+        while grown := {child for child, parent in parents.items() if parent in family} - family:
+            family |= grown
+        return {pid: commands[pid] for pid in sorted(family) if pid in commands}
+
+    def peak_memory_mib(self) -> dict[str, float]:
+        """Return the peak resident memory of each process, named by its role and id."""
+        peaks = {}
+        for pid, command in self.processes().items():
+            for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+                if line.startswith("VmHWM"):
+                    peaks[f"{role_of(command)}-{pid}"] = round(int(line.split()[1]) / 1024, 1)
+        return peaks
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """Return the processor time used so far by each process, named by its role and id."""
+        ticks = os.sysconf("SC_CLK_TCK")
+        used = {}
+        for pid, command in self.processes().items():
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            used[f"{role_of(command)}-{pid}"] = (int(fields[11]) + int(fields[12])) / ticks
+        return used
+
+
+def role_of(command: str) -> str:
+    """Return the role that a command line plays."""
+    words = command.split()
+    for role in ("zero.embedded.clickhouse", "ingest", "drain", "api", "up"):
+        if role in words:
+            return role.removeprefix("zero.embedded.")
+    return "valkey" if "valkey" in command else Path(words[0]).name if words else "?"
+
+
+def free_port() -> int:
+    """Return a TCP port on loopback that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_ready(urls: list[str], process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + READY_SECONDS_MAX
+    for url in urls:
+        while True:
+            try:
+                urllib.request.urlopen(url, timeout=2).close()
+                break
+            except (urllib.error.URLError, OSError):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"the platform did not become ready:\n{log.read_text()[-4000:]}") from None
+                time.sleep(0.1)
+
+
+@contextmanager
+def platform(**settings: str) -> Iterator[Platform]:
+    """Start the platform with ``ZERO_*`` settings on top of free ports; stop it at the end."""
+    with tempfile.TemporaryDirectory(prefix="zero-bench-") as folder:
+        ingest, api = free_port(), free_port()
+        environment = {
+            **os.environ,
+            "ZERO_DATA_DIR": f"{folder}/data",
+            "ZERO_INGEST_HTTP": f"127.0.0.1:{ingest}",
+            "ZERO_INGEST_GRPC": f"127.0.0.1:{free_port()}",
+            "ZERO_API": f"127.0.0.1:{api}",
+            "ZERO_EMBEDDED_CLICKHOUSE": f"127.0.0.1:{free_port()}",
+            **settings,
+        }
+        log = Path(folder) / "up.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "zero", "up"], env=environment, stdout=output, stderr=output
+            )
+        running = Platform(f"http://127.0.0.1:{ingest}", f"http://127.0.0.1:{api}", Path(folder) / "data", process)
+        try:
+            _wait_ready([f"{running.ingest_url}/ready", f"{running.api_url}/ready"], process, log)
+            yield running
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(STOP_SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()

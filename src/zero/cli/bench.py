@@ -1,0 +1,51 @@
+"""``zero bench``: measure this machine, from a clone of the repository."""
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import click
+
+ROOT = Path(__file__).parents[3]
+
+corpus_option = click.option(
+    "--corpus", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="NDJSON to send; made from a seed if absent."
+)
+
+
+def _module(name: str) -> ModuleType:
+    """Import ``bench.NAME`` from the clone; the installed package does not carry the benchmarks."""
+    if not (ROOT / "bench" / "record.py").exists():
+        raise click.ClickException("the benchmarks live in the repository: run zero bench from a clone (make setup)")
+    sys.path.insert(0, str(ROOT))
+    from importlib import import_module
+
+    return import_module(f"bench.{name}")
+
+
+@click.group()
+def bench() -> None:
+    """Measure throughput and latency; results go to bench/results."""
+
+
+@bench.command()
+@corpus_option
+def native(corpus: Path | None) -> None:
+    """Decode and encode on one core: JSON to frame, LogBatch to frame, frame to Native block."""
+    click.echo(_module("native").run(corpus))
+
+
+@bench.command()
+@corpus_option
+@click.option("--seconds", type=click.IntRange(5, 3600), default=60, show_default=True, help="How long the main load lasts.")
+def ingest(corpus: Path | None, seconds: int) -> None:
+    """Batches and single entries over HTTP, counted when stored and searchable."""
+    click.echo(_module("ingest").run(corpus, seconds))
+
+
+@bench.command()
+@click.option("--entries", type=click.IntRange(10_000), default=10_000_000, show_default=True, help="How many to search in.")
+@corpus_option
+def search(corpus: Path | None, entries: int) -> None:
+    """Search a store of many entries: a rare word, the latest errors of an app."""
+    click.echo(_module("search").run(corpus, entries))
