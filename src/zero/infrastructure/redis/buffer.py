@@ -1,0 +1,185 @@
+"""The durable buffer as ingest and api see it, in Redis or Valkey streams."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from redis.exceptions import ResponseError
+
+from zero.application.ports import Append, Appended, BufferLevel, DeadLetter, Durability, Position, TenantLedger
+from zero.domain.errors import InvalidInput, ZeroError
+from zero.infrastructure.redis.dead import dead_letter, format_cursor, parse_cursor
+from zero.infrastructure.redis.durability import durability
+from zero.infrastructure.redis.failures import FOREIGN, translate
+from zero.infrastructure.redis.gauge import memory
+from zero.infrastructure.redis.keyed import KeyedAppends
+from zero.infrastructure.redis.keys import GROUP, idempotency_digest, idempotency_shard, process_epoch_key, shard_keys
+from zero.infrastructure.redis.line import Line, unheeded
+from zero.infrastructure.redis.nodes import Nodes
+from zero.infrastructure.redis.options import RedisOptions
+
+DEAD_LETTERS_MAX = 1000
+
+
+class RedisBuffer:
+    """Implements ``ports.Buffer``. Calls may overlap; appends to a shard keep the order of their calls."""
+
+    def __init__(self, options: RedisOptions) -> None:
+        self._options = options
+        self._nodes = Nodes(options)
+        self._keys = [shard_keys(options.namespace, shard) for shard in range(options.shards)]
+        self._lines = [Line(shard, keys, self._nodes, options) for shard, keys in enumerate(self._keys)]
+        self._keyed = [
+            KeyedAppends(shard, keys, self._nodes, self._lines[shard], options) for shard, keys in enumerate(self._keys)
+        ]
+
+    async def append(self, appends: Sequence[Append]) -> Sequence[Appended]:
+        """Put the frames on disk: one transaction for each shard, all in one round trip.
+
+        A frame with an idempotency key goes to the shard that its key names, in two round trips. Raises Overloaded, or
+        BufferUnavailable; when that comes after the frames were sent their outcome is unknown, and the sender repeats.
+        """
+        groups: dict[int, list[int]] = {}
+        for index, append in enumerate(appends):
+            groups.setdefault(-1 - index if append.idempotency else append.shard, []).append(index)
+        sent: list[asyncio.Future[Any]] = []
+        try:
+            for shard, indexes in groups.items():
+                if shard < 0:
+                    sent.append(self._put(appends[indexes[0]]))
+                else:
+                    sent.append(await self._lines[shard].send([appends[index] for index in indexes]))
+        except ZeroError:
+            for future in sent:
+                future.add_done_callback(unheeded)
+            raise
+        answers = [await sent[0]] if len(sent) == 1 else await asyncio.gather(*sent, return_exceptions=True)
+        return self._outcomes(groups, answers)
+
+    def _put(self, append: Append) -> "asyncio.Future[Appended]":
+        key = append.idempotency
+        assert key is not None  # noqa: S101 - the caller looked
+        digest = idempotency_digest(key.tenant, key.key)
+        return self._keyed[idempotency_shard(digest, self._options.shards)].put(append, digest, key.receipt)
+
+    def _outcomes(self, groups: Mapping[int, list[int]], answers: Sequence[Any]) -> list[Appended]:
+        """Return the outcomes in the order of the appends. Raises the first failure among the answers."""
+        outcomes: dict[int, Appended] = {}
+        for (shard, indexes), answer in zip(groups.items(), answers, strict=True):
+            if isinstance(answer, BaseException):
+                raise answer
+            if shard < 0:
+                outcomes[indexes[0]] = answer
+            else:
+                for index, entry in zip(indexes, self._lines[shard].confirm(answer), strict=True):
+                    outcomes[index] = Appended(Position(shard, entry))
+        return [outcomes[index] for index in range(len(outcomes))]
+
+    async def next_process_epoch(self) -> int:
+        """Return a number that no other process start was given."""
+        try:
+            return int(await (await self._nodes.client(0)).incr(process_epoch_key(self._options.namespace)))
+        except FOREIGN as error:
+            raise self._translate(error) from error
+
+    async def drained(self, positions: Sequence[Position]) -> Sequence[bool]:
+        """Say for each position whether it was delivered and is no longer pending. Reads no frame."""
+        shards: dict[int, list[int]] = {}
+        for index, position in enumerate(positions):
+            shards.setdefault(position.shard, []).append(index)
+        answers: dict[int, bool] = {}
+        for shard, indexes in shards.items():
+            settled = await self._drained(shard, [positions[index].entry for index in indexes])
+            answers.update(zip(indexes, settled, strict=True))
+        return [answers[index] for index in range(len(positions))]
+
+    async def _drained(self, shard: int, entries: Sequence[str]) -> list[bool]:
+        stream = self._keys[shard].stream
+        try:
+            pipeline = (await self._nodes.client(shard)).pipeline(transaction=True)
+            pipeline.xinfo_groups(stream)
+            for entry in entries:
+                pipeline.xpending_range(stream, GROUP, entry, entry, 1)
+            groups, *pending = await pipeline.execute()
+        except ResponseError as error:
+            if "NOGROUP" in str(error) or "no such key" in str(error):
+                return [False] * len(entries)  # no drain has been here yet
+            raise self._translate(error) from error
+        except FOREIGN as error:
+            raise self._translate(error) from error
+        delivered = next(_order(group["last-delivered-id"]) for group in groups if group["name"] == GROUP.encode())
+        return [_order(entry.encode()) <= delivered and not open_ for entry, open_ in zip(entries, pending, strict=True)]
+
+    async def durability(self) -> Durability:
+        """Say what an acknowledgement means with the present settings of every server."""
+        try:
+            promises = [await durability(client) for _, client, _ in await self._nodes.each()]
+        except FOREIGN as error:
+            raise self._translate(error) from error
+        return next((promise for promise in promises if promise.mode != "durable"), promises[0])
+
+    async def level(self) -> BufferLevel:
+        """Say how full the servers are together, and how many frames wait."""
+        used, limit, frames = 0, 0, 0
+        try:
+            for _, client, shards in await self._nodes.each():
+                node_used, node_limit = memory(await client.info("memory"))
+                used, limit = used + node_used, limit + node_limit
+                for shard in shards:
+                    frames += await client.xlen(self._keys[shard].stream)
+        except FOREIGN as error:
+            raise self._translate(error) from error
+        return BufferLevel(used, limit, frames)
+
+    async def ledger(self) -> Mapping[str, TenantLedger]:
+        """Return the ledger of every tenant; each shard is read in one atomic step."""
+        totals: dict[str, dict[str, int]] = {}
+        try:
+            for shard, keys in enumerate(self._keys):
+                client = await self._nodes.client(shard)
+                fields: Any = await client.hgetall(keys.ledger)
+                for field, value in fields.items():
+                    counter, _, tenant = field.decode().partition(":")
+                    counters = totals.setdefault(tenant, {})
+                    counters[counter] = counters.get(counter, 0) + int(value)
+        except FOREIGN as error:
+            raise self._translate(error) from error
+        return {tenant: TenantLedger(**counters) for tenant, counters in sorted(totals.items())}
+
+    async def dead_letters(self, after: str, limit: int) -> Sequence[tuple[str, DeadLetter]]:
+        """Return up to ``limit`` (at most 1,000) dead letters behind the cursor, shard by shard, oldest first."""
+        try:
+            first, entry = parse_cursor(after)
+        except ValueError as error:
+            raise InvalidInput(f"not a dead letter cursor: {after!r}", field="cursor") from error
+        limit = min(limit, DEAD_LETTERS_MAX)
+        found: list[tuple[str, DeadLetter]] = []
+        try:
+            for shard in range(first, self._options.shards):
+                missing = limit - len(found)
+                if missing <= 0:
+                    break
+                start = f"({entry}" if shard == first else "-"
+                client = await self._nodes.client(shard)
+                rows: Any = await client.xrange(self._keys[shard].dead, start, "+", count=missing)
+                found += [(format_cursor(shard, identity), dead_letter(shard, fields)) for identity, fields in rows]
+        except FOREIGN as error:
+            raise self._translate(error) from error
+        return found
+
+    async def close(self) -> None:
+        """Close the connections; calls under way fail."""
+        for keyed in self._keyed:
+            await keyed.close()
+        for line in self._lines:
+            await line.close()
+        await self._nodes.close()
+
+    def _translate(self, error: Exception) -> ZeroError:
+        self._nodes.forget()
+        return translate(error)
+
+
+def _order(entry: bytes) -> tuple[int, int]:
+    milliseconds, _, sequence = entry.partition(b"-")
+    return int(milliseconds), int(sequence)

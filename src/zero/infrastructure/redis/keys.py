@@ -1,0 +1,46 @@
+"""The names of the buffer's keys. Those of one shard share a hash tag, so that a cluster keeps them in one slot."""
+
+import hashlib
+from dataclasses import dataclass
+
+GROUP = "drain"
+CONSUMER = "drain"
+"""One name for every owner of a shard: what a former owner left pending is then the new owner's, without claiming."""
+
+FIELD_FRAME = b"f"
+FIELD_TENANT = b"t"
+FIELD_COUNT = b"n"
+
+
+@dataclass(frozen=True, slots=True)
+class ShardKeys:
+    """The keys of one shard."""
+
+    stream: str
+    ledger: str
+    lease: str
+    epoch: str
+    dead: str
+    idempotency: str
+    remembered: str
+
+
+def shard_keys(namespace: str, shard: int) -> ShardKeys:
+    """Return the keys of a shard. ``idempotency`` is a prefix; ``remembered`` lists the keys under it, oldest first."""
+    tag = f"{namespace}:{{{shard}}}:"
+    return ShardKeys(f"{tag}stream", f"{tag}ledger", f"{tag}lease", f"{tag}epoch", f"{tag}dead", f"{tag}idem:", f"{tag}idems")
+
+
+def process_epoch_key(namespace: str) -> str:
+    """Return the key of the counter from which processes take their epoch."""
+    return f"{namespace}:{{0}}:processes"
+
+
+def idempotency_digest(tenant: str, key: str) -> str:
+    """Return the SHA-256 of tenant and key, as hex; keys of any length and content cost the same."""
+    return hashlib.sha256(f"{len(tenant)}:{tenant}{key}".encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def idempotency_shard(digest: str, shards: int) -> int:
+    """Return the shard that remembers the key, whatever shard the caller had in mind, so that a retry finds it."""
+    return int(digest[:8], 16) % shards

@@ -1,0 +1,144 @@
+"""Which server holds a shard, and connections to it."""
+
+import asyncio
+import ssl
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.cluster import RedisCluster
+from redis.asyncio.connection import RedisSSLContext, parse_url
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from zero.domain.errors import BufferUnavailable, ConfigurationError
+from zero.infrastructure.redis.failures import FOREIGN, translate, unreachable
+from zero.infrastructure.redis.keys import shard_keys
+from zero.infrastructure.redis.link import Link, raise_refusal
+from zero.infrastructure.redis.options import RedisOptions
+from zero.infrastructure.redis.requests import pack
+
+Address = tuple[str, int]
+"""Host and port; a unix socket is its path and 0."""
+
+
+class Nodes:
+    """The servers behind one URL: one, or the nodes of a cluster. Connections are made when first needed."""
+
+    def __init__(self, options: RedisOptions) -> None:
+        self._options = options
+        self._url = options.url.replace("+cluster://", "://")
+        try:
+            self._settings: dict[str, Any] = dict(parse_url(self._url))
+        except ValueError as error:
+            raise ConfigurationError(f"the buffer URL cannot be read: {error}") from error
+        self._settings.pop("connection_class", None)
+        self._addresses: dict[int, Address] = {}
+        self._clients: dict[Address, Redis] = {}
+
+    async def address(self, shard: int) -> Address:
+        """Return the server that holds the shard. Raises BufferUnavailable when the cluster cannot be asked."""
+        if not self._options.cluster:
+            return self._single()
+        if shard not in self._addresses:
+            await self._discover()
+        return self._addresses[shard]
+
+    def forget(self) -> None:
+        """Ask the cluster again before the next use: a shard has moved or a node is gone."""
+        self._addresses.clear()
+
+    async def client(self, shard: int) -> Redis:
+        """Return the redis-py client of the shard's server."""
+        address = await self.address(shard)
+        client = self._clients.get(address)
+        if client is None:
+            client = self._clients[address] = self._new_client(address)
+        return client
+
+    async def each(self) -> list[tuple[Address, Redis, list[int]]]:
+        """Return every server in use with its client and shards."""
+        shards: dict[Address, list[int]] = {}
+        for shard in range(self._options.shards):
+            shards.setdefault(await self.address(shard), []).append(shard)
+        return [(address, await self.client(held[0]), held) for address, held in shards.items()]
+
+    async def link(self, shard: int) -> Link:
+        """Open a pipelined connection to the shard's server. Raises BufferUnavailable within ``timeout_seconds``."""
+        try:
+            async with asyncio.timeout(self._options.timeout_seconds):
+                return await self._connect(await self.address(shard))
+        except TimeoutError as error:
+            self.forget()
+            raise unreachable(f"no connection within {self._options.timeout_seconds} s") from error
+        except OSError as error:
+            self.forget()
+            raise unreachable(error) from error
+
+    async def close(self) -> None:
+        """Close every connection of every client."""
+        while self._clients:
+            await self._clients.popitem()[1].aclose()
+
+    def _single(self) -> Address:
+        if "path" in self._settings:
+            return self._settings["path"], 0
+        return self._settings.get("host", "localhost"), self._settings.get("port", 6379)
+
+    async def _discover(self) -> None:
+        cluster = RedisCluster.from_url(self._url, **self._bounds())
+        try:
+            await cluster.initialize()
+            for shard in range(self._options.shards):
+                node = cluster.get_node_from_key(shard_keys(self._options.namespace, shard).stream)
+                if node is None:
+                    raise BufferUnavailable(f"no node of the cluster holds shard {shard}")
+                self._addresses[shard] = (str(node.host), int(node.port))
+        except FOREIGN as error:
+            raise translate(error) from error
+        finally:
+            await cluster.aclose()
+
+    def _bounds(self) -> dict[str, Any]:
+        return {
+            "socket_connect_timeout": self._options.timeout_seconds,
+            "socket_timeout": self._options.reply_timeout_seconds,
+            "retry": Retry(NoBackoff(), 0),
+            "protocol": 2,
+        }
+
+    def _new_client(self, address: Address) -> Redis:
+        settings = {key: value for key, value in self._settings.items() if key not in ("path", "host", "port")}
+        place: dict[str, Any] = {"host": address[0], "port": address[1]} if address[1] else {"unix_socket_path": address[0]}
+        return Redis(**settings, **place, **self._bounds(), ssl=self._url.startswith("rediss://"))
+
+    async def _connect(self, address: Address) -> Link:
+        loop = asyncio.get_running_loop()
+
+        def new_link() -> Link:
+            return Link(self._options.timeout_seconds, self._options.reply_timeout_seconds)
+
+        if address[1]:
+            _, link = await loop.create_connection(new_link, *address, ssl=self._tls())
+        else:
+            _, link = await loop.create_unix_connection(new_link, address[0])
+        try:
+            for command in self._greeting():
+                raise_refusal(await link.call([pack(*command)], 1))
+        except BaseException:
+            link.close()
+            raise
+        return link
+
+    def _greeting(self) -> list[tuple[str, ...]]:
+        commands: list[tuple[str, ...]] = []
+        if self._settings.get("password"):
+            commands.append(("AUTH", self._settings.get("username") or "default", self._settings["password"]))
+        if int(self._settings.get("db") or 0):
+            commands.append(("SELECT", str(self._settings["db"])))
+        return commands or [("PING",)]
+
+    def _tls(self) -> ssl.SSLContext | None:
+        if not self._url.startswith("rediss://"):
+            return None
+        named = {key.removeprefix("ssl_"): value for key, value in self._settings.items() if key.startswith("ssl_")}
+        return RedisSSLContext(**{"cert_reqs": "required", "check_hostname": True, **named}).get()

@@ -1,0 +1,213 @@
+"""The durable buffer as the drain sees it: leases, fenced reads and settlements."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
+from redis.exceptions import ResponseError, WatchError
+
+from zero.application.ports import Delivery, Lease, Position, Settlement
+from zero.domain.errors import BufferUnavailable, LeaseLost
+from zero.infrastructure.redis.dead import dead_fields
+from zero.infrastructure.redis.failures import FOREIGN, translate
+from zero.infrastructure.redis.keys import CONSUMER, FIELD_COUNT, FIELD_FRAME, FIELD_TENANT, GROUP, ShardKeys, shard_keys
+from zero.infrastructure.redis.nodes import Nodes
+from zero.infrastructure.redis.options import RedisOptions
+from zero.infrastructure.redis.requests import ledger_field
+
+_DELETE_MAX = 1000
+_ATTEMPTS_MAX = 16
+
+
+class RedisShardLog:
+    """Implements ``ports.ShardLog``.
+
+    Every change is one transaction on a watched lease, reads included: a former owner that wakes up can neither settle entries
+    nor take new ones away from the present owner.
+    """
+
+    def __init__(self, options: RedisOptions) -> None:
+        self._options = options
+        self._nodes = Nodes(options)
+        self._keys = [shard_keys(options.namespace, shard) for shard in range(options.shards)]
+        self._seen: dict[int, str] = {}
+
+    async def acquire(self, shard: int, owner: str) -> Lease | None:
+        """Take the lease with a new epoch when it is free, expired or ``owner``'s own; else None."""
+        keys = self._keys[shard]
+        async with self._pipeline(shard) as (client, pipeline):
+            await pipeline.watch(keys.lease)
+            holder: Any = await pipeline.get(keys.lease)
+            if holder is not None and holder.decode().rpartition(":")[0] != owner:
+                return None
+            lease = Lease(shard, owner, int(await client.incr(keys.epoch)))
+            pipeline.multi()  # type: ignore[no-untyped-call]
+            pipeline.set(keys.lease, _value(lease), px=self._lease_ms)
+            try:
+                await pipeline.execute()
+            except WatchError:
+                return None
+            await _create_group(client, keys)
+            self._seen.pop(shard, None)
+            return lease
+
+    async def renew(self, lease: Lease) -> None:
+        """Extend the lease by ``lease_seconds`` from now. Raises LeaseLost."""
+        await self._fenced(lease, lambda keys, pipeline: pipeline.pexpire(keys.lease, self._lease_ms))
+
+    async def release(self, lease: Lease) -> None:
+        """Give the lease back if it is still ours."""
+        with suppress(LeaseLost):
+            await self._fenced(lease, lambda keys, pipeline: pipeline.delete(keys.lease))
+
+    async def pending(self, lease: Lease, after: str, limit: int) -> Sequence[Delivery]:
+        """Return delivered but unsettled entries behind ``after`` ('0' for the first), oldest first. Raises LeaseLost."""
+        return await self._take(lease, after, limit)
+
+    async def read(self, lease: Lease, limit: int, wait_seconds: float) -> Sequence[Delivery]:
+        """Return new entries, oldest first; waits up to ``wait_seconds`` for the first one. Raises LeaseLost.
+
+        The wait is a plain read behind the last entry seen, which delivers nothing; taking the entries is fenced.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + wait_seconds
+        while True:
+            taken = await self._take(lease, ">", limit)
+            remaining = deadline - loop.time()
+            if taken or remaining <= 0:
+                return taken
+            await self._wait(lease.shard, min(remaining, self._options.reply_timeout_seconds / 2))
+
+    async def settle(self, lease: Lease, settlement: Settlement) -> None:
+        """Acknowledge, delete, count and dead-letter in one transaction. Raises LeaseLost when fenced: nothing was done."""
+        entries = [position.entry for position in settlement.positions]
+        counters = _counters(settlement)
+
+        def build(keys: ShardKeys, pipeline: Pipeline) -> None:
+            for start in range(0, len(entries), _DELETE_MAX):
+                some = entries[start : start + _DELETE_MAX]
+                pipeline.xack(keys.stream, GROUP, *some)
+                pipeline.xdel(keys.stream, *some)
+            for letter in settlement.dead_letters:
+                pipeline.xadd(keys.dead, dead_fields(letter))
+            for field, amount in counters.items():
+                pipeline.hincrby(keys.ledger, field, amount)
+
+        await self._fenced(lease, build)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._nodes.close()
+
+    @property
+    def _lease_ms(self) -> int:
+        return int(self._options.lease_seconds * 1000)
+
+    async def _take(self, lease: Lease, after: str, limit: int) -> list[Delivery]:
+        """Read as the group's consumer under the lease. A group that is gone is made again at the start of the stream."""
+        try:
+            (streams,) = await self._fenced(
+                lease, lambda keys, pipeline: pipeline.xreadgroup(GROUP, CONSUMER, {keys.stream: after}, count=limit)
+            )
+        except _GroupGone:
+            await self._restore_group(lease.shard)
+            return []
+        deliveries = [_delivery(lease.shard, entry, fields) for _, rows in streams or () for entry, fields in rows]
+        if after == ">" and deliveries:
+            self._seen[lease.shard] = deliveries[-1].position.entry
+        return deliveries
+
+    async def _restore_group(self, shard: int) -> None:
+        self._seen.pop(shard, None)
+        async with self._pipeline(shard) as (client, _):
+            await _create_group(client, self._keys[shard])
+
+    async def _wait(self, shard: int, seconds: float) -> None:
+        """Return when there is an entry behind the last one seen, or when the time is over."""
+        stream = self._keys[shard].stream
+        async with self._pipeline(shard) as (client, _):
+            if shard not in self._seen:
+                groups = await client.xinfo_groups(stream)
+                ours = (group["last-delivered-id"].decode() for group in groups if group["name"] == GROUP.encode())
+                self._seen[shard] = next(ours, "0-0")
+            await client.xread({stream: self._seen[shard]}, count=1, block=max(1, int(seconds * 1000)))
+
+    async def _fenced(self, lease: Lease, build: Callable[[ShardKeys, Pipeline], Any]) -> list[Any]:
+        """Carry out the commands in one transaction if the lease is ours. Raises LeaseLost; then none was carried out.
+
+        A transaction that fails because the lease was touched, by our own renewal perhaps, looks at the lease again.
+        """
+        keys = self._keys[lease.shard]
+        async with self._pipeline(lease.shard) as (_, pipeline):
+            for _ in range(_ATTEMPTS_MAX):
+                await pipeline.watch(keys.lease)
+                if await pipeline.get(keys.lease) != _value(lease).encode():
+                    break
+                pipeline.multi()  # type: ignore[no-untyped-call]
+                build(keys, pipeline)
+                try:
+                    results: list[Any] = await pipeline.execute()
+                    return results
+                except WatchError:
+                    continue
+        raise LeaseLost(f"shard {lease.shard} is no longer owned by {lease.owner} (epoch {lease.epoch})")
+
+    @asynccontextmanager
+    async def _pipeline(self, shard: int) -> AsyncIterator[tuple[Redis, Pipeline]]:
+        """Give the shard's server and a pipeline on it; what they raise comes out translated."""
+        try:
+            client = await self._nodes.client(shard)
+            async with client.pipeline(transaction=True) as pipeline:
+                yield client, pipeline
+        except FOREIGN as error:
+            self._nodes.forget()
+            if "NOGROUP" in str(error):
+                raise _GroupGone(str(error)) from error
+            raise translate(error) from error
+
+
+class _GroupGone(BufferUnavailable):
+    """The consumer group, or the whole stream, is gone."""
+
+
+def _value(lease: Lease) -> str:
+    return f"{lease.owner}:{lease.epoch}"
+
+
+async def _create_group(client: Redis, keys: ShardKeys) -> None:
+    """Create the group at the start of the stream: never at its end, or what is in it would be skipped."""
+    try:
+        await client.xgroup_create(keys.stream, GROUP, id="0", mkstream=True)
+    except ResponseError as error:
+        if "BUSYGROUP" not in str(error):
+            raise
+
+
+def _delivery(shard: int, entry: bytes, fields: Any) -> Delivery:
+    """Return the entry as read; one without the fields of ours is a frame of no bytes, which no checksum fits."""
+    position = Position(shard, entry.decode())
+    if fields is None or not fields:
+        return Delivery(position, None)
+    count = fields.get(FIELD_COUNT, b"0")
+    return Delivery(
+        position,
+        fields.get(FIELD_FRAME, b""),
+        fields.get(FIELD_TENANT, b"").decode(errors="replace"),
+        int(count) if count.isdigit() else 0,
+    )
+
+
+def _counters(settlement: Settlement) -> dict[str, int]:
+    """Return what each field of the ledger changes by: what leaves the buffer is stored or dead."""
+    counters: Counter[str] = Counter()
+    for tenant, count in settlement.stored.items():
+        counters[ledger_field("stored", tenant)] += count
+        counters[ledger_field("in_buffer", tenant)] -= count
+    for letter in settlement.dead_letters:
+        counters[ledger_field("dead_lettered", letter.tenant)] += letter.count
+        counters[ledger_field("in_buffer", letter.tenant)] -= letter.count
+    return counters
