@@ -1,0 +1,147 @@
+"""``zero send``: ship files to the ingest door."""
+
+import gzip
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+
+from zero.cli import settings_flags
+from zero.client.records import FORMATS, Record, RecordOptions, Unreadable, read_records
+from zero.client.sender import Refused, Sender, SenderOptions, Unreachable
+from zero.settings import Settings
+
+_BATCH_BYTES_MAX = 8 * 1024 * 1024
+_REASONS_SHOWN_MAX = 20
+_EXIT_REJECTED, _EXIT_USAGE, _EXIT_UNREACHABLE = 1, 2, 3
+
+
+@dataclass(slots=True)
+class _Tally:
+    sent: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    reasons: list[dict[str, Any]] = field(default_factory=list)
+
+    def refuse(self, name: str, line: int, reason: str) -> None:
+        if len(self.reasons) < _REASONS_SHOWN_MAX:
+            self.reasons.append({"file": name, "line": line, "reason": reason})
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE…|-")
+@click.option("--url", help="Ingest door.  [default: http://ZERO_INGEST_HTTP]")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="Form of the files; told from name and content if absent.")
+@click.option("--app-id", help="app_id of entries that name none.")
+@click.option("--level", help="Level of entries that name none.")
+@click.option("--message-column", help="CSV: the column that holds the message.")
+@click.option("--timestamp-column", help="CSV: the column that holds the timestamp.")
+@click.option("--batch", default=1000, show_default=True, type=click.IntRange(1, 20_000), help="Entries a request.")
+@click.option("--gzip", "compress", is_flag=True, help="Compress the requests.")
+@click.option("--retry-seconds", default=30.0, show_default=True, help="How long a batch is tried.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@settings_flags("ingest_http")
+def send(settings: Settings, files: tuple[str, ...], as_json: bool, batch: int, **given: Any) -> None:
+    """Send FILEs of logs: plain text, JSON, NDJSON or CSV, also gzipped; - is standard input.
+
+    \b
+    Exit code 0: all accepted. 1: some rejected. 2: a file cannot be read. 3: the door cannot be reached.
+    """
+    records = RecordOptions(
+        **{key: given[key] for key in ("form", "app_id", "level", "message_column", "timestamp_column")}
+    )
+    url = given["url"] or f"http://{settings.ingest_http}"
+    tally, started, problem, code = _Tally(), time.monotonic(), "", 0
+    try:
+        sender = Sender(SenderOptions(url, retry_seconds_max=given["retry_seconds"], compress=given["compress"]))
+        with _progress(files) as show:
+            for name in files:
+                _send_file(sender, name, records, batch, tally, show)
+    except (Unreadable, OSError, ValueError) as error:
+        problem, code = str(error), _EXIT_USAGE
+    except Refused as error:
+        problem, code = str(error), _EXIT_REJECTED
+    except Unreachable as error:
+        problem, code = str(error), _EXIT_UNREACHABLE
+    _summary(tally, time.monotonic() - started, problem, as_json)
+    sys.exit(code or (_EXIT_REJECTED if tally.rejected else 0))
+
+
+def _send_file(sender: Sender, name: str, options: RecordOptions, batch: int, tally: _Tally, show: Any) -> None:
+    with _opened(name) as stream:
+        waiting: list[Record] = []
+        size = 0
+        for record in read_records(stream, name, options):
+            if record.refused:
+                tally.sent += 1
+                tally.rejected += 1
+                tally.refuse(name, record.line, record.refused)
+                continue
+            if len(waiting) == batch or (waiting and size + len(record.data) > _BATCH_BYTES_MAX):
+                _flush(sender, name, waiting, tally, show)
+                waiting, size = [], 0
+            waiting.append(record)
+            size += len(record.data) + 1
+        if waiting:
+            _flush(sender, name, waiting, tally, show)
+
+
+def _flush(sender: Sender, name: str, waiting: list[Record], tally: _Tally, show: Any) -> None:
+    receipt = sender.send([record.data for record in waiting])
+    tally.sent += len(waiting)
+    tally.accepted += receipt.accepted
+    tally.rejected += receipt.rejected
+    for index, reason in receipt.errors:
+        tally.refuse(name, waiting[min(index, len(waiting) - 1)].line, reason)
+    show(name, tally)
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[BinaryIO]:
+    if name == "-":
+        yield sys.stdin.buffer
+    elif name.endswith(".gz"):
+        with gzip.open(name, "rb") as stream:
+            yield stream  # type: ignore[misc]
+    else:
+        with Path(name).open("rb") as plain:
+            yield plain
+
+
+@contextmanager
+def _progress(files: tuple[str, ...]) -> Iterator[Any]:
+    """Yield a function that shows how far we are: a bar on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda name, tally: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("sending", total=None)
+
+        def show(name: str, tally: _Tally) -> None:
+            bar.update(task, description=f"{name} ({files.index(name) + 1}/{len(files)})", completed=tally.sent)
+
+        yield show
+
+
+def _summary(tally: _Tally, seconds: float, problem: str, as_json: bool) -> None:
+    if as_json:
+        found = {"sent": tally.sent, "accepted": tally.accepted, "rejected": tally.rejected, "seconds": round(seconds, 3)}
+        click.echo(json.dumps({**found, "reasons": tally.reasons, "problem": problem or None}, ensure_ascii=False))
+        return
+    for item in tally.reasons:
+        click.echo(f"rejected {item['file']}:{item['line']}: {item['reason']}", err=True)
+    if tally.rejected > len(tally.reasons):
+        click.echo(f"… and {tally.rejected - len(tally.reasons):,} more", err=True)
+    click.echo(f"sent {tally.sent:,}, accepted {tally.accepted:,}, rejected {tally.rejected:,} in {seconds:.1f} s")
+    if problem:
+        click.echo(f"zero: {problem}", err=True)

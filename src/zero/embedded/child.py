@@ -1,0 +1,156 @@
+"""One supervised process: started, watched, restarted with back-off, stopped."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+CONFIGURATION_EXIT = 78
+"""EX_CONFIG of sysexits.h: what a role exits with when starting it again cannot help."""
+
+_LINE_BYTES_MAX = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ChildOptions:
+    """How a child is restarted: at once the first time, then after growing pauses; a child that ran long enough is forgiven."""
+
+    pause_seconds: float = 0.1
+    pause_seconds_max: float = 5.0
+    forgiven_after_seconds: float = 5.0
+    stop_seconds_max: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class ChildCommand:
+    """What to start, and the line of its output that says that it is ready."""
+
+    name: str
+    argv: tuple[str, ...]
+    ready_line: str = "ready"
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class Child:
+    """Keeps one process running until it is stopped. ``say`` takes (name, line) of everything the process writes."""
+
+    def __init__(self, command: ChildCommand, options: ChildOptions, say: Callable[[str, str], None]) -> None:
+        self.command = command
+        self.ready = asyncio.Event()
+        self.gave_up = asyncio.Event()
+        self.pid: int | None = None
+        self.restarts = 0
+        self._options = options
+        self._say = say
+        self._stopping = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Start the process and keep it running."""
+        self._task = asyncio.create_task(self._keep_running(), name=self.command.name)
+
+    async def stop(self) -> None:
+        """Ask the process to end (SIGTERM), wait as long as the options say, then end it (SIGKILL)."""
+        self._stopping.set()
+        if self._task is None:
+            return
+        self._signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(asyncio.shield(self._task), self._options.stop_seconds_max)
+        except TimeoutError:
+            self._say(self.command.name, f"did not stop within {self._options.stop_seconds_max:g} s; killed")
+            self.kill()
+            await self._task
+
+    def kill(self) -> None:
+        """End the process and what it started, at once and for good."""
+        self._stopping.set()
+        if self.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    async def _keep_running(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            code = await self._run_once()
+            if self._stopping.is_set():
+                return
+            if code == CONFIGURATION_EXIT:
+                self.gave_up.set()
+                return
+            lived = time.monotonic() - started
+            failures = 0 if lived >= self._options.forgiven_after_seconds else failures
+            pause = self._pause(failures)
+            failures += 1
+            self.restarts += 1
+            self._say(self.command.name, f"{_ending(code)} after {lived:.1f} s; starting it again in {pause:g} s")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause)
+
+    def _pause(self, failures: int) -> float:
+        if failures == 0:
+            return 0.0
+        return min(self._options.pause_seconds * 2.0 ** min(failures - 1, 16), self._options.pause_seconds_max)
+
+    async def _run_once(self) -> int:
+        process = await asyncio.create_subprocess_exec(
+            *self.command.argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={**os.environ, **self.command.environment},
+            start_new_session=True,
+            limit=_LINE_BYTES_MAX,
+        )
+        self.pid = process.pid
+        if self._stopping.is_set():
+            self._signal(signal.SIGTERM)
+        assert process.stdout is not None  # noqa: S101 - asked for just above
+        relay = asyncio.create_task(self._relay(process.stdout))
+        code = await process.wait()
+        self.pid = None
+        self.ready.clear()
+        done, _ = await asyncio.wait({relay}, timeout=1.0)
+        if not done:
+            relay.cancel()
+        return code
+
+    async def _relay(self, output: asyncio.StreamReader) -> None:
+        while True:
+            try:
+                line = await output.readline()
+            except ValueError:
+                self._say(self.command.name, f"(a line of more than {_LINE_BYTES_MAX} bytes)")
+                continue
+            if not line:
+                return
+            text = line.decode(errors="replace").rstrip("\r\n")
+            if not self.ready.is_set() and self.command.ready_line in text:
+                self.ready.set()
+            if text != self.command.ready_line:
+                self._say(self.command.name, text)
+
+
+def _ending(code: int) -> str:
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"ended by signal {-code}"
+
+
+def write_prefixed(name: str, line: str) -> None:
+    """Write a line of a child to standard error, with the child's name in front."""
+    sys.stderr.write(f"{name:<10} | {line}\n")
+    sys.stderr.flush()

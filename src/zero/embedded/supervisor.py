@@ -1,0 +1,69 @@
+"""Keeps a set of processes running: started in stages, restarted when they die, stopped stage by stage."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from zero.domain.errors import ConfigurationError, Unavailable
+from zero.embedded.child import Child, ChildCommand, ChildOptions, write_prefixed
+
+
+class Supervisor:
+    """Owns every child; a group is a list of children that start and stop together."""
+
+    def __init__(self, options: ChildOptions, say: Callable[[str, str], None] = write_prefixed) -> None:
+        self._options = options
+        self._say = say
+        self._groups: list[list[Child]] = []
+
+    @property
+    def children(self) -> list[Child]:
+        """Every child that was started, in the order of starting."""
+        return [child for group in self._groups for child in group]
+
+    def start(self, commands: Sequence[ChildCommand]) -> None:
+        """Start a group."""
+        group = [Child(command, self._options, self._say) for command in commands]
+        self._groups.append(group)
+        for child in group:
+            child.start()
+
+    async def until_ready(self, seconds_max: float) -> None:
+        """Return once every child has said that it is ready. Raises Unavailable, or ConfigurationError when one gave up."""
+        for child in self.children:
+            await _ready_or_gave_up(child, seconds_max)
+
+    async def until_one_gives_up(self) -> str:
+        """Return the name of the first child whose configuration cannot work; wait for ever if there is none."""
+        watchers = {asyncio.create_task(child.gave_up.wait(), name=child.command.name) for child in self.children}
+        try:
+            done, _ = await asyncio.wait(watchers, return_when=asyncio.FIRST_COMPLETED)
+            return done.pop().get_name()
+        finally:
+            for watcher in watchers:
+                watcher.cancel()
+
+    async def stop(self, order: Sequence[str]) -> None:
+        """Stop the children whose names start with the first word of ``order``, then the next; at last whatever is left."""
+        for prefix in (*order, ""):
+            chosen = [child for child in self.children if child.command.name.startswith(prefix)]
+            await asyncio.gather(*(child.stop() for child in chosen))
+            self._groups = [[child for child in group if child not in chosen] for group in self._groups]
+
+    def kill(self) -> None:
+        """End everything at once."""
+        for child in self.children:
+            child.kill()
+
+
+async def _ready_or_gave_up(child: Child, seconds_max: float) -> None:
+    name = child.command.name
+    waits = {asyncio.create_task(child.ready.wait()), asyncio.create_task(child.gave_up.wait())}
+    try:
+        done, _ = await asyncio.wait(waits, timeout=seconds_max, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+    if child.gave_up.is_set():
+        raise ConfigurationError(f"{name} cannot start with these settings; its own words are above")
+    if not done:
+        raise Unavailable(f"{name} was not ready within {seconds_max:g} s; its own words are above")

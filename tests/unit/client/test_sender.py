@@ -1,0 +1,138 @@
+import gzip
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from zero.client.sender import Refused, Sender, SenderOptions, Unreachable
+
+
+class Door(ThreadingHTTPServer):
+    """Answers from a list of (status, headers, body), and keeps what it was asked."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Answering)
+        self.answers, self.asked = [], []
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Answering(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.asked.append((self.path, dict(self.headers), body))
+        status, headers, answer = self.server.answers.pop(0)
+        if status == 0:
+            self.close_connection = True
+            return
+        data = json.dumps(answer).encode()
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(data))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def door():
+    with Door() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def send(door):
+    slept, senders = [], []
+
+    def make(**options):
+        senders.append(Sender(SenderOptions(door.url, **options), slept.append))
+        senders[-1].slept = slept
+        return senders[-1]
+
+    yield make
+    for sender in senders:
+        sender.close()
+
+
+OK = (202, {}, {"accepted": 2, "rejected": 0, "batch_id": "1", "errors": []})
+
+
+def test_a_batch_is_one_request_of_ndjson_with_a_key_of_its_own(door, send):
+    door.answers = [OK, OK]
+    sender = send()
+    assert sender.send([b"{}", b"{}"]).accepted == 2
+    sender.send([b"{}"])
+    paths, headers, bodies = zip(*door.asked, strict=True)
+    assert paths == ("/api/logs",) * 2
+    assert bodies[0] == b"{}\n{}"
+    assert headers[0]["Content-Type"] == "application/x-ndjson"
+    assert len({header["Idempotency-Key"] for header in headers}) == 2
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504, 0])
+def test_a_retry_has_the_same_key_and_waits_as_told(door, send, status):
+    door.answers = [(status, {"Retry-After": "7"}, {}), OK]
+    sender = send()
+    assert sender.send([b"{}", b"{}"]).accepted == 2
+    assert len({header["Idempotency-Key"] for _, header, _ in door.asked}) == 1
+    assert sender.retries == 1
+    assert sender.slept == [7.0] if status else sender.slept[0] <= 0.1
+
+
+def test_pauses_grow_with_jitter_up_to_their_bound(send):
+    sender = send(pause_seconds=0.1, pause_seconds_max=1.0)
+    pauses = [sender._pause(attempt) for attempt in range(40)]
+    assert all(0.05 <= pause <= 1.0 for pause in pauses)
+    assert all(pause >= 0.5 for pause in pauses[4:])
+    assert len(set(pauses[10:])) > 5
+
+
+def test_rejected_entries_come_back_with_their_index(door, send):
+    door.answers = [(202, {}, {"accepted": 1, "rejected": 1, "errors": [{"index": 1, "error": "no message"}]})]
+    receipt = send().send([b"{}", b"{}"])
+    assert (receipt.accepted, receipt.rejected, receipt.errors) == (1, 1, [(1, "no message")])
+
+
+def test_a_batch_refused_as_a_whole_counts_as_rejected(door, send):
+    door.answers = [(400, {}, {"error": {"code": "invalid_input", "message": "unreadable"}})]
+    receipt = send().send([b"x", b"y"])
+    assert (receipt.accepted, receipt.rejected, receipt.errors) == (0, 2, [(0, "unreadable")])
+
+
+@pytest.mark.parametrize("status", [401, 403, 413, 415, 500])
+def test_an_answer_that_no_retry_can_help_is_raised_at_once(door, send, status):
+    door.answers = [(status, {}, {"error": {"message": "not you"}})]
+    with pytest.raises(Refused, match=f"HTTP {status}: not you"):
+        send().send([b"{}"])
+    assert len(door.asked) == 1
+
+
+def test_a_door_that_never_answers_is_given_up_in_bounded_time():
+    sender = Sender(SenderOptions("http://127.0.0.1:9", retry_seconds_max=0.3, pause_seconds=0.01))
+    with pytest.raises(Unreachable, match=r"within 0\.3 s: ConnectionRefusedError"):
+        sender.send([b"{}"])
+
+
+def test_a_compressed_body_says_so(door, send):
+    door.answers = [OK]
+    send(compress=True).send([b"{}", b"{}"])
+    _, headers, body = door.asked[0]
+    assert headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(body) == b"{}\n{}"
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "127.0.0.1:4318", "http://"])
+def test_an_address_that_is_no_http_url_is_refused(url):
+    with pytest.raises(ValueError, match="expected a URL"):
+        Sender(SenderOptions(url))

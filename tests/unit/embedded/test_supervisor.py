@@ -1,0 +1,148 @@
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from zero.domain.errors import ConfigurationError, Unavailable
+from zero.embedded.child import ChildCommand, ChildOptions
+from zero.embedded.supervisor import Supervisor
+
+OPTIONS = ChildOptions(pause_seconds=0.02, pause_seconds_max=0.05, stop_seconds_max=0.5)
+READY = "import signal, time; print('ready', flush=True); time.sleep(60)"
+
+
+def python(name, program, **more):
+    return ChildCommand(name, (sys.executable, "-u", "-c", program), **more)
+
+
+@pytest.fixture
+async def supervise():
+    said = []
+    supervisor = Supervisor(OPTIONS, lambda name, line: said.append(f"{name}: {line}"))
+    supervisor.said = said
+    yield supervisor
+    await supervisor.stop([])
+
+
+def is_alive(pid):
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return True
+    return False
+
+
+async def until(condition, seconds=5.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        await asyncio.sleep(0.01)
+
+
+async def test_a_child_that_is_killed_runs_again_within_a_second(supervise):
+    supervise.start([python("worker", READY)])
+    await supervise.until_ready(5)
+    (child,) = supervise.children
+    first, killed = child.pid, time.monotonic()
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: child.ready.is_set() and child.pid != first)
+    assert time.monotonic() - killed < 1.0
+    assert any("ended by SIGKILL" in line for line in supervise.said)
+
+
+async def test_a_child_that_keeps_dying_is_started_again_with_growing_bounded_pauses(supervise):
+    supervise.start([python("worker", "raise SystemExit(3)")])
+    await until(lambda: supervise.children[0].restarts >= 5)
+    pauses = [line.rsplit(" in ", 1)[1] for line in supervise.said if "exit code 3" in line][:5]
+    assert pauses == ["0 s", "0.02 s", "0.04 s", "0.05 s", "0.05 s"]
+
+
+async def test_a_child_with_settings_that_cannot_work_is_not_started_again(supervise):
+    supervise.start([python("worker", "raise SystemExit(78)")])
+    with pytest.raises(ConfigurationError, match="worker cannot start with these settings"):
+        await supervise.until_ready(5)
+    assert await asyncio.wait_for(supervise.until_one_gives_up(), 1) == "worker"
+    assert supervise.children[0].restarts == 0
+
+
+async def test_waiting_for_a_child_that_never_gets_ready_ends(supervise):
+    supervise.start([python("worker", "import time; time.sleep(60)")])
+    with pytest.raises(Unavailable, match=r"worker was not ready within 0\.2 s"):
+        await supervise.until_ready(0.2)
+
+
+async def test_children_stop_in_the_order_asked_for(supervise):
+    program = (
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (print('stopping'), sys.exit(0)))\n"
+        "print('ready'); time.sleep(60)\n"
+    )
+    supervise.start([python("server", program)])
+    supervise.start([python("door-0", program), python("door-1", program), python("mover", program)])
+    await supervise.until_ready(5)
+    await supervise.stop(["door", "mover"])
+    stopped = [line.split(":")[0] for line in supervise.said if line.endswith("stopping")]
+    assert sorted(stopped[:2]) == ["door-0", "door-1"]
+    assert stopped[2:] == ["mover", "server"]
+    assert supervise.children == []
+
+
+async def test_a_child_that_ignores_the_request_to_stop_is_killed_with_what_it_started(supervise):
+    program = (
+        "import signal, subprocess, sys, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "other = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print('other', other.pid); print('ready'); time.sleep(60)\n"
+    )
+    supervise.start([python("deaf", program)])
+    await supervise.until_ready(5)
+    other = int(next(line for line in supervise.said if "other" in line).split()[-1])
+    await supervise.stop([])
+    assert any("did not stop within 0.5 s" in line for line in supervise.said)
+    await until(lambda: not is_alive(other) or _is_zombie(other))
+
+
+async def test_a_line_of_any_length_neither_stops_the_relay_nor_fills_memory(supervise):
+    supervise.start([python("loud", "print('x' * 3_000_000); print('after'); print('ready'); import time; time.sleep(60)")])
+    await supervise.until_ready(5)
+    assert "loud: after" in supervise.said
+    assert all(len(line) < 100 for line in supervise.said if line.startswith("loud: ("))
+
+
+def _is_zombie(pid):
+    with contextlib.suppress(OSError), Path(f"/proc/{pid}/stat").open() as file:
+        return file.read().rsplit(")", 1)[1].split()[0] == "Z"
+    return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")
+def test_a_child_dies_with_a_parent_that_is_killed():
+    inner = (
+        "import os, sys, time; from zero.embedded.lifeline import die_with\n"
+        "die_with(int(sys.argv[1])); print('tied', flush=True); time.sleep(60)\n"
+    )
+    outer = (
+        "import os, subprocess, sys, time\n"
+        f"argv = [sys.executable, '-c', {inner!r}, str(os.getpid())]\n"
+        "child = subprocess.Popen(argv, stdout=subprocess.PIPE, start_new_session=True)\n"
+        "child.stdout.readline(); print(child.pid, flush=True); time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", outer], stdout=subprocess.PIPE, text=True) as parent:
+        pid = int(parent.stdout.readline())
+        assert is_alive(pid)
+        parent.kill()
+        parent.wait()
+        deadline = time.monotonic() + 5
+        while is_alive(pid) and not _is_zombie(pid):
+            assert time.monotonic() < deadline, "the child outlived its parent"
+            time.sleep(0.01)
+
+
+def test_a_child_whose_parent_is_gone_already_does_not_start():
+    program = "from zero.embedded.lifeline import die_with; die_with(1 << 22)"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=10).returncode == 1

@@ -1,0 +1,84 @@
+from pathlib import Path
+
+import pytest
+
+from zero.domain.errors import ConfigurationError
+from zero.settings import Address, Settings, as_environment, load, table
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "operations.md"
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_default_is_loopback_and_embedded():
+    settings = load({})
+    assert (settings.buffer_url, settings.clickhouse_url) == ("", "")
+    assert str(settings.ingest_http) == "127.0.0.1:4318"
+    settings.refuse_exposure()
+
+
+def test_a_flag_wins_over_the_environment_and_that_over_the_file(tmp_path):
+    (tmp_path / "zero.toml").write_text('shards = 2\nretention_days = 2\napi = "127.0.0.1:2"\n')
+    settings = load({"ZERO_SHARDS": "3", "ZERO_API": "127.0.0.1:3"}, {"api": "127.0.0.1:4", "shards": None})
+    assert (settings.retention_days, settings.shards, settings.api) == (2, 3, Address("127.0.0.1", 4))
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"ZERO_DATADIR": "x"}, ["ZERO_DATADIR", "nearest known is ZERO_DATA_DIR"]),
+        ({"ZERO_SHARDS": "0"}, ["ZERO_SHARDS is 0", "1 to 256"]),
+        ({"ZERO_SHARDS": "two"}, ["ZERO_SHARDS", "'two'"]),
+        ({"ZERO_API": "8080"}, ["ZERO_API", "host:port"]),
+        ({"ZERO_API": "127.0.0.1:70000"}, ["ZERO_API", "host:port"]),
+        ({"ZERO_API": "127.0.0.1:4318"}, ["ZERO_INGEST_HTTP, ZERO_API", "an address each"]),
+        ({"ZERO_DURABILITY": "maybe"}, ["ZERO_DURABILITY", "report or strict"]),
+        ({"ZERO_CONFIG": "absent.toml"}, ["cannot read absent.toml"]),
+    ],
+)
+def test_a_setting_that_cannot_work_is_named_with_what_can(environment, words):
+    with pytest.raises(ConfigurationError) as caught:
+        load(environment)
+    assert all(word in caught.value.message for word in words), caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("shard = 1", ["unknown key in zero.toml shard", "shards"]),
+        ("shards = true", ["shards in zero.toml", "whole number"]),
+        ("shards = ", ["cannot read zero.toml"]),
+    ],
+)
+def test_a_bad_key_in_the_file_is_named(tmp_path, text, words):
+    (tmp_path / "zero.toml").write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        load({})
+    assert all(word in caught.value.message for word in words), caught.value.message
+
+
+@pytest.mark.parametrize("text", ["0.0.0.0:4318", "[::]:4318", "192.168.1.5:4318", "logs.example:4318"])
+def test_a_listener_beyond_this_machine_is_refused_and_told_how_to_go_on(text):
+    with pytest.raises(ConfigurationError, match=r"no API keys.*Listen on 127\.0\.0\.1:4318"):
+        load({"ZERO_INGEST_HTTP": text}).refuse_exposure()
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1:1", "[::1]:1", "localhost:1", "127.9.9.9:1"])
+def test_a_loopback_listener_is_allowed(text):
+    load({"ZERO_INGEST_HTTP": text}).refuse_exposure()
+
+
+def test_settings_survive_the_way_to_a_child_process():
+    settings = load({"ZERO_SHARDS": "4", "ZERO_INGEST_HTTP": "[::1]:9"})
+    assert load(as_environment(settings)) == settings
+
+
+def test_the_documented_table_is_the_real_one():
+    assert table() in DOCUMENT.read_text(encoding="utf-8"), "write zero.settings.table() into docs/operations.md"
+
+
+def test_every_setting_says_what_it_does():
+    assert all(item.metadata["help"] for item in Settings.__dataclass_fields__.values())
