@@ -1,7 +1,13 @@
 // The only file that knows Python. Every function takes whole batches and releases the interpreter lock.
 #include <nanobind/nanobind.h>
 
+#include <deque>
+#include <string_view>
+#include <vector>
+
 #include "zero/crc32c.hpp"
+#include "zero/encode_block.hpp"
+#include "zero/pattern.hpp"
 
 namespace nb = nanobind;
 
@@ -23,6 +29,42 @@ class BytesView {
   Py_buffer view_{};
 };
 
+std::vector<zero::RowRange> read_ranges(nb::sequence rows) {
+  std::vector<zero::RowRange> ranges;
+  for (nb::handle row : rows) {
+    const auto range = nb::cast<nb::tuple>(row);
+    ranges.push_back({nb::cast<std::uint32_t>(range[0]), nb::cast<std::uint32_t>(range[1]), nb::cast<std::uint32_t>(range[2])});
+  }
+  return ranges;
+}
+
+// Returns (block, rows). Raises ValueError on malformed frames or ranges.
+nb::tuple encode_block(nb::sequence frames, nb::object rows) {
+  thread_local zero::BlockEncoder encoder;
+  std::deque<BytesView> held;
+  std::vector<std::string_view> views;
+  for (nb::handle frame : frames) {
+    const BytesView& bytes = held.emplace_back(frame);
+    views.emplace_back(bytes.data(), bytes.size());
+  }
+  const bool all = rows.is_none();
+  const std::vector<zero::RowRange> ranges = all ? std::vector<zero::RowRange>() : read_ranges(nb::cast<nb::sequence>(rows));
+  zero::EncodeError error;
+  {
+    nb::gil_scoped_release unlocked;
+    error = all ? encoder.read(views) : encoder.read(views, ranges);
+  }
+  if (error != zero::EncodeError::none) throw nb::value_error(zero::describe(error));
+  const std::size_t count = encoder.rows();
+  nb::object block = nb::steal(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(encoder.size())));
+  if (!block.is_valid()) throw nb::python_error();
+  {
+    nb::gil_scoped_release unlocked;
+    encoder.write(PyBytes_AS_STRING(block.ptr()));
+  }
+  return nb::make_tuple(block, count);
+}
+
 }  // namespace
 
 NB_MODULE(_core, module) {
@@ -34,4 +76,22 @@ NB_MODULE(_core, module) {
         return zero::crc32c(bytes.data(), bytes.size());
       },
       nb::arg("data"));
+  module.def("encode_block", &encode_block, nb::arg("frames"), nb::arg("rows").none());
+  module.def(
+      "pattern_id",
+      [](nb::handle message) {
+        const BytesView bytes(message);
+        nb::gil_scoped_release unlocked;
+        return zero::pattern_id({bytes.data(), bytes.size()});
+      },
+      nb::arg("message"));
+  module.def(
+      "mask",
+      [](nb::handle message) {
+        const BytesView bytes(message);
+        zero::ByteBuffer masked;
+        zero::mask({bytes.data(), bytes.size()}, masked);
+        return nb::bytes(masked.data(), masked.size());
+      },
+      nb::arg("message"));
 }

@@ -1,0 +1,370 @@
+#include "zero/encode_block.hpp"
+
+#include <array>
+#include <bit>
+#include <iterator>
+#include <protozero/pbf_reader.hpp>
+
+#include "zero/columns.hpp"
+#include "zero/columns_json.hpp"
+#include "zero/pattern.hpp"
+
+namespace zero {
+namespace {
+
+using protozero::pbf_reader;
+using protozero::pbf_wire_type;
+using protozero::tag_and_type;
+
+// The layout of domain/frame.py.
+constexpr std::size_t batch_id_at = 8, received_ms_at = 16, count_at = 24, tenant_bytes_at = 28, tenant_at = 30;
+
+constexpr std::string_view level_type =
+    "Enum8('TRACE' = 1, 'DEBUG' = 2, 'INFO' = 3, 'WARN' = 4, 'ERROR' = 5, 'FATAL' = 6)";
+constexpr std::uint64_t level_trace = 1, level_fatal = 6;
+constexpr std::uint64_t timestamp_ns_max = ~std::uint64_t{0} >> 1;
+constexpr std::size_t packed_trace_bytes = 16;
+
+struct FrameHeader {
+  std::uint64_t batch_id;
+  std::uint64_t received_ms;
+  std::uint32_t count;
+  std::string_view tenant;
+  std::string_view payload;
+};
+
+struct EntryFields {
+  std::uint64_t timestamp_ns = 0;
+  std::uint64_t level = 0;
+  std::string_view app_id, message, source, environment, trace_id, span_id, user_id;
+};
+
+// What stops the reading of a block; caught in BlockEncoder::read.
+struct Refused {
+  EncodeError error;
+};
+
+std::string_view view_of(pbf_reader& reader) {
+  const protozero::data_view view = reader.get_view();
+  return {view.data(), view.size()};
+}
+
+template <typename Number>
+Number number_at(std::string_view frame, std::size_t at) {
+  Number number;
+  std::memcpy(&number, frame.data() + at, sizeof number);
+  return number;
+}
+
+FrameHeader read_header(std::string_view frame) {
+  if (frame.size() < tenant_at) throw Refused{EncodeError::bad_frame};
+  const std::size_t payload_at = tenant_at + number_at<std::uint16_t>(frame, tenant_bytes_at);
+  if (frame.size() < payload_at) throw Refused{EncodeError::bad_frame};
+  return {number_at<std::uint64_t>(frame, batch_id_at), number_at<std::uint64_t>(frame, received_ms_at),
+          number_at<std::uint32_t>(frame, count_at), frame.substr(tenant_at, payload_at - tenant_at),
+          frame.substr(payload_at)};
+}
+
+std::uint64_t bits_of(double number) { return std::bit_cast<std::uint64_t>(number); }
+
+// Returns false when no member is set.
+bool read_value(pbf_reader reader, ColumnValue& value) {
+  bool found = false;
+  while (reader.next()) {
+    switch (reader.tag_and_type()) {
+      case tag_and_type(1, pbf_wire_type::length_delimited):
+        value = {ColumnType::string, view_of(reader)};
+        break;
+      case tag_and_type(2, pbf_wire_type::varint):
+        value = {ColumnType::int64, {}, static_cast<std::uint64_t>(reader.get_sint64())};
+        break;
+      case tag_and_type(3, pbf_wire_type::varint):
+        value = {ColumnType::uint64, {}, reader.get_uint64()};
+        break;
+      case tag_and_type(4, pbf_wire_type::fixed64):
+        value = {ColumnType::float64, {}, bits_of(reader.get_double())};
+        break;
+      case tag_and_type(5, pbf_wire_type::varint):
+        value = {ColumnType::boolean, {}, reader.get_bool()};
+        break;
+      default:
+        reader.skip();
+        continue;
+    }
+    found = true;
+  }
+  return found;
+}
+
+void read_attribute(pbf_reader reader, ColumnJson& metadata) {
+  std::string_view key;
+  ColumnValue value{};
+  bool found = false;
+  while (reader.next()) {
+    switch (reader.tag_and_type()) {
+      case tag_and_type(1, pbf_wire_type::length_delimited):
+        key = view_of(reader);
+        break;
+      case tag_and_type(2, pbf_wire_type::length_delimited):
+        found |= read_value(reader.get_message(), value);
+        break;
+      default:
+        reader.skip();
+    }
+  }
+  if (found) metadata.append(key, value);
+}
+
+EntryFields read_entry(pbf_reader reader, ColumnJson& metadata) {
+  EntryFields entry;
+  std::string_view* const texts[] = {nullptr,        &entry.app_id,      nullptr,         nullptr,        &entry.message,
+                                     &entry.source, &entry.environment, &entry.trace_id, &entry.span_id, &entry.user_id};
+  while (reader.next()) {
+    switch (reader.tag_and_type()) {
+      case tag_and_type(2, pbf_wire_type::fixed64):
+        entry.timestamp_ns = reader.get_fixed64();
+        break;
+      case tag_and_type(3, pbf_wire_type::varint):
+        entry.level = reader.get_uint64();
+        break;
+      case tag_and_type(10, pbf_wire_type::length_delimited):
+        read_attribute(reader.get_message(), metadata);
+        break;
+      default:
+        if (reader.wire_type() == pbf_wire_type::length_delimited && reader.tag() < std::size(texts) && texts[reader.tag()])
+          *texts[reader.tag()] = view_of(reader);
+        else
+          reader.skip();
+    }
+  }
+  if (entry.level < level_trace || entry.level > level_fatal || entry.timestamp_ns > timestamp_ns_max) throw Refused{EncodeError::bad_payload};
+  return entry;
+}
+
+constexpr int hex_digit(char letter) {
+  if (letter >= '0' && letter <= '9') return letter - '0';
+  if (letter >= 'a' && letter <= 'f') return letter - 'a' + 10;
+  return -1;
+}
+
+constexpr auto hex_digits = [] {
+  std::array<signed char, 256> digits{};
+  for (int letter = 0; letter < 256; ++letter) digits[letter] = static_cast<signed char>(hex_digit(static_cast<char>(letter)));
+  return digits;
+}();
+
+// 32 lower-case hex digits become 16 bytes. Any other text stays, with one NUL appended where it would look like packed bytes or
+// like a text with that NUL: of 16 bytes, or longer with only NULs behind the 16th.
+void append_trace(ByteBuffer& out, std::string_view text) {
+  if (text.size() == 2 * packed_trace_bytes) {
+    std::array<char, packed_trace_bytes> packed;
+    int bad = 0;
+    for (std::size_t at = 0; at < packed_trace_bytes; ++at) {
+      const int high = hex_digits[static_cast<unsigned char>(text[2 * at])];
+      const int low = hex_digits[static_cast<unsigned char>(text[2 * at + 1])];
+      bad |= high | low;
+      packed[at] = static_cast<char>(high * 16 + low);
+    }
+    if (bad >= 0) return out.append_string({packed.data(), packed.size()});
+  }
+  const bool marked =
+      text.size() >= packed_trace_bytes && text.find_first_not_of('\0', packed_trace_bytes) == std::string_view::npos;
+  out.append_varint(text.size() + marked);
+  out.append(text.data(), text.size());
+  if (marked) out.append('\0');
+}
+
+// Reads the entries of one frame in order; going back means starting again.
+class FrameReader {
+ public:
+  explicit FrameReader(std::string_view frame) : header_(read_header(frame)), entries_(view_of_payload()) {}
+
+  const FrameHeader& header() const { return header_; }
+  std::uint32_t position() const { return position_; }
+  bool next() {
+    if (!entries_.next(1, pbf_wire_type::length_delimited)) return false;
+    ++position_;
+    return true;
+  }
+  void skip_to(std::uint32_t index) {
+    for (; position_ < index; entries_.skip())
+      if (!next()) throw Refused{EncodeError::bad_payload};
+  }
+  pbf_reader entry() { return entries_.get_message(); }
+
+ private:
+  protozero::data_view view_of_payload() const { return {header_.payload.data(), header_.payload.size()}; }
+
+  FrameHeader header_;
+  pbf_reader entries_;
+  std::uint32_t position_ = 0;
+};
+
+}  // namespace
+
+const char* describe(EncodeError error) {
+  switch (error) {
+    case EncodeError::none: return "no error";
+    case EncodeError::bad_frame: return "the frame is shorter than its header says";
+    case EncodeError::bad_payload: return "the payload is not a LogBatch of complete entries";
+    case EncodeError::bad_row_range: return "the row range names entries that are not there";
+  }
+  return "unknown error";
+}
+
+struct BlockEncoder::Columns {
+  std::size_t rows = 0;
+  DictionaryColumn tenant, app_id, source, environment;
+  ByteBuffer timestamp, received_at, level, message, trace, span_id, user_id, pattern, batch, index;
+  ColumnJson metadata;
+  std::array<ByteBuffer, 5> rendered;  // the dictionaries and the metadata
+
+  void read_rows(FrameReader& frame, std::uint32_t stop) {
+    const FrameHeader& header = frame.header();
+    const std::uint32_t start = frame.position();
+    while (frame.position() < stop) {
+      const std::uint32_t row = frame.position();
+      if (!frame.next()) throw Refused{EncodeError::bad_payload};
+      append(read_entry(frame.entry(), metadata));
+      index.append_number(row);
+    }
+    tenant.append_repeated(header.tenant, stop - start);
+    for (std::uint32_t row = start; row < stop; ++row) received_at.append_number(header.received_ms);
+    for (std::uint32_t row = start; row < stop; ++row) batch.append_number(header.batch_id);
+  }
+
+  void append(const EntryFields& entry) {
+    app_id.append(entry.app_id);
+    source.append(entry.source);
+    environment.append(entry.environment);
+    timestamp.append_number(entry.timestamp_ns);
+    level.append(static_cast<char>(entry.level));
+    message.append_string(entry.message);
+    append_trace(trace, entry.trace_id);
+    span_id.append_string(entry.span_id);
+    user_id.append_string(entry.user_id);
+    pattern.append_number(pattern_id(entry.message));
+    metadata.end_row();
+    ++rows;
+  }
+
+  void render() {
+    tenant.write(rendered[0]);
+    app_id.write(rendered[1]);
+    source.write(rendered[2]);
+    environment.write(rendered[3]);
+    metadata.write(rendered[4]);
+  }
+
+  // Calls `part` with (name, type, data) of every column in the order of the table.
+  template <typename Part>
+  void each(Part&& part) const {
+    constexpr std::string_view dictionary = "LowCardinality(String)";
+    part("tenant", dictionary, rendered[0]);
+    part("app_id", dictionary, rendered[1]);
+    part("source", dictionary, rendered[2]);
+    part("environment", dictionary, rendered[3]);
+    part("timestamp", "DateTime64(9, 'UTC')", timestamp);
+    part("received_at", "DateTime64(3, 'UTC')", received_at);
+    part("level", level_type, level);
+    part("message", "String", message);
+    part("_trace", "String", trace);
+    part("span_id", "String", span_id);
+    part("user_id", "String", user_id);
+    part("metadata", "JSON", rendered[4]);
+    part("pattern_id", "UInt64", pattern);
+    part("_bid", "UInt64", batch);
+    part("_idx", "UInt32", index);
+  }
+  static constexpr std::size_t count = 15;
+
+  void clear() {
+    rows = 0;
+    for (DictionaryColumn* column : {&tenant, &app_id, &source, &environment}) column->clear();
+    for (ByteBuffer* column : {&timestamp, &received_at, &level, &message, &trace, &span_id, &user_id, &pattern, &batch, &index})
+      column->clear();
+    metadata.clear();
+  }
+
+  std::size_t capacity_bytes() const {
+    std::size_t bytes = metadata.capacity_bytes();
+    for (const DictionaryColumn* column : {&tenant, &app_id, &source, &environment}) bytes += column->capacity_bytes();
+    each([&bytes](std::string_view, std::string_view, const ByteBuffer& data) { bytes += data.capacity(); });
+    return bytes;
+  }
+};
+
+BlockEncoder::BlockEncoder() : columns_(std::make_unique<Columns>()) {}
+BlockEncoder::~BlockEncoder() = default;
+
+EncodeError BlockEncoder::read(std::span<const std::string_view> frames) {
+  columns_->clear();
+  try {
+    for (const std::string_view data : frames) {
+      FrameReader frame(data);
+      columns_->read_rows(frame, frame.header().count);
+      if (frame.next()) return EncodeError::bad_payload;
+    }
+  } catch (const Refused& refused) {
+    return refused.error;
+  } catch (const protozero::exception&) {
+    return EncodeError::bad_payload;
+  }
+  columns_->render();
+  return EncodeError::none;
+}
+
+EncodeError BlockEncoder::read(std::span<const std::string_view> frames, std::span<const RowRange> ranges) {
+  columns_->clear();
+  try {
+    std::unique_ptr<FrameReader> frame;
+    std::uint32_t current = 0;
+    for (const RowRange& range : ranges) {
+      if (range.frame >= frames.size() || range.start > range.stop) return EncodeError::bad_row_range;
+      if (!frame || current != range.frame || frame->position() > range.start)
+        frame = std::make_unique<FrameReader>(frames[range.frame]);
+      current = range.frame;
+      if (range.stop > frame->header().count) return EncodeError::bad_row_range;
+      frame->skip_to(range.start);
+      columns_->read_rows(*frame, range.stop);
+    }
+  } catch (const Refused& refused) {
+    return refused.error;
+  } catch (const protozero::exception&) {
+    return EncodeError::bad_payload;
+  }
+  columns_->render();
+  return EncodeError::none;
+}
+
+std::size_t BlockEncoder::rows() const { return columns_->rows; }
+
+std::size_t BlockEncoder::size() const {
+  std::size_t bytes = ByteBuffer::varint_bytes(Columns::count) + ByteBuffer::varint_bytes(columns_->rows);
+  columns_->each([&bytes](std::string_view name, std::string_view type, const ByteBuffer& data) {
+    bytes += 1 + name.size() + 1 + type.size() + data.size();
+  });
+  return bytes;
+}
+
+void BlockEncoder::write(char* to) {
+  ByteBuffer header;
+  const auto put = [&to](std::string_view bytes) {
+    if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
+    to += bytes.size();
+  };
+  header.append_varint(Columns::count);
+  header.append_varint(columns_->rows);
+  put(header.view());
+  columns_->each([&](std::string_view name, std::string_view type, const ByteBuffer& data) {
+    header.clear();
+    header.append_string(name);
+    header.append_string(type);
+    put(header.view());
+    put(data.view());
+  });
+  columns_->clear();
+  if (columns_->capacity_bytes() > scratch_bytes_max) columns_ = std::make_unique<Columns>();
+}
+
+}  // namespace zero
