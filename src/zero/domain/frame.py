@@ -16,6 +16,7 @@ VERSION = 1
 _CHECKED = struct.Struct("<QQIH")
 _PREFIX = struct.Struct("<2sBBI")
 HEADER_BYTES = _PREFIX.size + _CHECKED.size
+ENTRIES_MAX = 1_000_000  # far above any frame we write: a damaged count above it is not believed
 
 Crc32c = Callable[[bytes | memoryview], int]
 
@@ -37,9 +38,7 @@ class Frame:
         return memoryview(self.data)[self.payload_offset :]
 
 
-def pack_frame(
-    batch_id: int, received_ms: int, count: int, tenant: str, payloads: Iterable[bytes], crc32c: Crc32c
-) -> bytes:
+def pack_frame(batch_id: int, received_ms: int, count: int, tenant: str, payloads: Iterable[bytes], crc32c: Crc32c) -> bytes:
     """Return the frame that holds the concatenated ``LogBatch`` payloads."""
     name = tenant.encode()
     checked = b"".join((_CHECKED.pack(batch_id, received_ms, count, len(name)), name, *payloads))
@@ -62,3 +61,15 @@ def unpack_frame(data: bytes, crc32c: Crc32c) -> Frame:
     except UnicodeDecodeError as error:
         raise CorruptFrame("frame tenant is not UTF-8") from error
     return Frame(batch_id, received_ms, count, tenant, data, start)
+
+
+def guess_header(data: bytes) -> tuple[str, int]:
+    """Return (tenant, count) as far as a damaged frame still tells, for the ledger; ('', 0) when it does not."""
+    if len(data) < HEADER_BYTES or not data.startswith(MAGIC):
+        return "", 0
+    _, _, count, tenant_bytes = _CHECKED.unpack_from(data, _PREFIX.size)
+    name = data[HEADER_BYTES : HEADER_BYTES + tenant_bytes]
+    try:
+        return (name.decode(), count) if len(name) == tenant_bytes and count <= ENTRIES_MAX else ("", 0)
+    except UnicodeDecodeError:
+        return "", 0

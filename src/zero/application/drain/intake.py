@@ -1,0 +1,115 @@
+"""The intake: turns deliveries of any size into batches that fit one block."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from zero.application.drain.options import DrainOptions
+from zero.application.funnel import Funnel, FunnelOptions
+from zero.application.ports import DeadLetter, Delivery, Position
+from zero.domain.errors import CorruptFrame, Overloaded
+from zero.domain.frame import Crc32c, Frame, guess_header, unpack_frame
+
+FIRST_LIMIT = 4  # frames of the first read: what lies in the buffer is unknown, and a frame may have 16 MiB
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A readable frame and where it lies."""
+
+    position: Position
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is stored and settled together: frames, deliveries without data, and frames that cannot be read."""
+
+    held: Sequence[Held]
+    gone: Sequence[Position]
+    corrupt: Sequence[DeadLetter]
+
+    @property
+    def positions(self) -> list[Position]:
+        """Everything to acknowledge."""
+        return [one.position for one in self.held] + list(self.gone) + [letter.position for letter in self.corrupt]
+
+
+class Intake:
+    """Frames on their way into blocks, bounded by the two halves of a funnel."""
+
+    def __init__(self, crc32c: Crc32c, options: DrainOptions) -> None:
+        self._crc32c = crc32c
+        self._options = options
+        self._funnel = Funnel[Held](FunnelOptions(options.block_rows_max, options.block_bytes_max))
+        self._gone: list[Position] = []
+        self._corrupt: list[DeadLetter] = []
+        self._corrupt_bytes = 0
+        self._frame_bytes = 0
+        self._trusted = FIRST_LIMIT
+        self.cursor = "0"
+        self.spilled = False
+
+    def admit(self, deliveries: Sequence[Delivery]) -> None:
+        """Take deliveries in up to ``cursor``. What does not fit stays in the pending list, and ``spilled`` says so."""
+        self._learn([len(delivery.data) for delivery in deliveries if delivery.data is not None])
+        for delivery in deliveries:
+            try:
+                self._admit(delivery)
+            except Overloaded:
+                self.spilled = True
+                return
+            self.cursor = delivery.position.entry
+
+    def take(self) -> Batch:
+        """Return what fits one block, oldest first. Call ``done`` when it is settled."""
+        batch = Batch(self._funnel.take(), self._gone, self._corrupt)
+        self._gone, self._corrupt, self._corrupt_bytes = [], [], 0
+        return batch
+
+    def done(self) -> None:
+        """Say that the batch taken is settled."""
+        self._funnel.done()
+
+    def clear(self) -> None:
+        """Forget everything in hand: it is read again from the pending list."""
+        self._funnel.clear()
+        self._gone, self._corrupt, self._corrupt_bytes = [], [], 0
+        self.cursor, self.spilled = "0", False
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is something to take."""
+        return bool(len(self._funnel) or self._gone or self._corrupt)
+
+    @property
+    def ready(self) -> bool:
+        """Whether a full block waits."""
+        frames = len(self._funnel) + len(self._gone) + len(self._corrupt)
+        full = frames >= self._options.block_frames_max or self._corrupt_bytes >= self._options.block_bytes_max
+        return full or self._funnel.ready
+
+    def limit(self) -> int:
+        """Return how many frames to ask for next: what still fits if they are like the largest of the last ones."""
+        room = max(self._options.block_bytes_max - self._funnel.weight, 0)
+        return max(1, min(self._trusted, room // self._frame_bytes if self._frame_bytes else FIRST_LIMIT))
+
+    def _learn(self, sizes: Sequence[int]) -> None:
+        """Trust grows twofold with each read that was no larger than a block, and is gone after one that was."""
+        if sizes:
+            self._frame_bytes = max(sizes)
+            within = sum(sizes) <= self._options.block_bytes_max
+            self._trusted = min(self._trusted * 2, self._options.read_frames_max) if within else FIRST_LIMIT
+
+    def _admit(self, delivery: Delivery) -> None:
+        data = delivery.data
+        if data is None:
+            self._gone.append(delivery.position)
+            return
+        try:
+            frame = unpack_frame(data, self._crc32c)
+        except CorruptFrame as error:
+            tenant, count = guess_header(data)
+            self._corrupt.append(DeadLetter(delivery.position, error.message, tenant, count, data))
+            self._corrupt_bytes += len(data)
+            return
+        self._funnel.add(Held(delivery.position, frame), len(data), frame.count)

@@ -1,0 +1,32 @@
+"""The bounds and times of a drain."""
+
+from dataclasses import dataclass, field
+
+from zero.application.retry import BackoffOptions
+
+
+@dataclass(frozen=True, slots=True)
+class DrainOptions:
+    """Bounds and times of one shard's drain.
+
+    Memory of a shard is at most two halves of the funnel, one encoded block and the reply to one read:
+    2 x ``block_bytes_max`` + about the same for the block and its copy on the wire.
+    """
+
+    block_rows_max: int = 100_000
+    block_frames_max: int = 8_192  # bounds the ids in one presence query and in one settlement
+    block_bytes_max: int = 48 * 1024 * 1024
+    read_frames_max: int = 512
+    poison_rows_max: int = 256  # so many refused and none taken means that the table is wrong, not the rows
+    linger_seconds: float = 0.2
+    idle_seconds: float = 1.0
+    renew_seconds: float = 3.0  # well under the lease's time to live (10 s)
+    sweep_seconds: float = 15.0
+    retry: BackoffOptions = field(default_factory=BackoffOptions)
+
+    def __post_init__(self) -> None:
+        counts = (self.block_rows_max, self.block_frames_max, self.block_bytes_max, self.read_frames_max, self.poison_rows_max)
+        if min(counts) < 1:
+            raise ValueError("every bound of a drain is at least 1")
+        if self.block_rows_max > 100_000:
+            raise ValueError("a block holds at most 100,000 rows: more are split by the store, no longer one insert")

@@ -1,0 +1,30 @@
+"""The ports a drain works with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from zero.application.ports import Block, Clock, Random, RowRange, ShardLog, Store, Telemetry
+from zero.domain.frame import Frame
+
+
+class FrameCodec(Protocol):
+    """The part of the codec that the drain needs."""
+
+    def crc32c(self, data: bytes | memoryview) -> int:
+        """Return the CRC-32C of the bytes."""
+
+    def encode_block(self, frames: Sequence[Frame], rows: Sequence[RowRange] | None = None) -> Block:
+        """Encode the chosen rows (None: all). Raises CorruptFrame on a bad payload."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrainParts:
+    """Everything outside a drain. It waits for nothing else, so whoever runs these parts runs the drain."""
+
+    log: ShardLog
+    store: Store
+    codec: FrameCodec
+    clock: Clock
+    random: Random
+    telemetry: Telemetry
