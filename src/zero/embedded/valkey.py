@@ -30,7 +30,7 @@ _PR_SET_PDEATHSIG = 1
 COMMANDS = (
     *("auth", "ping", "info", "config|get", "client|setinfo", "client|setname"),
     *("multi", "exec", "discard", "watch", "unwatch"),
-    *("get", "set", "del", "incr", "pexpire", "hincrby", "hgetall", "rpush", "lpop"),
+    *("get", "set", "del", "incrby", "pexpire", "hincrby", "hgetall", "rpush", "lpop"),
     *("xadd", "xack", "xdel", "xlen", "xrange", "xread", "xreadgroup", "xpending", "xgroup|create", "xinfo|groups"),
 )
 """All that the platform may run: no scripts, no KEYS, no FLUSH, no CONFIG SET, nothing outside ``<namespace>:*``."""

@@ -1,0 +1,76 @@
+"""The Redis buffer keeps the contract of the durable buffer, on Valkey, on Redis 7 and on a cluster."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract.buffer_contract import BufferContract, LeaseOver
+from tests.integration.redis.cluster import Cluster
+from tests.integration.servers import debian_redis
+from zero.infrastructure.redis import RedisBuffer, RedisOptions, RedisShardLog
+
+LEASE_SECONDS = 0.3
+
+
+class Both:
+    """A buffer and its shard log behind one name, as the contract has it."""
+
+    def __init__(self, options: RedisOptions) -> None:
+        self.parts = (RedisBuffer(options), RedisShardLog(options))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.parts[hasattr(self.parts[1], name)], name)
+
+    async def close(self) -> None:
+        for part in self.parts:
+            await part.close()
+
+
+class RedisContract(BufferContract):
+    @pytest.fixture
+    async def buffer(self, url: str, namespace: str) -> AsyncIterator[Both]:
+        both = Both(RedisOptions(url, shards=2, namespace=namespace, lease_seconds=LEASE_SECONDS))
+        yield both
+        await both.close()
+
+    @pytest.fixture
+    def lease_over(self) -> LeaseOver:
+        async def over() -> None:
+            await asyncio.sleep(LEASE_SECONDS + 0.05)
+
+        return over
+
+
+class TestValkey(RedisContract):
+    @pytest.fixture
+    def url(self, redis_url: str) -> str:
+        return redis_url
+
+
+class TestRedis7(RedisContract):
+    @pytest.fixture
+    def url(self, redis7_url: str) -> str:
+        return redis7_url
+
+
+class TestCluster(RedisContract):
+    @pytest.fixture
+    def url(self, cluster_url: str) -> str:
+        return cluster_url
+
+
+@pytest.fixture(scope="module")
+def redis7_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    server = debian_redis(tmp_path_factory.mktemp("redis7")).start()
+    yield server.url
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    cluster = Cluster(Path(tmp_path_factory.mktemp("cluster")))
+    yield cluster.url
+    cluster.close()

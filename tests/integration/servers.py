@@ -1,0 +1,69 @@
+"""Real Redis-like servers for tests: the embedded Valkey, and Debian's redis-server where it is installed."""
+
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import redis
+
+from zero.embedded.valkey import ValkeyOptions, prepare
+
+
+class Server:
+    """A server process with its URL; can be killed, stopped and started again on the same files."""
+
+    def __init__(self, argv: tuple[str, ...], url: str, log: Path) -> None:
+        self.argv = argv
+        self.url = url
+        self.log = log
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "Server":
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(self.argv, stdout=log, stderr=log)
+        deadline = time.monotonic() + 10
+        with redis.Redis.from_url(self.url) as client:
+            while True:
+                try:
+                    client.ping()
+                    return self
+                except redis.RedisError:
+                    assert time.monotonic() < deadline and self.process.poll() is None, self.log.read_text()
+                    time.sleep(0.01)
+
+    def send(self, number: int) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        self.send(signal.SIGKILL)
+        assert self.process is not None
+        self.process.wait(10)
+
+    def close(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.send(signal.SIGCONT)
+            self.process.terminate()
+            self.process.wait(10)
+
+
+def embedded_valkey(directory: Path, **options: int) -> Server:
+    """Return the embedded Valkey, not started."""
+    command = prepare(ValkeyOptions(directory, **options))
+    return Server(command.argv, command.url, directory / "valkey.log")
+
+
+def debian_redis(directory: Path) -> Server:
+    """Return a plain Redis 7, not started; skips where it is not installed."""
+    binary = shutil.which("redis-server")
+    if binary is None:
+        pytest.skip("redis-server is not installed (Debian: apt-get install redis-server)")
+    directory.mkdir(parents=True, exist_ok=True)
+    socket = directory / "redis.sock"
+    settings = {"port": "0", "unixsocket": str(socket), "dir": str(directory), "save": "", "appendonly": "yes"}
+    settings |= {"appendfsync": "always", "maxmemory": "256mb", "maxmemory-policy": "noeviction"}
+    argv = (binary, *(word for name, value in settings.items() for word in (f"--{name}", value)))
+    return Server(argv, f"unix://{socket}?db=0", directory / "redis.log")
