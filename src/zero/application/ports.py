@@ -200,10 +200,15 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One stream entry as read. ``data`` is None when it was deleted but is still in the pending list."""
+    """One stream entry as read. ``data`` is None when it was deleted but is still in the pending list.
+
+    ``tenant`` and ``count`` are what was appended, kept beside the frame, so that a corrupt frame can still be accounted for.
+    """
 
     position: Position
     data: bytes | None
+    tenant: str = ""
+    count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
