@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "zero/crc32c.hpp"
+#include "zero/decode.hpp"
 #include "zero/encode_block.hpp"
 #include "zero/pattern.hpp"
 
@@ -28,6 +29,35 @@ class BytesView {
  private:
   Py_buffer view_{};
 };
+
+using Decode = const zero::Decoded& (*)(std::string_view, const zero::Stamp&);
+
+constexpr std::size_t locked_bytes_max = 4096;  // releasing the lock costs more than decoding so little
+
+// Returns (refusal, position, payload, accepted, rejected, errors, repaired); see zero/decoded.hpp.
+nb::tuple decode(Decode decoder, nb::handle body, std::uint64_t now_ns, std::string_view source) {
+  const BytesView bytes(body);
+  const zero::Stamp stamp(now_ns, source);
+  const zero::Decoded* decoded = nullptr;
+  if (bytes.size() <= locked_bytes_max) {
+    decoded = &decoder({bytes.data(), bytes.size()}, stamp);
+  } else {
+    nb::gil_scoped_release unlocked;
+    decoded = &decoder({bytes.data(), bytes.size()}, stamp);
+  }
+  nb::list errors;
+  for (const auto& [index, reason] : decoded->errors) errors.append(nb::make_tuple(index, nb::str(reason.data(), reason.size())));
+  return nb::make_tuple(static_cast<int>(decoded->refusal), decoded->position, nb::bytes(decoded->payload.data(), decoded->payload.size()),
+                        decoded->accepted, decoded->rejected, errors, decoded->repaired);
+}
+
+template <Decode decoder>
+nb::tuple decode_with(nb::handle body, std::uint64_t now_ns, nb::str source) {
+  Py_ssize_t size = 0;
+  const char* text = PyUnicode_AsUTF8AndSize(source.ptr(), &size);
+  if (!text) throw nb::python_error();
+  return decode(decoder, body, now_ns, {text, static_cast<std::size_t>(size)});
+}
 
 std::vector<zero::RowRange> read_ranges(nb::sequence rows) {
   std::vector<zero::RowRange> ranges;
@@ -76,6 +106,8 @@ NB_MODULE(_core, module) {
         return zero::crc32c(bytes.data(), bytes.size());
       },
       nb::arg("data"));
+  module.def("decode_json", &decode_with<zero::decode_json>, nb::arg("body"), nb::arg("now_ns"), nb::arg("source"));
+  module.def("decode_log_batch", &decode_with<zero::decode_log_batch>, nb::arg("body"), nb::arg("now_ns"), nb::arg("source"));
   module.def("encode_block", &encode_block, nb::arg("frames"), nb::arg("rows").none());
   module.def(
       "pattern_id",

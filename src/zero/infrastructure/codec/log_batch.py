@@ -1,7 +1,7 @@
 """Complete ``zero.v1.LogBatch`` payloads, read and written in plain Python: what every frame carries.
 
-Written form: fields in the order of their numbers, empty text left out, integers as ``int`` unless only ``uint`` holds them. The
-native writer gives the same bytes for the same entries.
+Written form: fields in the order of their numbers, empty text left out, integers as ``int`` unless only ``uint`` holds
+them. The native writer gives the same bytes for the same entries.
 """
 
 from collections.abc import Iterable

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from zero.application.ports import Block, RowRange
-from zero.domain.errors import CorruptFrame
+from zero.application.ports import Block, Decoded, RowRange
+from zero.domain.entry import BatchLimits
+from zero.domain.errors import CorruptFrame, InvalidInput, TooLarge
 from zero.domain.frame import Frame
 from zero.infrastructure.native import _core
 
@@ -14,6 +15,20 @@ class NativeCodec:
     def crc32c(self, data: bytes | memoryview) -> int:
         """Return the CRC-32C (Castagnoli) of the bytes."""
         return _core.crc32c(data)
+
+    def decode_json(self, body: bytes | memoryview, now_ns: int, source: str) -> Decoded:
+        """Decode an object, an array, ``{"logs": […]}`` or NDJSON. Raises InvalidInput when the whole body is unreadable."""
+        refusal, position, *report = _core.decode_json(body, now_ns, source)
+        if refusal:
+            raise _refused(refusal, position)
+        return Decoded(*report)
+
+    def decode_log_batch(self, body: bytes | memoryview, now_ns: int, source: str) -> Decoded:
+        """Decode ``zero.v1.LogBatch``. Raises InvalidInput when the whole body is unreadable."""
+        refusal, position, *report = _core.decode_log_batch(body, now_ns, source)
+        if refusal:
+            raise _refused(refusal, position)
+        return Decoded(*report)
 
     def encode_block(self, frames: Sequence[Frame], rows: Sequence[RowRange] | None = None) -> Block:
         """Encode the chosen rows (None: all) as one Native block of table ``logs``. Raises CorruptFrame on a bad payload."""
@@ -31,3 +46,20 @@ class NativeCodec:
     def mask(self, message: str) -> str:
         """Return the message with its variable parts as ``<*>``."""
         return _core.mask(message.encode()).decode()
+
+
+def _refused(refusal: int, position: int) -> InvalidInput:
+    """Return the error for a code of ``zero::Refusal``."""
+    match refusal:
+        case 1:
+            return InvalidInput("body is empty")
+        case 2:
+            return InvalidInput(f"body is not valid JSON at byte {position}", position=position)
+        case 3:
+            return InvalidInput("body is neither an object nor an array of entries")
+        case 4:
+            return TooLarge(f"body has more than {BatchLimits().entries} entries")
+        case 5:
+            return TooLarge(f"body: {position} bytes, limit {BatchLimits().body_bytes}")
+        case _:
+            return InvalidInput(f"body is not a valid LogBatch at byte {position}", position=position)

@@ -1,0 +1,19 @@
+// The doors' decoders: a body in, a payload of complete entries and a report out.
+#pragma once
+
+#include <string_view>
+
+#include "zero/decoded.hpp"
+#include "zero/entry.hpp"
+
+namespace zero {
+
+// Both return a result that belongs to the thread and holds until its next call; memory beyond 1 MiB is given back then.
+
+// Reads an object, an array, an object whose only key is "logs" with an array, or NDJSON.
+const Decoded& decode_json(std::string_view body, const Stamp& stamp);
+
+// Reads a zero.v1.LogBatch.
+const Decoded& decode_log_batch(std::string_view body, const Stamp& stamp);
+
+}  // namespace zero

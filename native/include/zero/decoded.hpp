@@ -1,0 +1,58 @@
+// What a decoder made of one body.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "zero/bytes.hpp"
+#include "zero/entry.hpp"
+
+namespace zero {
+
+// What a thread keeps of each buffer from one body to the next.
+inline constexpr std::size_t kept_bytes = 1024 * 1024;
+
+// Why a whole body is refused.
+enum class Refusal : int {
+  none = 0,
+  empty = 1,             // nothing but blanks
+  not_json = 2,          // `position`: the first byte that no JSON text has there
+  not_entries = 3,       // a number, text or word at the top
+  too_many_entries = 4,  // more than limits::entries
+  too_many_bytes = 5,    // more than limits::body_bytes
+  not_protobuf = 6,      // `position`: the field that cannot be read
+};
+
+struct Decoded {
+  static constexpr std::size_t errors_max = 100;
+
+  Refusal refusal = Refusal::none;
+  std::size_t position = 0;
+  Bytes payload;  // a zero.v1.LogBatch
+  std::uint32_t accepted = 0;
+  std::uint32_t rejected = 0;
+  std::uint32_t repaired = 0;
+  std::vector<std::pair<std::uint32_t, std::string>> errors;  // index in the body, reason
+
+  std::uint32_t seen() const { return accepted + rejected; }
+  bool full() const { return seen() == limits::entries; }
+  void reject(const std::string& reason) {
+    if (errors.size() < errors_max) errors.emplace_back(seen(), reason);
+    ++rejected;
+  }
+  void refuse(Refusal why, std::size_t at = 0) {
+    refusal = why;
+    position = at;
+  }
+  void clear() {
+    refuse(Refusal::none);
+    payload.clear(kept_bytes);
+    accepted = rejected = repaired = 0;
+    errors.clear();
+  }
+};
+
+}  // namespace zero

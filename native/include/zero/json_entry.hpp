@@ -1,0 +1,50 @@
+// One JSON object as a log entry: which key means which field, and what becomes metadata.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "zero/entry.hpp"
+#include "zero/json_walker.hpp"
+
+namespace zero {
+
+class JsonEntryReader {
+ public:
+  JsonEntryReader(JsonWalker& walker, Entry& entry, Arena& arena) : walker_(walker), entry_(entry), arena_(arena) {}
+
+  // Reads the object that comes next in the walker into the entry. Returns false when it is not well-formed; whatever else is wrong
+  // rejects the entry and the walker stands behind it.
+  bool read(const Stamp& stamp);
+
+ private:
+  // The path of a metadata key. Longer ones than any key may be are only measured.
+  struct Path {
+    std::string_view text;
+    std::size_t bytes = 0;
+    bool root = true;
+  };
+
+  bool member(std::string_view key);
+  bool known(std::size_t slot);
+  bool metadata(const Path& path, int depth);
+  bool metadata_object(const Path& path, int depth);
+  Path join(const Path& path, std::string_view key);
+  void put(const Path& path, const Value& value);
+
+  std::uint32_t choose(std::size_t first_slot, std::size_t slot_count, bool containers, const JsonToken*& chosen);
+  void resolve(const Stamp& stamp);
+  bool keep_unchosen(std::uint32_t slots);
+
+  static constexpr std::size_t slot_count = 31;
+
+  JsonWalker& walker_;
+  Entry& entry_;
+  Arena& arena_;
+  std::array<JsonToken, slot_count> slots_;
+  std::uint32_t present_ = 0;  // a bit for each slot
+};
+
+}  // namespace zero

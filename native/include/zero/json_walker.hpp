@@ -1,0 +1,93 @@
+// JSON as a row of tokens. simdjson's first stage finds where they start, at gigabytes a second, and checks the UTF-8; what the
+// tokens mean is read here, because a log has to survive what a strict parser refuses (numbers beyond Float64, depth, surrogates).
+#pragma once
+
+#include <simdjson.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "zero/bytes.hpp"
+#include "zero/value.hpp"
+
+namespace zero {
+
+// The offsets at which the tokens of a text start. Memory: four bytes for each byte of the longest text since `trim`.
+class JsonIndex {
+ public:
+  // Returns false when the text has no tokens, an open string, a control character in a string, or invalid UTF-8.
+  bool build(std::string_view text);
+  const std::uint32_t* offsets() const { return stage_->structural_indexes.get(); }
+  std::size_t size() const { return stage_->n_structural_indexes; }
+  // Gives back the memory that a large text took.
+  void trim();
+
+ private:
+  std::unique_ptr<simdjson::internal::dom_parser_implementation> stage_;
+};
+
+// A scalar, or a container that was skipped over.
+struct JsonToken {
+  enum class Kind : std::uint8_t { null, string, number, boolean, object, array };
+
+  Kind kind = Kind::null;
+  std::string_view text;  // a string's characters; else the JSON text
+  Value value;            // of string, number and boolean
+  std::size_t mark = 0;   // where a container starts, for JsonWalker::rewind
+
+  bool container() const { return kind >= Kind::object; }
+};
+
+// Methods that read return false at the first token that is wrong where it stands; the walk is over then.
+class JsonWalker {
+ public:
+  explicit JsonWalker(Arena& arena) : arena_(arena) {}
+  void start(std::string_view text, const JsonIndex& index);
+
+  // The first byte of the next token; NUL behind the last.
+  char peek() const { return next_ < size_ ? text_[offsets_[next_]] : '\0'; }
+  bool at_end() const { return next_ == size_; }
+  // Takes the next token if it is this one of {}[]:,
+  bool take(char byte) {
+    if (peek() != byte) return false;
+    ++next_;
+    return true;
+  }
+  bool string(std::string_view& characters);
+  bool scalar(JsonToken& token);
+  // Reads any value at nesting depth `depth` (containers lie one deeper), and checks it to its last byte.
+  bool skip(int depth);
+  // Reads a container as one token.
+  bool container(JsonToken& token, int depth);
+
+  std::size_t mark() const { return next_; }
+  void rewind(std::size_t mark);
+  // Offset of the next token in the text; its size behind the last.
+  std::size_t offset() const { return offsets_[next_]; }
+
+  // What was met since the last call of `forget`.
+  bool repaired() const { return repaired_; }
+  int deepest() const { return deepest_; }
+  void forget();
+
+ private:
+  std::string_view take_span();
+  bool raw_string(std::string_view& raw);
+  bool has_escape(std::string_view raw);
+  bool skip_string();
+
+  Arena& arena_;
+  std::string_view text_;
+  const std::uint32_t* offsets_ = nullptr;
+  std::size_t size_ = 0;
+  std::size_t next_ = 0;
+  const char* backslash_ = nullptr;  // the first one not before the latest string
+  bool repaired_ = false;
+  int deepest_ = 0;
+  std::vector<bool> in_object_;  // the containers that `skip` is inside of
+};
+
+}  // namespace zero

@@ -1,0 +1,67 @@
+// The fields of one protobuf message, in order.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <protozero/exception.hpp>
+#include <protozero/types.hpp>
+#include <protozero/varint.hpp>
+#include <string_view>
+
+namespace zero {
+
+using WireType = protozero::pbf_wire_type;
+
+// Number and type in one value: a known number with another type is an unknown field.
+constexpr std::uint32_t wire_tag(std::uint32_t number, WireType type) { return number << 3 | static_cast<std::uint32_t>(type); }
+
+// Throws a protozero::exception at a field that cannot be read; `field_start` then says where it is. Groups cannot be read.
+class WireReader {
+ public:
+  WireReader(std::string_view message, const char*& field_start)
+      : at_(message.data()), end_(message.data() + message.size()), field_start_(field_start) {}
+
+  // Moves to the next field. Returns false at the end.
+  bool next() {
+    if (at_ == end_) return false;
+    field_start_ = at_;
+    const std::uint64_t tag = protozero::decode_varint(&at_, end_);
+    if (tag >> 32 != 0 || tag >> 3 == 0) throw protozero::invalid_tag_exception{};
+    tag_ = static_cast<std::uint32_t>(tag);
+    switch (static_cast<WireType>(tag & 7)) {
+      case WireType::varint: number_ = protozero::decode_varint(&at_, end_); break;
+      case WireType::fixed64: number_ = little_endian(take(8)); break;
+      case WireType::length_delimited: bytes_ = take(protozero::decode_varint(&at_, end_)); break;
+      case WireType::fixed32: take(4); break;
+      default: throw protozero::unknown_pbf_wire_type_exception{};
+    }
+    return true;
+  }
+
+  std::uint32_t tag() const { return tag_; }
+  std::uint64_t number() const { return number_; }    // of varint and fixed64
+  std::string_view bytes() const { return bytes_; }  // of length_delimited
+
+ private:
+  std::string_view take(std::uint64_t count) {
+    if (count > static_cast<std::uint64_t>(end_ - at_)) throw protozero::end_of_buffer_exception{};
+    const std::string_view taken(at_, static_cast<std::size_t>(count));
+    at_ += count;
+    return taken;
+  }
+
+  static std::uint64_t little_endian(std::string_view bytes) {
+    std::uint64_t value = 0;
+    for (std::size_t at = 8; at-- != 0;) value = value << 8 | static_cast<unsigned char>(bytes[at]);
+    return value;
+  }
+
+  const char* at_;
+  const char* end_;
+  const char*& field_start_;
+  std::uint32_t tag_ = 0;
+  std::uint64_t number_ = 0;
+  std::string_view bytes_;
+};
+
+}  // namespace zero

@@ -1,0 +1,160 @@
+#include "zero/json_walker.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "zero/json_string.hpp"
+
+namespace zero {
+namespace {
+
+constexpr std::size_t ordinary_capacity_bytes = 64 * 1024;
+constexpr std::size_t kept_capacity_bytes = 1024 * 1024;
+
+bool is_blank(char byte) { return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t'; }
+
+}  // namespace
+
+bool JsonIndex::build(std::string_view text) {
+  if (!stage_) {
+    const auto error = simdjson::get_active_implementation()->create_dom_parser_implementation(ordinary_capacity_bytes, 1, stage_);
+    if (error) throw std::bad_alloc();
+  }
+  if (text.size() > stage_->capacity() && stage_->set_capacity(std::max(text.size(), 2 * stage_->capacity()))) throw std::bad_alloc();
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(text.data());
+  if (text.empty() || stage_->stage1(bytes, text.size(), simdjson::stage1_mode::regular)) return false;
+  stage_->structural_indexes[size()] = static_cast<std::uint32_t>(text.size());
+  return true;
+}
+
+void JsonIndex::trim() {
+  if (stage_ && stage_->capacity() > kept_capacity_bytes) stage_.reset();
+}
+
+void JsonWalker::start(std::string_view text, const JsonIndex& index) {
+  text_ = text;
+  offsets_ = index.offsets();
+  size_ = index.size();
+  rewind(0);
+  forget();
+}
+
+void JsonWalker::rewind(std::size_t mark) {
+  next_ = mark;
+  backslash_ = text_.data() - 1;
+}
+
+void JsonWalker::forget() {
+  repaired_ = false;
+  deepest_ = 0;
+}
+
+// Returns the text of the next token, without the blanks behind it.
+std::string_view JsonWalker::take_span() {
+  const std::size_t start = offsets_[next_];
+  std::size_t end = offsets_[++next_];
+  while (is_blank(text_[end - 1])) --end;
+  return text_.substr(start, end - start);
+}
+
+// A string token ends with its closing quote: whatever else follows the quote starts a token of its own.
+bool JsonWalker::raw_string(std::string_view& raw) {
+  if (peek() != '"') return false;
+  raw = take_span();
+  if (raw.size() < 2 || raw.back() != '"') return false;
+  raw = raw.substr(1, raw.size() - 2);
+  return true;
+}
+
+// Looks for the next backslash of the whole text only once each is passed: one search over the text, however many strings.
+bool JsonWalker::has_escape(std::string_view raw) {
+  if (backslash_ < raw.data()) {
+    const char* end = text_.data() + text_.size();
+    const void* found = std::memchr(raw.data(), '\\', static_cast<std::size_t>(end - raw.data()));
+    backslash_ = found ? static_cast<const char*>(found) : end;
+  }
+  return backslash_ < raw.data() + raw.size();
+}
+
+bool JsonWalker::string(std::string_view& characters) {
+  if (!raw_string(characters)) return false;
+  if (!has_escape(characters)) return true;
+  const auto unescaped = unescape_json(characters, arena_, repaired_);
+  if (unescaped) characters = *unescaped;
+  return unescaped.has_value();
+}
+
+bool JsonWalker::scalar(JsonToken& token) {
+  const char first = peek();
+  if (first == '"') {
+    token.kind = JsonToken::Kind::string;
+    if (!string(token.text)) return false;
+    token.value = Value::of_text(token.text);
+    return true;
+  }
+  if (at_end()) return false;
+  token.text = take_span();
+  if (first == '-' || (first >= '0' && first <= '9')) {
+    token.kind = JsonToken::Kind::number;
+    const auto number = parse_json_number(token.text);
+    if (number) token.value = *number;
+    return number.has_value();
+  }
+  if (first == 'n') {
+    token.kind = JsonToken::Kind::null;
+    return token.text == "null";
+  }
+  token.kind = JsonToken::Kind::boolean;
+  token.value = Value::of_bool(first == 't');
+  return token.text == "true" || token.text == "false";
+}
+
+bool JsonWalker::skip_string() {
+  std::string_view raw;
+  return raw_string(raw) && (!has_escape(raw) || check_json_escapes(raw, repaired_));
+}
+
+bool JsonWalker::container(JsonToken& token, int depth) {
+  token.kind = peek() == '{' ? JsonToken::Kind::object : JsonToken::Kind::array;
+  token.mark = next_;
+  const std::size_t start = offset();
+  const bool repaired_before = repaired_;
+  repaired_ = false;
+  if (!skip(depth)) return false;
+  token.text = text_.substr(start, offsets_[next_ - 1] + 1 - start);
+  if (repaired_) token.text = repair_json_surrogates(token.text, arena_);
+  repaired_ |= repaired_before;
+  return true;
+}
+
+bool JsonWalker::skip(int depth) {
+  in_object_.clear();
+  do {
+    if (peek() == '{' || peek() == '[') {
+      const bool object = peek() == '{';
+      in_object_.push_back(object);
+      deepest_ = std::max(deepest_, depth + static_cast<int>(in_object_.size()));
+      ++next_;
+      if (!take(object ? '}' : ']')) {
+        if (object && !(skip_string() && take(':'))) return false;
+        continue;
+      }
+      in_object_.pop_back();
+    } else if (peek() == '"') {
+      if (!skip_string()) return false;
+    } else {
+      JsonToken ignored;
+      if (!scalar(ignored)) return false;
+    }
+    while (!in_object_.empty() && !take(',')) {
+      if (!take(in_object_.back() ? '}' : ']')) return false;
+      in_object_.pop_back();
+      if (in_object_.empty()) return true;
+    }
+    if (!in_object_.empty() && in_object_.back() && !(skip_string() && take(':'))) return false;
+  } while (!in_object_.empty());
+  return true;
+}
+
+}  // namespace zero

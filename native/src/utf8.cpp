@@ -1,0 +1,84 @@
+#include "zero/utf8.hpp"
+
+#include <simdjson.h>
+
+#include <cstdint>
+#include <cstring>
+
+namespace zero {
+namespace {
+
+bool is_ascii(std::string_view text) {
+  const char* at = text.data();
+  std::size_t left = text.size();
+  std::uint64_t seen = 0;
+  for (; left >= 8; at += 8, left -= 8) {
+    std::uint64_t word;
+    std::memcpy(&word, at, 8);
+    seen |= word;
+  }
+  for (; left != 0; ++at, --left) seen |= static_cast<unsigned char>(*at);
+  return (seen & 0x8080808080808080u) == 0;
+}
+
+struct Sequence {
+  std::size_t bytes;
+  bool valid;
+};
+
+// Returns the well-formed sequence at the start of the text, or the maximal subpart of an ill-formed one.
+Sequence first_sequence(std::string_view text) {
+  const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+  const unsigned char lead = byte(0);
+  if (lead < 0x80) return {1, true};
+  const std::size_t bytes = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  if (lead < 0xc2 || lead > 0xf4) return {1, false};
+  unsigned char low = 0x80;
+  unsigned char high = 0xbf;
+  if (lead == 0xe0) low = 0xa0;
+  if (lead == 0xed) high = 0x9f;
+  if (lead == 0xf0) low = 0x90;
+  if (lead == 0xf4) high = 0x8f;
+  for (std::size_t at = 1; at < bytes; ++at) {
+    if (at == text.size() || byte(at) < low || byte(at) > high) return {at, false};
+    low = 0x80;
+    high = 0xbf;
+  }
+  return {bytes, true};
+}
+
+}  // namespace
+
+bool is_valid_utf8(std::string_view text) {
+  return is_ascii(text) || simdjson::validate_utf8(text.data(), text.size());
+}
+
+std::string repair_utf8(std::string_view text, std::vector<Replacement>* replacements) {
+  std::string repaired;
+  repaired.reserve(text.size() + text.size() / 8);
+  for (std::size_t at = 0; at < text.size();) {
+    const Sequence sequence = first_sequence(text.substr(at));
+    if (sequence.valid) {
+      repaired.append(text.substr(at, sequence.bytes));
+    } else {
+      if (replacements) {
+        const auto ahead = static_cast<std::ptrdiff_t>(at + sequence.bytes) - static_cast<std::ptrdiff_t>(repaired.size() + 3);
+        replacements->push_back({repaired.size(), ahead});
+      }
+      repaired.append(replacement_character);
+    }
+    at += sequence.bytes;
+  }
+  return repaired;
+}
+
+std::size_t original_offset(const std::vector<Replacement>& replacements, std::size_t offset) {
+  std::ptrdiff_t shift = 0;
+  for (const Replacement& replacement : replacements) {
+    if (replacement.at >= offset) break;
+    shift = replacement.shift;
+  }
+  return static_cast<std::size_t>(static_cast<std::ptrdiff_t>(offset) + shift);
+}
+
+}  // namespace zero
