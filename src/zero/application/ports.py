@@ -86,6 +86,16 @@ class Codec(Protocol):
         """Encode the chosen rows (None: all) as one Native block of table ``logs``. Raises CorruptFrame on a bad payload."""
 
 
+class Decompressor(Protocol):
+    """Reads compressed bodies. Safe to call from any thread."""
+
+    def reads(self, encoding: str) -> bool:
+        """Say whether the HTTP content coding is one it reads."""
+
+    def decompress(self, encoding: str, body: bytes, bytes_max: int) -> bytes:
+        """Return the body, holding at most ``bytes_max`` of it. Raises TooLarge beyond, InvalidInput when it is broken."""
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """Where a frame lies in the buffer."""

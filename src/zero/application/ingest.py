@@ -1,0 +1,227 @@
+"""Ingest: decode what arrives, gather it, put it on disk in the buffer, and only then say so.
+
+Requests that arrive while a flush is in flight share the next one. When none is in flight, those of one event-loop turn do.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from zero.application.framing import FrameBounds, Gathered, Parcel, parcels
+from zero.application.funnel import Funnel, FunnelOptions
+from zero.application.ingest_events import DurabilityFound, FlushFailed, RequestsAccepted
+from zero.application.ports import Appended, Buffer, Clock, Codec, Decoded, Telemetry
+from zero.application.receipt import Receipt
+from zero.application.stored_ack import StoredAck, StoredAckOptions
+from zero.application.submission import Ack, Submission, Waiter
+from zero.domain.batch_id import BatchIds
+from zero.domain.entry import NANOSECONDS_PER_MILLISECOND
+from zero.domain.errors import ConfigurationError, Overloaded, Unavailable, ZeroError
+
+_REQUEST_OVERHEAD_BYTES = 512
+
+
+@dataclass(frozen=True, slots=True)
+class IngestOptions:
+    """Bounds of one ingest process.
+
+    Memory is bounded by the two halves of ``funnel`` (decoded) plus ``decode_bytes_max`` (bodies waiting for a thread).
+    """
+
+    shards: int = 1
+    strict_durability: bool = False
+    frame: FrameBounds = field(default_factory=FrameBounds)
+    funnel: FunnelOptions = field(default_factory=lambda: FunnelOptions(items_max=60_000, bytes_max=24 * 1024 * 1024))
+    stored: StoredAckOptions = field(default_factory=StoredAckOptions)
+    inline_bytes_max: int = 64 * 1024
+    decode_threads: int = 2
+    decode_requests_max: int = 1_024
+    decode_bytes_max: int = 48 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        if min(self.shards, self.decode_threads, self.decode_requests_max) < 1:
+            raise ValueError("shards, decode_threads and decode_requests_max must be at least 1")
+
+
+class Ingest:
+    """The accepting side of the platform, of one process and one event loop."""
+
+    def __init__(
+        self, codec: Codec, buffer: Buffer, clock: Clock, telemetry: Telemetry, options: IngestOptions | None = None
+    ) -> None:
+        self._codec = codec
+        self._buffer = buffer
+        self._clock = clock
+        self._telemetry = telemetry
+        self._options = options or IngestOptions()
+        self._funnel: Funnel[Gathered] = Funnel(self._options.funnel)
+        self._stored = StoredAck(buffer, clock, self._options.stored)
+        self._threads = ThreadPoolExecutor(self._options.decode_threads, thread_name_prefix="decode")
+        self._decoding: set[asyncio.Task[None]] = set()
+        self._decoding_bytes = 0
+        self._ids: BatchIds | None = None
+        self._next_shard = 0
+        self._flusher: asyncio.Task[None] | None = None
+        self._flush_scheduled = False
+        self._closed = False
+
+    async def start(self) -> None:
+        """Say how durable an acknowledgement is. Raises ConfigurationError when that is relaxed and must be strict."""
+        try:
+            durability = await self._buffer.durability()
+        except Unavailable:
+            if self._options.strict_durability:
+                raise
+            return  # the process serves 503 until the buffer is back
+        self._telemetry.emit(DurabilityFound(durability.mode, durability.detail))
+        if self._options.strict_durability and durability.mode != "durable":
+            raise ConfigurationError(
+                f"ZERO_DURABILITY=strict, but the buffer would acknowledge before it is on disk ({durability.detail}). "
+                "Set 'appendonly yes' and 'appendfsync always' on the buffer, or unset ZERO_DURABILITY."
+            )
+
+    def accept(self, submission: Submission) -> None:
+        """Take one request. Its waiter is told the outcome, perhaps before this returns."""
+        try:
+            if self._closed:
+                raise Unavailable("this process is stopping")
+            if submission.heavy or len(submission.body) > self._options.inline_bytes_max:
+                self._decode_in_thread(submission)
+            else:
+                self._gather(submission, submission.decode(submission.body, self._clock.now_ns(), submission.source))
+        except Exception as error:
+            submission.waiter.failed(_told(error))
+
+    async def close(self) -> None:
+        """Refuse what is new, finish what was taken. The caller bounds the wait."""
+        self._closed = True
+        while self._decoding:
+            await asyncio.wait(self._decoding)
+        while self._funnel or self._flusher:
+            self._start_flush()
+            if self._flusher:
+                await asyncio.wait([self._flusher])
+        await self._stored.close()
+        self._threads.shutdown(wait=False)
+
+    def _decode_in_thread(self, submission: Submission) -> None:
+        size = len(submission.body)
+        full = self._decoding_bytes + size > self._options.decode_bytes_max
+        if len(self._decoding) >= self._options.decode_requests_max or (self._decoding and full):
+            raise Overloaded("too many large requests are waiting to be decoded")
+        self._decoding_bytes += size
+        task = asyncio.get_running_loop().create_task(self._decode(submission, size))
+        self._decoding.add(task)
+        task.add_done_callback(self._decoding.discard)
+
+    async def _decode(self, submission: Submission, size: int) -> None:
+        loop = asyncio.get_running_loop()
+        now_ns = self._clock.now_ns()
+        try:
+            decoded = await loop.run_in_executor(self._threads, submission.decode, submission.body, now_ns, submission.source)
+            self._gather(submission, decoded)
+        except Exception as error:
+            submission.waiter.failed(_told(error))
+        finally:
+            self._decoding_bytes -= size
+
+    def _gather(self, submission: Submission, decoded: Decoded) -> None:
+        submission.body = b""  # decoded: let the memory go while the flush waits
+        if not decoded.accepted:
+            submission.waiter.settled(Receipt(0, decoded.rejected, 0, 0, decoded.errors))
+            return
+        self._funnel.add((submission, decoded), len(decoded.payload) + _REQUEST_OVERHEAD_BYTES, decoded.accepted)
+        if self._flusher is None and not self._flush_scheduled:
+            self._flush_scheduled = True
+            asyncio.get_running_loop().call_soon(self._start_flush)
+
+    def _start_flush(self) -> None:
+        self._flush_scheduled = False
+        if self._flusher is None and self._funnel:
+            self._flusher = asyncio.get_running_loop().create_task(self._flush_all())
+
+    async def _flush_all(self) -> None:
+        try:
+            while self._funnel:
+                gathered = self._funnel.take()
+                try:
+                    await self._flush(gathered)
+                except Exception as error:
+                    self._fail(gathered, _told(error))
+                    if isinstance(error, Unavailable):  # those behind have waited as long: do not make them wait twice
+                        self._funnel.done()
+                        self._fail(self._funnel.take(), error)
+                finally:
+                    self._funnel.done()
+        finally:
+            self._flusher = None
+
+    async def _flush(self, gathered: Sequence[Gathered]) -> None:
+        started = self._clock.monotonic()
+        if self._ids is None:
+            epoch = await self._buffer.next_process_epoch()
+            self._ids, self._next_shard = BatchIds(epoch), epoch
+        packed = parcels(gathered, self._options.frame)
+        now_ms = self._clock.now_ns() // NANOSECONDS_PER_MILLISECOND
+        appends = []
+        for parcel in packed:
+            parcel.batch_id = self._ids.next(now_ms)
+            self._next_shard += 1  # of keyed frames the buffer picks the shard, so that a retry meets the first try
+            appends.append(parcel.append(self._next_shard % self._options.shards, now_ms, self._codec.crc32c))
+        outcome = await self._buffer.append(appends)
+        for parcel, appended in zip(packed, outcome, strict=True):
+            self._settle(parcel, appended)
+        self._report(packed, sum(len(append.frame) for append in appends), self._clock.monotonic() - started)
+
+    def _settle(self, parcel: Parcel, appended: Appended) -> None:
+        for (submission, _), receipt in zip(parcel.members, parcel.receipts(appended), strict=True):
+            if submission.ack is None:
+                submission.waiter.settled(receipt)
+            elif submission.ack is Ack.STORED and appended.position is not None:
+                self._stored.wait(appended.position, receipt, submission.waiter)
+            else:
+                submission.waiter.settled(receipt._replace(ack=Ack.DURABLE.value))
+
+    def _fail(self, gathered: Sequence[Gathered], error: ZeroError) -> None:
+        if not gathered:
+            return
+        self._telemetry.emit(FlushFailed(error.code, len(gathered), error.message))
+        for submission, _ in gathered:
+            submission.waiter.failed(error)
+
+    def _report(self, packed: Sequence[Parcel], size: int, seconds: float) -> None:
+        requests = entries = rejected = repaired = 0
+        for parcel in packed:
+            requests += len(parcel.members)
+            entries += parcel.count
+            for _, decoded in parcel.members:
+                rejected += decoded.rejected
+                repaired += decoded.repaired
+        self._telemetry.emit(RequestsAccepted(requests, entries, rejected, repaired, len(packed), size, seconds))
+
+
+def _told(error: Exception) -> ZeroError:
+    """Return what a waiter is told: nobody waits for ever because of a defect of ours."""
+    return error if isinstance(error, ZeroError) else ZeroError(f"internal error: {type(error).__name__}: {error}")
+
+
+class _FutureWaiter:
+    """Turns the outcome into a future."""
+
+    def __init__(self, future: "asyncio.Future[Receipt]") -> None:
+        self._future = future
+
+    def settled(self, receipt: Receipt) -> None:
+        if not self._future.done():
+            self._future.set_result(receipt)
+
+    def failed(self, error: ZeroError) -> None:
+        if not self._future.done():
+            self._future.set_exception(error)
+
+
+def future_waiter() -> tuple[Waiter, "asyncio.Future[Receipt]"]:
+    """Return a waiter for callers that are coroutines, and the future that gets its receipt or its error."""
+    future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+    return _FutureWaiter(future), future

@@ -1,0 +1,47 @@
+"""The receipt: what a sender gets back for one request."""
+
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Receipt(NamedTuple):
+    """What became of the entries of one request.
+
+    The accepted entries are numbered from ``first_index`` in the frame ``batch_id``; an entry's id is 16 hex digits of the
+    batch and 8 of that number. ``batch_id`` is 0 when nothing was accepted. ``errors`` holds (index in the body, reason), the
+    first 100. ``ack`` says how safe the entries are (``durable`` or ``stored``) when the sender asked for it.
+    """
+
+    accepted: int
+    rejected: int
+    batch_id: int
+    first_index: int
+    errors: Sequence[tuple[int, str]] = ()
+    ack: str = ""
+
+    def to_json(self) -> bytes:
+        """Return the receipt as the JSON object that goes over the wire."""
+        if self.errors or self.ack or not self.batch_id:
+            return self._full_json()
+        return b'{"accepted":%d,"rejected":%d,"batch_id":"%016x","first_index":%d,"errors":[]}' % self[:4]
+
+    def _full_json(self) -> bytes:
+        fields: dict[str, object] = {
+            "accepted": self.accepted,
+            "rejected": self.rejected,
+            "batch_id": f"{self.batch_id:016x}" if self.batch_id else "",
+            "first_index": self.first_index,
+            "errors": [{"index": index, "error": reason} for index, reason in self.errors],
+        }
+        if self.ack:
+            fields["ack"] = self.ack
+        return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def parse_receipt(data: bytes) -> Receipt:
+    """Return the receipt that ``to_json`` wrote."""
+    fields = json.loads(data)
+    errors = [(error["index"], error["error"]) for error in fields["errors"]]
+    identity = int(fields["batch_id"] or "0", 16)
+    return Receipt(fields["accepted"], fields["rejected"], identity, fields["first_index"], errors, fields.get("ack", ""))

@@ -1,0 +1,62 @@
+"""A submission: one request on its way through the ingest side, and who waits for its outcome."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from zero.application.ports import Decoded
+from zero.application.receipt import Receipt
+from zero.domain.errors import InvalidInput, ZeroError
+
+IDEMPOTENCY_KEY_CHARACTERS = 255
+DEFAULT_TENANT = "default"
+
+Decode = Callable[[bytes, int, str], Decoded]
+"""Body, time of receipt in Unix nanoseconds and source, to what was decoded. Raises InvalidInput."""
+
+
+class Ack(Enum):
+    """What a sender waits for: on disk in the buffer, or in the store."""
+
+    DURABLE = "durable"
+    STORED = "stored"
+
+
+class Waiter(Protocol):
+    """Who is told, exactly once, in the event loop, what became of a submission."""
+
+    def settled(self, receipt: Receipt) -> None:
+        """Take the receipt. Must not raise."""
+
+    def failed(self, error: ZeroError) -> None:
+        """Take the reason why nothing of it was accepted. Must not raise."""
+
+
+@dataclass(slots=True)
+class Submission:
+    """One body with all that decides what becomes of it. A ``heavy`` one is decoded in a worker thread whatever its size."""
+
+    body: bytes
+    decode: Decode
+    source: str
+    waiter: Waiter
+    tenant: str = DEFAULT_TENANT
+    key: str | None = None
+    ack: Ack | None = None
+    heavy: bool = False
+
+
+def checked_key(text: str) -> str:
+    """Return the idempotency key. Raises InvalidInput unless it is 1 to 255 visible ASCII characters."""
+    if not 1 <= len(text) <= IDEMPOTENCY_KEY_CHARACTERS or not all("!" <= character <= "~" for character in text):
+        raise InvalidInput("Idempotency-Key must be 1 to 255 visible ASCII characters", field="Idempotency-Key")
+    return text
+
+
+def parse_ack(text: str) -> Ack:
+    """Return the acknowledgement asked for. Raises InvalidInput."""
+    try:
+        return Ack(text)
+    except ValueError:
+        raise InvalidInput("Zero-Ack must be 'durable' or 'stored'", field="Zero-Ack") from None

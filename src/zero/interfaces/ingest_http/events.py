@@ -1,0 +1,28 @@
+"""What the ingest HTTP door reports about itself."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from zero.application.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionClosed(Event):
+    """A connection ended. ``reason`` is ``client``, ``done``, or the limit it met."""
+
+    name: ClassVar[str] = "http_connection_closed"
+    labels: ClassVar[tuple[str, ...]] = ("reason",)
+    help: ClassVar[str] = "Connections to the ingest door that ended"
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DoorFailed(Event):
+    """A defect of ours met while a request was handled; the sender got a 500."""
+
+    name: ClassVar[str] = "http_door_failed"
+    level: ClassVar[str | None] = "error"
+    help: ClassVar[str] = "Requests answered with 500"
+
+    message: str

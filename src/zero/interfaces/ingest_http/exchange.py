@@ -1,0 +1,40 @@
+"""One request and its reply, as the doors see them, whatever the protocol version."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from zero.interfaces.ingest_http.reply import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A request's head. Header names are lower case; a repeated field is joined with ``, ``."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+
+    def get(self, name: str, absent: str = "") -> str:
+        """Return the value of a header field."""
+        return self.headers.get(name, absent)
+
+
+class Exchange(Protocol):
+    """Where a door puts its one reply; the protocol keeps replies in the order of their requests."""
+
+    @property
+    def source(self) -> str:
+        """The address of the peer."""
+
+    def reply(self, reply: Reply) -> None:
+        """Send the reply. A second one is ignored, and so is one for a peer that has gone."""
+
+
+Handle = Callable[[bytes, Exchange], None]
+"""Takes the whole body; replies now or later, in the event loop."""
+
+Prepare = Callable[[Head], Handle]
+"""Reads a head once and says how to handle bodies that come under it: requests with an equal head share the result. Raises
+ZeroError when no body could be acceptable."""

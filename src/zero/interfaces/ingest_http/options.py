@@ -1,0 +1,42 @@
+"""The limits of the ingest HTTP door."""
+
+from dataclasses import dataclass
+
+from zero.domain.entry import BatchLimits
+
+LARGEST_READ_BYTES = 256 * 1024
+"""What the event loop hands over in one read."""
+
+
+@dataclass(frozen=True, slots=True)
+class IngestHttpOptions:
+    """Bounds of one process.
+
+    Memory of bodies still arriving is at most ``bodies_bytes_max`` plus one read; of heads ``connections_max *
+    head_bytes_max``; of replies a client does not read ``connections_max * write_bytes_max`` plus the reply in hand.
+    """
+
+    body_bytes_max: int = BatchLimits().body_bytes
+    head_bytes_max: int = 32 * 1024
+    headers_max: int = 100
+    pipelined_requests_max: int = 64
+    connections_max: int = 4_096
+    connections_per_address_max: int = 1_024
+    bodies_bytes_max: int = 64 * 1024 * 1024
+    write_bytes_max: int = 64 * 1024
+    known_heads_max: int = 1_024
+    known_head_bytes_max: int = 1_024
+    body_rate_min_bytes_per_second: int = 4 * 1024
+    head_timeout_seconds: float = 10.0
+    body_timeout_seconds: float = 15.0
+    write_timeout_seconds: float = 15.0
+    idle_timeout_seconds: float = 75.0
+    linger_seconds: float = 2.0
+    stop_timeout_seconds: float = 10.0
+    sweep_seconds: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.bodies_bytes_max < self.body_bytes_max:
+            raise ValueError("bodies_bytes_max must hold at least one body of body_bytes_max")
+        if min(self.pipelined_requests_max, self.connections_max, self.connections_per_address_max, self.headers_max) < 1:
+            raise ValueError("limits on connections, headers and pipelined requests must be at least 1")

@@ -1,0 +1,74 @@
+"""A reply, apart from how a protocol version frames it."""
+
+import json
+from http import HTTPStatus
+from typing import NamedTuple
+
+from zero.domain.errors import InvalidInput, Overloaded, TooLarge, Unavailable, UnsupportedMedia, ZeroError
+
+JSON = b"application/json"
+
+
+class Reply(NamedTuple):
+    """Status, body and the header fields beyond the usual ones. ``close`` ends the connection after it."""
+
+    status: int
+    body: bytes = b""
+    content_type: bytes = JSON
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    close: bool = False
+
+
+class HttpRefusal(Exception):
+    """Raised where a request breaks the rules of HTTP itself."""
+
+    def __init__(self, status: int, code: str, message: str, *, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        super().__init__(message)
+        self.code = code
+        self.reply = error_reply(status, code, message, headers=headers)
+
+
+def status_of(error: ZeroError) -> int:
+    """Return the status that says what the error says."""
+    for kind, status in _STATUS:
+        if isinstance(error, kind):
+            return status
+    return HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def reply_for(error: ZeroError) -> Reply:
+    """Return the JSON reply for an error, with ``Retry-After`` where trying again can help."""
+    status = status_of(error)
+    if isinstance(error, Overloaded | Unavailable):
+        after = b"%d" % max(1, round(error.retry_after_seconds))
+        return error_reply(status, error.code, error.message, headers=((b"Retry-After", after),))
+    if isinstance(error, InvalidInput):
+        return error_reply(status, error.code, error.message, field=error.field, position=error.position)
+    return error_reply(status, error.code, "the request could not be handled; the log of this process says why")
+
+
+def error_reply(
+    status: int,
+    code: str,
+    message: str,
+    *,
+    headers: tuple[tuple[bytes, bytes], ...] = (),
+    field: str | None = None,
+    position: int | None = None,
+) -> Reply:
+    """Return ``{"error": {"code", "message", "field"?, "position"?}}`` with the status."""
+    error: dict[str, object] = {"code": code, "message": message}
+    if field is not None:
+        error["field"] = field
+    if position is not None:
+        error["position"] = position
+    return Reply(status, json.dumps({"error": error}, separators=(",", ":")).encode(), headers=headers)
+
+
+_STATUS: tuple[tuple[type[ZeroError], int], ...] = (
+    (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (UnsupportedMedia, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+    (InvalidInput, HTTPStatus.BAD_REQUEST),
+    (Overloaded, HTTPStatus.TOO_MANY_REQUESTS),
+    (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+)

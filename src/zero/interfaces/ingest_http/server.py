@@ -1,0 +1,88 @@
+"""Serving the ingest doors on sockets that one process per core can share."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from zero.application.ingest import Ingest
+from zero.application.ports import Codec, Decompressor, Telemetry
+from zero.application.readiness import Readiness
+from zero.interfaces.ingest_http.connections import Connections
+from zero.interfaces.ingest_http.http1 import Http1Connection
+from zero.interfaces.ingest_http.logs_door import LogsDoor
+from zero.interfaces.ingest_http.options import IngestHttpOptions
+from zero.interfaces.ingest_http.probes import Probes
+from zero.interfaces.ingest_http.routes import Route, Routes
+
+BACKLOG = 1_024
+_CONNECTIONS_SHARE = 0.8  # of the stop timeout; the rest is for the last flush
+
+
+@dataclass(frozen=True, slots=True)
+class IngestServices:
+    """What the doors need from the rest of the process. ``metrics`` returns Prometheus text."""
+
+    ingest: Ingest
+    codec: Codec
+    decompressor: Decompressor
+    readiness: Readiness
+    metrics: Callable[[], bytes]
+    telemetry: Telemetry
+
+
+def ingest_routes(services: IngestServices, options: IngestHttpOptions) -> Routes:
+    """Return the table of all doors."""
+    logs = LogsDoor(services.ingest, services.codec, services.decompressor, services.telemetry, options.body_bytes_max)
+    probes = Probes(services.readiness, services.metrics)
+    return Routes(
+        {
+            "/api/logs": Route({"POST": logs.prepare}),
+            "/health": Route({"GET": probes.health}),
+            "/ready": Route({"GET": probes.ready}),
+            "/metrics": Route({"GET": probes.metrics}),
+        }
+    )
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket on a port that other processes of ours may share. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind((host, port))
+        sock.listen(BACKLOG)
+        sock.setblocking(False)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+async def serve(
+    services: IngestServices, options: IngestHttpOptions, sockets: Sequence[socket.socket], stop: asyncio.Event
+) -> None:
+    """Serve until ``stop`` is set; then answer what is in flight, flush, and return within the stop timeout.
+
+    Raises ConfigurationError when durability must be strict and is not.
+    """
+    await services.ingest.start()
+    connections = Connections(ingest_routes(services, options), services.telemetry, options)
+    loop = asyncio.get_running_loop()
+    servers = [await loop.create_server(lambda: Http1Connection(connections), sock=sock, backlog=BACKLOG) for sock in sockets]
+    sweep = loop.create_task(connections.sweep())
+    try:
+        await stop.wait()
+    finally:
+        for server in servers:
+            server.close()
+        deadline = loop.time() + options.stop_timeout_seconds
+        await connections.stop(options.stop_timeout_seconds * _CONNECTIONS_SHARE)
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline):
+                await services.ingest.close()
+        sweep.cancel()
+        await asyncio.wait([sweep])

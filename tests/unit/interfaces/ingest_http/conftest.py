@@ -1,0 +1,158 @@
+"""A real server on a free port over memory adapters, and a codec that reads just enough JSON."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+import uvloop
+
+from zero.application.ingest import Ingest, IngestOptions
+from zero.application.ports import Decoded
+from zero.application.readiness import Readiness
+from zero.domain.errors import InvalidInput
+from zero.infrastructure.codec.decompress import BoundedDecompressor
+from zero.infrastructure.memory import ManualClock, MemoryBuffer, MemoryCodec, MemoryTelemetry
+from zero.interfaces.ingest_http.options import IngestHttpOptions
+from zero.interfaces.ingest_http.server import IngestServices, bind, serve
+
+
+class LineCodec(MemoryCodec):
+    """Each line is an entry; one with ``"bad"`` in it is rejected. The payload is the lines."""
+
+    def decode_json(self, body: bytes, now_ns: int, source: str) -> Decoded:
+        lines = bytes(body).splitlines()
+        errors = [(at, "message is missing") for at, line in enumerate(lines) if b'"bad"' in line]
+        try:
+            for line in lines:
+                json.loads(line)
+        except ValueError as error:
+            raise InvalidInput(f"not JSON: {error}", position=0) from None
+        return Decoded(bytes(body), len(lines) - len(errors), len(errors), errors[:100])
+
+    decode_log_batch = decode_json
+
+
+@dataclass
+class Response:
+    """One HTTP response."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def error(self) -> tuple[int, str]:
+        return self.status, self.json["error"]["message"]
+
+
+@dataclass
+class Peer:
+    """A raw connection to the server."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def response(self, *, head: bool = False) -> Response:
+        async with asyncio.timeout(5):
+            raw = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            status = int(raw.split(" ", 2)[1])
+            headers = {name.lower(): value for name, value in re.findall(r"^([^\s:]+): (.*?)\r$", raw, re.MULTILINE)}
+            length = 0 if head else int(headers.get("content-length", "0"))
+            return Response(status, headers, await self.reader.readexactly(length))
+
+    async def ended(self) -> bool:
+        """Whether the server has closed, with nothing more to read."""
+        async with asyncio.timeout(5):
+            try:
+                return await self.reader.read(1) == b""
+            except ConnectionResetError:
+                return True
+
+    async def exchange(self, data: bytes) -> Response:
+        await self.send(data)
+        return await self.response()
+
+
+@dataclass
+class Server:
+    """A running server and what it is made of."""
+
+    port: int
+    buffer: MemoryBuffer
+    telemetry: MemoryTelemetry
+    stop: asyncio.Event
+    task: "asyncio.Task[None]"
+    peers: list[Peer] = field(default_factory=list)
+
+    async def connect(self) -> Peer:
+        peer = Peer(*await asyncio.open_connection("127.0.0.1", self.port))
+        self.peers.append(peer)
+        return peer
+
+    async def post(
+        self, body: bytes, headers: Mapping[str, str] | None = None, path: str = "/api/logs", method: str = "POST"
+    ) -> Response:
+        fields = {"Host": "x", "Content-Type": "application/json", "Content-Length": str(len(body)), **(headers or {})}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        peer = await self.connect()
+        await peer.send(f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode() + body)
+        return await peer.response(head=method == "HEAD")
+
+    async def accepted(self) -> int:
+        ledger = await self.buffer.ledger()
+        return ledger["default"].accepted if ledger else 0
+
+
+Serve = Callable[..., Awaitable[Server]]
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Callable[[], Any]]:
+    """The loop of production, and the one that others may bring."""
+    return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
+
+
+@pytest.fixture
+async def serving() -> AsyncIterator[Serve]:
+    """Starts servers: ``await serving(options=…, buffer=…, codec=…, ingest=…)``."""
+    servers: list[Server] = []
+
+    async def start(
+        options: IngestHttpOptions | None = None,
+        buffer: MemoryBuffer | None = None,
+        codec: MemoryCodec | None = None,
+        ingest: IngestOptions | None = None,
+    ) -> Server:
+        buffer = buffer or MemoryBuffer(ManualClock())
+        codec, telemetry, stop = codec or LineCodec(), MemoryTelemetry(), asyncio.Event()
+        service = Ingest(codec, buffer, ManualClock(), telemetry, ingest)
+        services = IngestServices(service, codec, BoundedDecompressor(), Readiness(buffer), lambda: b"zero_up 1\n", telemetry)
+        sock = bind("127.0.0.1", 0)
+        options = replace(options or IngestHttpOptions(), stop_timeout_seconds=2.0)
+        task = asyncio.create_task(serve(services, options, [sock], stop))
+        servers.append(Server(sock.getsockname()[1], buffer, telemetry, stop, task))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        for peer in server.peers:
+            peer.writer.close()
+        server.stop.set()
+        await server.task
+
+
+@pytest.fixture
+async def server(serving: Serve) -> Server:
+    """A server with the default limits."""
+    return await serving()
