@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import hiredis
 
@@ -76,8 +76,7 @@ class Link(asyncio.Protocol):
         self._fail(unreachable("connection closed"))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - asyncio promises it for streams
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's own is not a subclass
         self._schedule_look()
 
     def connection_lost(self, exc: Exception | None) -> None:
