@@ -35,6 +35,10 @@ def cli() -> None:
     """Take logs in, acknowledge them once they are on disk, store each exactly once, and find them again."""
 
 
+parent_option = click.option("--parent", type=int, hidden=True)
+"""The process id of the supervisor that a role lives and dies with."""
+
+
 def settings_flags(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give a command one flag for each named setting; it gets the loaded settings as its first argument, ``settings``."""
 

@@ -82,7 +82,7 @@ class Child:
         failures = 0
         while not self._stopping.is_set():
             started = time.monotonic()
-            code = await self._run_once()
+            code = await self.run_once()
             if self._stopping.is_set():
                 return
             if code == CONFIGURATION_EXIT:
@@ -102,7 +102,8 @@ class Child:
             return 0.0
         return min(self._options.pause_seconds * 2.0 ** min(failures - 1, 16), self._options.pause_seconds_max)
 
-    async def _run_once(self) -> int:
+    async def run_once(self) -> int:
+        """Run the process to its end and return its exit code."""
         process = await asyncio.create_subprocess_exec(
             *self.command.argv,
             stdin=asyncio.subprocess.DEVNULL,

@@ -1,0 +1,121 @@
+"""Where concrete classes meet: each role is put together here, in plain calls.
+
+A role imports what it needs when it starts, so that no process pays for the parts of another.
+"""
+
+import asyncio
+import os
+import random
+import socket
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from zero.domain.errors import ConfigurationError
+from zero.settings import Settings, environment_name
+
+if TYPE_CHECKING:
+    from zero.infrastructure.clickhouse.options import ClickHouseOptions
+    from zero.infrastructure.redis.options import RedisOptions
+
+LEASE_SECONDS = 10.0
+_READY_LOOK_SECONDS = 0.05
+
+Ready = Callable[[], None]
+
+
+def redis_options(settings: Settings) -> "RedisOptions":
+    """Return how to reach the buffer. Raises ConfigurationError when no URL is set."""
+    from zero.infrastructure.redis.options import RedisOptions
+
+    if not settings.buffer_url:
+        raise ConfigurationError("ZERO_BUFFER_URL is empty: set it, or run `zero up`, which starts a buffer of its own")
+    return RedisOptions(settings.buffer_url, shards=settings.shards, lease_seconds=LEASE_SECONDS)
+
+
+def clickhouse_options(settings: Settings) -> "ClickHouseOptions":
+    """Return how to reach the store. Raises ConfigurationError when no URL is set."""
+    from zero.infrastructure.clickhouse.options import ClickHouseOptions
+
+    if not settings.clickhouse_url:
+        raise ConfigurationError("ZERO_CLICKHOUSE_URL is empty: set it, or run `zero up`, which starts a store of its own")
+    return ClickHouseOptions(settings.clickhouse_url, retention_days=settings.retention_days)
+
+
+async def run_ingest(settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
+    """Serve the ingest doors until ``stop`` is set."""
+    from zero.application.ingest import Ingest, IngestOptions
+    from zero.application.readiness import Readiness
+    from zero.infrastructure.codec.decompress import BoundedDecompressor
+    from zero.infrastructure.native.codec import NativeCodec
+    from zero.infrastructure.redis.buffer import RedisBuffer
+    from zero.infrastructure.system.clock import SystemClock
+    from zero.infrastructure.telemetry.process import process_telemetry
+    from zero.interfaces.ingest_http.options import IngestHttpOptions
+    from zero.interfaces.ingest_http.server import IngestServices, bind, serve
+
+    telemetry, metrics = process_telemetry()
+    strict = settings.durability == "strict"
+    buffer, codec = RedisBuffer(redis_options(settings)), NativeCodec()
+    ingest = Ingest(codec, buffer, SystemClock(), telemetry, IngestOptions(shards=settings.shards, strict_durability=strict))
+    readiness = Readiness(buffer, strict_durability=strict)
+    services = IngestServices(ingest, codec, BoundedDecompressor(), readiness, metrics.text, telemetry)
+    options = IngestHttpOptions(stop_timeout_seconds=float(settings.stop_seconds_max))
+
+    async def is_ready() -> bool:
+        return (await readiness.check()).ready
+
+    with _bound("ingest_http", settings):
+        sock = bind(settings.ingest_http.host, settings.ingest_http.port)
+    announcing = asyncio.create_task(_announce(ready, is_ready))
+    try:
+        await serve(services, options, [sock], stop)
+    finally:
+        announcing.cancel()
+        await buffer.close()
+
+
+async def run_drain(shards: Sequence[int], owner: str | None, settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
+    """Drain the shards until ``stop`` is set, then until they are empty or time is up."""
+    from zero.application.drain.parts import DrainParts
+    from zero.application.drain.service import DrainService, DrainServiceOptions
+    from zero.application.drain.shard import ShardDrain
+    from zero.infrastructure.clickhouse.store import ClickHouseStore
+    from zero.infrastructure.native.codec import NativeCodec
+    from zero.infrastructure.redis.shard_log import RedisShardLog
+    from zero.infrastructure.system.clock import SystemClock
+    from zero.infrastructure.telemetry.process import process_telemetry
+
+    telemetry, _ = process_telemetry()
+    log, store = RedisShardLog(redis_options(settings)), ClickHouseStore(clickhouse_options(settings))
+    parts = DrainParts(log, store, NativeCodec(), SystemClock(), random.Random(), telemetry)  # noqa: S311 - jitter, not a secret
+    name = owner or f"{socket.gethostname()}-{os.getpid()}"
+    options = DrainServiceOptions(drain_seconds=settings.stop_seconds_max * 0.8)
+    service = DrainService([ShardDrain(shard, f"{name}-{shard}", parts) for shard in shards], options)
+
+    async def is_ready() -> bool:
+        return service.ready
+
+    announcing = asyncio.create_task(_announce(ready, is_ready))
+    try:
+        await service.run(stop)
+    finally:
+        announcing.cancel()
+        await log.close()
+        await store.close()
+
+
+async def _announce(ready: Ready, look: Callable[[], Awaitable[bool]]) -> None:
+    while not await look():
+        await asyncio.sleep(_READY_LOOK_SECONDS)  # noqa: ASYNC110 - readiness lies outside this process
+    ready()
+
+
+@contextmanager
+def _bound(name: str, settings: Settings) -> Iterator[None]:
+    """Say which setting is to blame when a port cannot be had."""
+    try:
+        yield
+    except OSError as error:
+        address = f"{environment_name(name)}={getattr(settings, name)}"
+        raise ConfigurationError(f"cannot listen on {address}: {error.strerror or error}; choose another address") from error

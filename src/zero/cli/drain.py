@@ -1,0 +1,22 @@
+"""``zero drain``: one process that moves logs from the buffer into the store."""
+
+from functools import partial
+
+import click
+
+from zero.cli import parent_option, settings_flags
+from zero.settings import Settings
+
+
+@click.command()
+@click.option("--shard", type=click.IntRange(0), help="The one shard to drain.  [default: all]")
+@click.option("--owner", help="Whose leases these are; a restart under the same name need not wait.  [default: one of its own]")
+@parent_option
+@settings_flags("buffer_url", "clickhouse_url", "shards")
+def drain(settings: Settings, shard: int | None, owner: str | None, parent: int | None) -> None:
+    """Move logs from the buffer into the store, each exactly once; one owner for each shard at a time."""
+    from zero.bootstrap import run_drain
+    from zero.cli.role import run_role
+
+    shards = range(settings.shards) if shard is None else (shard,)
+    run_role("drain", partial(run_drain, shards, owner), settings, parent)

@@ -1,0 +1,17 @@
+"""``zero ingest``: one process that takes logs in."""
+
+import click
+
+from zero.cli import parent_option, settings_flags
+from zero.settings import Settings
+
+
+@click.command()
+@parent_option
+@settings_flags("buffer_url", "ingest_http", "shards", "durability")
+def ingest(settings: Settings, parent: int | None) -> None:
+    """Take logs in over HTTP and acknowledge them once they are on disk in the buffer. Processes share the port."""
+    from zero.bootstrap import run_ingest
+    from zero.cli.role import run_role
+
+    run_role("ingest", run_ingest, settings, parent)
