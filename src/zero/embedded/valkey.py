@@ -7,12 +7,10 @@ directory.
 """
 
 import argparse
-import ctypes
 import fcntl
 import hashlib
 import os
 import secrets
-import signal
 import stat
 import sys
 import time
@@ -21,11 +19,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from zero.domain.errors import ConfigurationError
+from zero.embedded.lifeline import die_with
 
 USER = "zero"
 SOCKET_PATH_BYTES_MAX = 107
 LOCK_WAIT_SECONDS = 10.0
-_PR_SET_PDEATHSIG = 1
 
 COMMANDS = (
     *("auth", "ping", "info", "config|get", "client|setinfo", "client|setname"),
@@ -173,18 +171,10 @@ def main() -> None:
     parser.add_argument("binary", type=Path)
     parser.add_argument("home", type=Path)
     arguments = parser.parse_args()
-    _die_with(arguments.parent)
+    die_with(arguments.parent)
     _hold_lock(arguments.home / "lock")
     os.chdir(arguments.home)
     os.execv(arguments.binary, [str(arguments.binary), str(arguments.home / "valkey.conf")])  # noqa: S606 - our own binary
-
-
-def _die_with(parent: int) -> None:
-    """Ask the kernel for SIGKILL when the parent ends: safe at any moment, since every reply was fsynced before."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        sys.exit(f"the parent process {parent} is gone")
 
 
 def _hold_lock(path: Path) -> None:
