@@ -4,7 +4,8 @@
     ├── InvalidInput              the sender must change the input
     │   ├── TooLarge              a size limit was passed
     │   ├── UnsupportedMedia      an encoding or content type we do not read
-    │   └── QuerySyntaxError      a query that cannot be parsed; says where
+    │   ├── QuerySyntaxError      a query that cannot be parsed; says where
+    │   └── QueryTooExpensive     a query that passes a time, memory or size limit
     ├── Overloaded                a bound was reached; the same call may pass later
     ├── Unavailable               an outside part does not answer
     │   ├── BufferUnavailable
@@ -58,6 +59,12 @@ class QuerySyntaxError(InvalidInput):
     """The query text cannot be parsed; ``position`` is the 0-based character offset."""
 
     code = "query_syntax"
+
+
+class QueryTooExpensive(InvalidInput):
+    """The query would pass a limit of the store; a shorter time range or a smaller page may not."""
+
+    code = "query_too_expensive"
 
 
 class Overloaded(ZeroError):

@@ -1,0 +1,123 @@
+"""Searching: a query with its filters and times becomes a scope of one tenant, and comes back page by page."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from zero.application.cursor import Cursor, decode_cursor, encode_cursor, search_digest
+from zero.application.ports import Clock, LogReader, QueryParser, Scope, StoreFigures
+from zero.domain.entry import Level
+from zero.domain.errors import InvalidInput
+from zero.domain.instant import parse_instant
+from zero.domain.query import And, Field, Is, LevelIn, Node
+from zero.domain.query_fields import parse_level
+from zero.domain.stored import StoredEntry
+
+FACETS = ("app_id", "level", "environment", "source")
+
+
+@dataclass(frozen=True, slots=True)
+class SearchLimits:
+    """Bounds of one request."""
+
+    page_entries: int = 1000
+    facet_values: int = 100
+    filter_bytes: int = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """What somebody looks for, as texts. ``start`` is included, ``end`` is not; see ``parse_instant`` for their forms."""
+
+    tenant: str
+    query: str = ""
+    app_id: str | None = None
+    levels: Sequence[str] = ()
+    start: str | None = None
+    end: str | None = None
+
+    def digest(self) -> bytes:
+        """Tell this search from any other."""
+        filters = [self.app_id or "", str(self.app_id is None), self.start or "", self.end or "", *self.levels]
+        return search_digest(self.tenant, self.query, *filters)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    """Entries, newest first; ``next_cursor`` is None on the last page."""
+
+    entries: Sequence[StoredEntry]
+    next_cursor: str | None
+
+
+class Search:
+    """Answers searches of one tenant at a time."""
+
+    def __init__(self, parser: QueryParser, reader: LogReader, clock: Clock, limits: SearchLimits | None = None) -> None:
+        self._parser = parser
+        self._reader = reader
+        self._clock = clock
+        self._limits = limits or SearchLimits()
+
+    def scope(self, request: SearchRequest, now_ns: int | None = None) -> Scope:
+        """Return what the request asks for. Raises InvalidInput naming the field, QuerySyntaxError with the position."""
+        now_ns = self._clock.now_ns() if now_ns is None else now_ns
+        from_ns, to_ns = _instant(request.start, "from", now_ns), _instant(request.end, "to", now_ns)
+        if from_ns is not None and to_ns is not None and from_ns > to_ns:
+            raise InvalidInput("from lies after to", field="from")
+        return Scope(request.tenant, self._node(request, now_ns), from_ns, to_ns)
+
+    async def find(self, request: SearchRequest, limit: int = 100, cursor: str | None = None) -> SearchPage:
+        """Return one page, newest first. Pages never overlap and never skip what was stored before the first of them."""
+        if not 1 <= limit <= self._limits.page_entries:
+            raise InvalidInput(f"limit is {limit}; it must lie between 1 and {self._limits.page_entries}", field="limit")
+        digest = request.digest()
+        earlier = decode_cursor(cursor, digest) if cursor else None
+        now_ns = earlier.now_ns if earlier else self._clock.now_ns()
+        entries = await self._reader.latest(self.scope(request, now_ns), limit + 1, earlier.key if earlier else None)
+        if len(entries) <= limit:
+            return SearchPage(entries, None)
+        page = entries[:limit]
+        return SearchPage(page, encode_cursor(Cursor(now_ns, page[-1].key), digest))
+
+    async def facets(self, request: SearchRequest, limit: int = 10) -> Mapping[str, Sequence[tuple[str, int]]]:
+        """Return the most frequent values of the usual fields among the matching entries."""
+        if not 1 <= limit <= self._limits.facet_values:
+            raise InvalidInput(f"limit is {limit}; it must lie between 1 and {self._limits.facet_values}", field="limit")
+        return await self._reader.facets(self.scope(request), FACETS, limit)
+
+    async def figures(self, tenant: str) -> StoreFigures:
+        """Return what the store holds of the tenant."""
+        return await self._reader.figures(tenant, self._clock.now_ns())
+
+    async def rows(self) -> Mapping[str, int]:
+        """Return how many entries of each tenant the store holds."""
+        return await self._reader.rows()
+
+    def _node(self, request: SearchRequest, now_ns: int) -> Node:
+        conditions: list[Node] = [self._parser.parse(request.query, now_ns)]
+        if request.app_id is not None:
+            conditions.append(Is(Field("app_id"), self._text(request.app_id, "app_id")))
+        if request.levels:
+            conditions.append(LevelIn(frozenset(_level(level) for level in request.levels)))
+        return conditions[0] if len(conditions) == 1 else And(tuple(conditions))
+
+    def _text(self, text: str, field: str) -> str:
+        if len(text.encode(errors="replace")) > self._limits.filter_bytes or not text.isprintable():
+            raise InvalidInput(f"{field} is too long or not printable", field=field)
+        return text
+
+
+def _instant(text: str | None, field: str, now_ns: int) -> int | None:
+    if not text:
+        return None
+    try:
+        return parse_instant(text, now_ns)
+    except ValueError as error:
+        raise InvalidInput(f"{field}: {error}", field=field) from error
+
+
+def _level(text: str) -> Level:
+    try:
+        return parse_level(text)
+    except ValueError as error:
+        raise InvalidInput(str(error), field="level") from error

@@ -1,0 +1,240 @@
+"""Searching the store: bound parameters only, the tenant in every query, a bound on time, memory and rows."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
+
+from zero.application.ports import Scope, StoreFigures, Tally
+from zero.domain.batch_id import batch_id, batch_id_ms
+from zero.domain.entry import EntryLimits, Level
+from zero.domain.errors import Overloaded, QueryTooExpensive, StoreHalted, StoreUnavailable, ZeroError
+from zero.domain.instant import NANOSECONDS
+from zero.domain.query import TEXT_FIELDS, And, Node, TimeBetween
+from zero.domain.stored import EntryKey, StoredEntry
+from zero.infrastructure.clickhouse.query_compiler import Parameters, compile_query
+from zero.infrastructure.clickhouse.rows import ENTRY_COLUMNS, read_entries, read_json_rows
+
+MILLISECOND_NS = 1_000_000
+FIVE_MINUTES_NS = 300 * NANOSECONDS
+FACET_FIELDS = (*TEXT_FIELDS, "level")
+# How far back a search looks at first, then next, before it looks at everything: most pages fill from the newest entries.
+WINDOWS_NS = (2 * FIVE_MINUTES_NS, 36 * FIVE_MINUTES_NS, 576 * FIVE_MINUTES_NS)
+NEWEST_FIRST = "ORDER BY timestamp DESC, _bid DESC, _idx DESC"
+# ClickHouse: too many rows, timeout exceeded, memory limit, too many bytes, result too large.
+_TOO_EXPENSIVE = frozenset({158, 159, 160, 241, 307, 396})
+# Authentication, rights, and a table or column that is missing: an operator has to act.
+_HALTED = frozenset({16, 47, 60, 81, 192, 193, 194, 497, 516})
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderOptions:
+    """Bounds of reading. Queries beyond ``queries_max`` wait; beyond ``waiting_max`` waiting ones they are refused."""
+
+    queries_max: int = 4
+    waiting_max: int = 64
+    rows_read_max: int = 4_000_000_000
+    result_bytes_max: int = 64 * 1024 * 1024
+    memory_bytes_max: int = 1024 * 1024 * 1024
+    query_seconds_max: float = 20.0
+
+    def settings(self) -> dict[str, Any]:
+        """Return the bounds as settings of one query."""
+        return {
+            "max_execution_time": self.query_seconds_max,
+            "max_memory_usage": self.memory_bytes_max,
+            "max_rows_to_read": self.rows_read_max,
+            "max_result_bytes": self.result_bytes_max,
+        }
+
+
+class ClickHouseReader:
+    """Implements LogReader over ``clickhouse-connect``.
+
+    ``connect`` is called once, in a worker thread, when the first query comes; the client it gives has to be a read-only user's
+    and safe to share between threads (no session id).
+    """
+
+    def __init__(self, connect: Callable[[], Client], options: ReaderOptions | None = None) -> None:
+        self._connect = connect
+        self._options = options or ReaderOptions()
+        self._client: Client | None = None
+        self._connecting = asyncio.Lock()
+        self._free = asyncio.Semaphore(self._options.queries_max)
+        self._waiting = 0
+        self._threads = ThreadPoolExecutor(self._options.queries_max, thread_name_prefix="clickhouse-reader")
+
+    async def latest(self, scope: Scope, limit: int, before: EntryKey | None = None) -> Sequence[StoredEntry]:
+        """Look backwards in growing windows of time until the page is full."""
+        newest_ns = before.timestamp_ns if before else await self._newest_ns()
+        to_ns = min(newest_ns + 1, scope.to_ns if scope.to_ns is not None else newest_ns + 1)
+        found: list[StoredEntry] = []
+        for window in _windows(scope.from_ns, to_ns):
+            condition, parameters = _condition(scope, window)
+            if before is not None:
+                condition += _AFTER_KEY
+                parameters |= {"key_ns": before.timestamp_ns, "key_bid": before.batch_id, "key_idx": before.index}
+            parameters["limit"] = limit - len(found)
+            sql = f"SELECT {ENTRY_COLUMNS} FROM logs WHERE {condition} {NEWEST_FIRST} LIMIT {{limit:UInt32}}"
+            found += read_entries(await self._query(sql, parameters))
+            if len(found) >= limit:
+                break
+        return found
+
+    async def arrivals(self, scope: Scope, since_batch_id: int, limit: int) -> Sequence[tuple[int, int]]:
+        """Select by batch id, which grows with the time of receipt; the partitions it can lie in are named by time."""
+        limits = EntryLimits()
+        earliest_ms = batch_id_ms(since_batch_id) - limits.past_days * 86_400_000
+        window = TimeBetween(max(0, earliest_ms) * MILLISECOND_NS, None)
+        condition, parameters = _condition(scope, window)
+        parameters |= {"since": since_batch_id, "limit": limit}
+        sql = f"SELECT _bid, _idx FROM logs WHERE {condition} AND _bid >= {{since:UInt64}}"
+        data = await self._query(f"{sql} ORDER BY _bid DESC, _idx DESC LIMIT {{limit:UInt32}}", parameters)
+        return [(int(bid), int(index)) for bid, index in read_json_rows(data)]
+
+    async def entries(self, tenant: str, identities: Sequence[tuple[int, int]]) -> Sequence[StoredEntry]:
+        """Fetch whole entries by identity."""
+        if not identities:
+            return []
+        batch_ids, indexes = [bid for bid, _ in identities], [index for _, index in identities]
+        parameters = {"tenant": tenant, "bids": batch_ids, "idxs": indexes, "low": min(batch_ids), "high": max(batch_ids)}
+        sql = (
+            f"SELECT {ENTRY_COLUMNS} FROM logs WHERE tenant = {{tenant:String}}"
+            " AND _bid BETWEEN {low:UInt64} AND {high:UInt64}"
+            " AND (_bid, _idx) IN (SELECT arrayJoin(arrayZip({bids:Array(UInt64)}, {idxs:Array(UInt32)})))"
+            " ORDER BY _bid, _idx"
+        )
+        return read_entries(await self._query(sql, parameters))
+
+    async def histogram(self, scope: Scope, step_seconds: int) -> Sequence[Tally]:
+        """Count by step and level."""
+        condition, parameters = _condition(scope, TimeBetween(scope.from_ns, scope.to_ns))
+        parameters["step"] = step_seconds
+        sql = (
+            "SELECT intDiv(toUnixTimestamp(timestamp), {step:UInt32}) * {step:UInt32} AS start, toInt8(level) AS severity,"
+            f" count() FROM logs WHERE {condition} GROUP BY start, severity ORDER BY start, severity"
+        )
+        rows = read_json_rows(await self._query(sql, parameters))
+        return [Tally(int(start) * NANOSECONDS, Level(level), int(count)) for start, level, count in rows]
+
+    async def facets(self, scope: Scope, fields: Sequence[str], limit: int) -> Mapping[str, Sequence[tuple[str, int]]]:
+        """Count by value, one query for each field."""
+        counts = {}
+        for field in fields:
+            column = FACET_FIELDS[FACET_FIELDS.index(field)]
+            condition, parameters = _condition(scope, TimeBetween(scope.from_ns, scope.to_ns))
+            parameters["limit"] = limit
+            sql = (
+                f"SELECT toString({column}) AS value, count() AS entries FROM logs WHERE {condition}"
+                " GROUP BY value ORDER BY entries DESC, value LIMIT {limit:UInt32}"
+            )
+            rows = read_json_rows(await self._query(sql, parameters))
+            counts[field] = [(value, int(count)) for value, count in rows]
+        return counts
+
+    async def figures(self, tenant: str, now_ns: int) -> StoreFigures:
+        """Count what is stored; the last minute is told by batch ids."""
+        sql = "SELECT app_id, toInt8(level), count() FROM logs WHERE tenant = {tenant:String} GROUP BY app_id, level"
+        by_app: dict[str, int] = {}
+        by_level: dict[Level, int] = {}
+        for app_id, level, count in read_json_rows(await self._query(sql, {"tenant": tenant})):
+            by_app[app_id] = by_app.get(app_id, 0) + int(count)
+            by_level[Level(level)] = by_level.get(Level(level), 0) + int(count)
+        since = batch_id(max(0, now_ns // MILLISECOND_NS - 60_000), 0, 0)
+        recent_sql = "SELECT count() FROM logs WHERE tenant = {tenant:String} AND _bid >= {since:UInt64}"
+        recent = await self._number(recent_sql, {"tenant": tenant, "since": since})
+        disk = "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = currentDatabase() AND table = 'logs'"
+        return StoreFigures(sum(by_app.values()), by_app, by_level, recent, await self._number(disk, {}))
+
+    async def rows(self) -> Mapping[str, int]:
+        """Count every tenant's entries."""
+        data = await self._query("SELECT tenant, count() FROM logs GROUP BY tenant", {})
+        return {tenant: int(count) for tenant, count in read_json_rows(data)}
+
+    async def ping(self) -> None:
+        """Ask for a row of the table, so that a missing migration shows as well."""
+        await self._query("SELECT 1 FROM logs LIMIT 1", {})
+
+    async def close(self) -> None:
+        """Close the connections once running queries have ended."""
+        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+        if self._client is not None:
+            await asyncio.to_thread(self._client.close)
+            self._client = None
+
+    async def _newest_ns(self) -> int:
+        """Return the newest timestamp of any tenant: read from the partitions' own figures, so a bound and never shown."""
+        return await self._number("SELECT toUnixTimestamp64Nano(max(timestamp)) FROM logs", {})
+
+    async def _number(self, sql: str, parameters: Mapping[str, Any]) -> int:
+        return int(next(read_json_rows(await self._query(sql, parameters)))[0])
+
+    async def _query(self, sql: str, parameters: Mapping[str, Any]) -> bytes:
+        if self._waiting >= self._options.waiting_max:
+            raise Overloaded("too many searches at once")
+        self._waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            return await self._run(sql, parameters)
+        finally:
+            self._free.release()
+
+    async def _run(self, sql: str, parameters: Mapping[str, Any]) -> bytes:
+        loop = asyncio.get_running_loop()
+        async with self._connecting:
+            if self._client is None:
+                self._client = await loop.run_in_executor(self._threads, self._open)
+        return await loop.run_in_executor(self._threads, self._ask, self._client, sql, parameters)
+
+    def _open(self) -> Client:
+        try:
+            return self._connect()
+        except (ClickHouseError, OSError) as error:
+            raise _translate(error) from error
+
+    def _ask(self, client: Client, sql: str, parameters: Mapping[str, Any]) -> bytes:
+        try:
+            return client.raw_query(sql, dict(parameters), settings=self._options.settings(), fmt="JSONCompactEachRow")
+        except (ClickHouseError, OSError) as error:
+            raise _translate(error) from error
+
+
+_AFTER_KEY = (
+    " AND (timestamp, _bid, _idx) < (fromUnixTimestamp64Nano({key_ns:Int64}, 'UTC'), {key_bid:UInt64}, {key_idx:UInt32})"
+)
+
+
+def _condition(scope: Scope, window: TimeBetween) -> tuple[str, dict[str, Any]]:
+    """Return SQL for the scope within the window: the tenant first, always."""
+    narrowed: Node = And((window, scope.query))
+    compiled = compile_query(narrowed)
+    parameters: Parameters = {"tenant": scope.tenant}
+    return f"tenant = {{tenant:String}} AND {compiled.sql}", {**parameters, **compiled.parameters}
+
+
+def _windows(from_ns: int | None, to_ns: int) -> Iterator[TimeBetween]:
+    """Yield windows of time that together cover everything before ``to_ns``, newest first."""
+    upper_ns = to_ns
+    for width_ns in WINDOWS_NS:
+        lower_ns = (to_ns - width_ns) // FIVE_MINUTES_NS * FIVE_MINUTES_NS
+        if lower_ns <= (from_ns or 0):
+            break
+        yield TimeBetween(lower_ns, upper_ns)
+        upper_ns = lower_ns
+    yield TimeBetween(from_ns, upper_ns)
+
+
+def _translate(error: Exception) -> ZeroError:
+    code = getattr(error, "code", None) or 0
+    if isinstance(error, DatabaseError) and code in _TOO_EXPENSIVE:
+        return QueryTooExpensive("the search passes a limit of time, memory or rows: narrow the time range or the page")
+    if isinstance(error, DatabaseError) and code in _HALTED:
+        return StoreHalted(f"the store refuses to search: {error}", store_code=code)
+    return StoreUnavailable(f"the store does not answer: {error}")

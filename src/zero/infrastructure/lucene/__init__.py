@@ -1,0 +1,1 @@
+"""The query language: Lucene's style, for logs."""
