@@ -2,7 +2,7 @@
 
 import os
 
-from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 
 from zero.infrastructure.telemetry.events import PrometheusTelemetry
 from zero.infrastructure.telemetry.exposition import FOLDER_VARIABLE, MetricsPage
@@ -10,6 +10,7 @@ from zero.infrastructure.telemetry.exposition import FOLDER_VARIABLE, MetricsPag
 
 def process_telemetry() -> tuple[PrometheusTelemetry, MetricsPage]:
     """Return where this process sends its events, and its ``/metrics``."""
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
     if FOLDER_VARIABLE not in os.environ:
         ProcessCollector(registry=registry)
