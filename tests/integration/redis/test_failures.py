@@ -106,6 +106,19 @@ async def test_an_append_under_way_when_the_server_stops_waits_for_a_slow_disk_b
     await buffer.close()
 
 
+async def test_a_pause_of_the_whole_machine_is_not_taken_for_a_silent_server(own_valkey: Server) -> None:
+    buffer = RedisBuffer(RedisOptions(own_valkey.url, reply_timeout_seconds=0.4))
+    await buffer.append([frame(1)])
+    own_valkey.send(signal.SIGSTOP)
+    under_way = asyncio.create_task(buffer.append([frame(2)]))
+    await asyncio.sleep(0)
+    time.sleep(0.8)  # noqa: ASYNC251 - the pause is the case
+    await asyncio.sleep(0.01)
+    own_valkey.send(signal.SIGCONT)
+    assert len(await under_way) == 1
+    await buffer.close()
+
+
 async def test_a_full_buffer_refuses_and_accepts_again_below_the_low_water_mark(tmp_path: Path) -> None:
     server = embedded_valkey(tmp_path, memory_max_bytes=6 * 1024 * 1024).start()
     options = RedisOptions(server.url)

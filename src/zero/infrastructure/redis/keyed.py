@@ -47,11 +47,14 @@ class KeyedAppends:
         self._options = options
         self._waiting: deque[Ticket] = deque()
         self._waiting_bytes = 0
+        self._closed = False
         self._task: asyncio.Task[None] | None = None
         self._link: Link | None = None
 
     def put(self, append: Append, digest: str, receipt: bytes) -> "asyncio.Future[Appended]":
         """Queue the append. Raises Overloaded when too much waits already."""
+        if self._closed:
+            raise unreachable("closed")
         size_bytes = len(append.frame)
         if self._waiting and self._waiting_bytes + size_bytes > self._options.unanswered_bytes_max:
             raise Overloaded(f"{self._waiting_bytes} bytes of keyed appends wait for the buffer", retry_after_seconds=1.0)
@@ -64,22 +67,21 @@ class KeyedAppends:
 
     async def close(self) -> None:
         """Stop; what waits fails."""
+        self._closed = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait((self._task,))
+        self._fail(self._waiting, unreachable("closed"))
+        self._waiting.clear()
         if self._link is not None:
             self._link.close()
 
     async def _work(self) -> None:
         try:
             while self._waiting:
-                batch = self._take()
-                await self._answer(batch)
+                await self._answer(self._take())
         finally:
             self._task = None
-            self._fail(self._waiting, unreachable("closed"))
-            self._waiting.clear()
-            self._waiting_bytes = 0
 
     def _fail(self, tickets: Iterable[Ticket], error: Exception) -> None:
         for ticket in tickets:

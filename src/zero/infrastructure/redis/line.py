@@ -65,8 +65,8 @@ class Line:
         link = self._link
         if link is None or not link.open:
             link = await self._open_once()
-        if (silent := link.silent_seconds()) > self._options.timeout_seconds:
-            raise unreachable(f"silent for {silent:.1f} s")
+        if link.silent_seconds > self._options.timeout_seconds:
+            raise unreachable(f"silent for {link.silent_seconds:.1f} s")
         self._gauge.refresh(link, asyncio.get_running_loop().time())
         self._gauge.check()
         if link.unanswered_bytes and link.unanswered_bytes + size_bytes > self._options.unanswered_bytes_max:

@@ -32,8 +32,9 @@ class _Call:
 class Link(asyncio.Protocol):
     """A connection on which calls are answered in the order they were made.
 
-    An idle connection is asked for a sign of life every ``ping_seconds``. ``reply_timeout_seconds`` without a byte read or
-    written, while calls wait, ends the connection; every waiting call then fails with BufferUnavailable, its outcome unknown.
+    ``silent_seconds`` says how long the server has been silent with calls waiting. An idle connection is asked for a sign of
+    life every ``ping_seconds``. ``reply_timeout_seconds`` without a byte read or written, while calls wait, ends the
+    connection; every waiting call then fails with BufferUnavailable, its outcome unknown.
     """
 
     def __init__(self, ping_seconds: float, reply_timeout_seconds: float) -> None:
@@ -44,9 +45,11 @@ class Link(asyncio.Protocol):
         self._calls: deque[_Call] = deque()
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._look_at = 0.0
         self._alive_at = 0.0
         self._unwritten = 0
         self.unanswered_bytes = 0
+        self.silent_seconds = 0.0
 
     def call(self, parts: Sequence[bytes], replies: int) -> "asyncio.Future[list[Any]]":
         """Send encoded commands; the future holds that many replies. Errors are among them as ServerError, not raised."""
@@ -67,10 +70,6 @@ class Link(asyncio.Protocol):
         """Whether calls can be made."""
         return self._transport is not None
 
-    def silent_seconds(self) -> float:
-        """Return how long the server has been silent with calls waiting; 0 when none waits."""
-        return self._loop.time() - self._alive_at if self._calls else 0.0
-
     def close(self) -> None:
         """Close at once; waiting calls fail."""
         self._fail(unreachable("connection closed"))
@@ -84,6 +83,7 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._alive_at = self._loop.time()
+        self.silent_seconds = 0.0
         try:
             self._reader.feed(data)
             while (reply := self._reader.gets()) is not _NOTHING:
@@ -102,17 +102,24 @@ class Link(asyncio.Protocol):
                 call.future.set_result(call.replies)
 
     def _schedule_look(self) -> None:
-        self._timer = self._loop.call_later(self._ping_seconds, self._look)
+        self._look_at = self._loop.time() + self._ping_seconds
+        self._timer = self._loop.call_at(self._look_at, self._look)
 
     def _look(self) -> None:
-        """End the connection when the server shows no sign of life; taking bytes off us is one."""
+        """End the connection when the server shows no sign of life; taking bytes off us is one.
+
+        Time in which this process did not run does not count: the server may have been paused with it.
+        """
         if self._transport is None:
             return
+        now = self._loop.time()
+        self._alive_at = min(now, self._alive_at + now - self._look_at)
         unwritten = self._transport.get_write_buffer_size()
         if unwritten < self._unwritten:
-            self._alive_at = self._loop.time()
+            self._alive_at = now
         self._unwritten = unwritten
-        if self.silent_seconds() > self._reply_timeout_seconds:
+        self.silent_seconds = now - self._alive_at if self._calls else 0.0
+        if self.silent_seconds > self._reply_timeout_seconds:
             self._fail(unreachable(f"no reply within {self._reply_timeout_seconds} s; the outcome is unknown"))
             return
         if not self._calls:

@@ -115,7 +115,7 @@ class Nodes:
         loop = asyncio.get_running_loop()
 
         def new_link() -> Link:
-            return Link(self._options.timeout_seconds, self._options.reply_timeout_seconds)
+            return Link(self._options.timeout_seconds / 2, self._options.reply_timeout_seconds)
 
         if address[1]:
             _, link = await loop.create_connection(new_link, *address, ssl=self._tls())

@@ -13,7 +13,7 @@ class RedisOptions:
 
     ``timeout_seconds`` bounds connecting, and is the silence after which new appends are refused at once, unsent.
     ``reply_timeout_seconds`` of silence give up what was sent: its outcome is then unknown and the sender may repeat it, so a
-    slow disk should not come to that. Idle connections are asked for a sign of life every ``timeout_seconds``.
+    slow disk should not come to that. Idle connections are asked for a sign of life twice in ``timeout_seconds``.
     ``high_water`` and ``low_water`` are shares of the server's memory limit: above the first appends are refused, below the
     second they pass again. ``unanswered_bytes_max`` bounds frames sent and not yet answered, for each shard.
     ``idempotency_keys_max`` bounds the keys remembered by each shard; the oldest are forgotten first.
