@@ -1,7 +1,7 @@
 """The ingest side alone: workers that share a port, an embedded Valkey that fsyncs before it answers, and wrk.
 
     python -m bench.ingest_load                  # single entries with 64 and 256 connections, batches of 1,000 with 64
-    python -m bench.ingest_load --serve 4318     # only serve, for a load generator of your own
+    python -m bench.ingest_load --serve --port 4318  # only serve, for a load generator of your own
 
 Nothing drains the buffer here: this measures from the first byte to the acknowledgement. ``zero bench ingest`` measures until
 stored and searchable.
@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NamedTuple
 
 import uvloop
 
@@ -40,6 +41,15 @@ SECONDS = 6
 BUFFER_BYTES = 3 * 1024**3
 
 
+class Share(NamedTuple):
+    """What one worker did: peak memory in KiB, seconds of processor time, requests, flushes."""
+
+    peak: int
+    seconds: float
+    requests: int
+    flushes: int
+
+
 class Flushes:
     """Telemetry that counts flushes and what they carried."""
 
@@ -53,7 +63,7 @@ class Flushes:
 
 
 def worker(url: str, port: int, report: Connection) -> None:
-    """Serve until SIGTERM, then report peak memory (KiB) and how many requests a flush carried."""
+    """Serve until SIGTERM, then report."""
     flushes = Flushes()
 
     async def main() -> None:
@@ -68,9 +78,10 @@ def worker(url: str, port: int, report: Connection) -> None:
         await serve(services, IngestHttpOptions(), [sock], stop)
         await buffer.close()
 
+    begun = time.process_time()
     uvloop.run(main())
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    report.send((peak, flushes.requests / max(1, flushes.flushes)))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    report.send(Share(used.ru_maxrss, used.ru_utime + used.ru_stime - begun, flushes.requests, flushes.flushes))
 
 
 @contextmanager
@@ -103,13 +114,15 @@ def measure(name: str, bodies: list[bytes], entries_each: int, connections: int,
     with tempfile.TemporaryDirectory() as folder:
         with serving(options.port, options.workers, Path(folder)) as reports:
             result = load(f"http://127.0.0.1:{options.port}/api/logs", bodies, connections, options.seconds)
-        ends = [report.recv() for report in reports]
+        shares: list[Share] = [report.recv() for report in reports]
+    requests = sum(share.requests for share in shares)
     rate = result["requests_accepted"] / result["seconds"]
     print(
         f"{name}, {connections} connections: {rate:,.0f} requests/s, {rate * entries_each:,.0f} entries/s, "
         f"p50 {result['p50_ms']:.1f} ms, p99 {result['p99_ms']:.1f} ms, refused {result['requests_refused']:.0f}, "
-        f"errors {result['connection_errors']:.0f}, peak {max(peak for peak, _ in ends) / 1024:.0f} MiB a worker, "
-        f"{sum(share for _, share in ends) / len(ends):.0f} requests a flush",
+        f"errors {result['connection_errors']:.0f}, peak {max(share.peak for share in shares) / 1024:.0f} MiB a worker, "
+        f"{requests / sum(share.flushes for share in shares):.0f} requests a flush, "
+        f"{sum(share.seconds for share in shares) / requests * 1e6:.1f} us of workers' CPU a request",
         flush=True,
     )
 

@@ -13,6 +13,7 @@ from zero.interfaces.ingest_http.reply import HttpRefusal, Reply, error_reply
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _OVERSHOOT = 4  # a read that holds chunked bodies is parsed to its end, past the limit of pipelined requests
+_NO_CONTENT = 204
 _STATUS_LINES = {status.value: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
 
 
@@ -21,16 +22,11 @@ def render(reply: Reply, date: bytes, *, close: bool, bodiless: bool) -> bytes:
     extra = b"".join([b"%b: %b\r\n" % field for field in reply.headers]) if reply.headers else b""
     if close:
         extra += b"Connection: close\r\n"
-    if reply.status == HTTPStatus.NO_CONTENT:
+    if reply.status == _NO_CONTENT:
         return b"%bDate: %b\r\n%b\r\n" % (_STATUS_LINES[reply.status], date, extra)
-    return b"%bDate: %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n%b\r\n%b" % (
-        _STATUS_LINES[reply.status],
-        date,
-        reply.content_type,
-        len(reply.body),
-        extra,
-        b"" if bodiless else reply.body,
-    )
+    body = b"" if bodiless else reply.body
+    form = b"%bDate: %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n%b\r\n%b"
+    return form % (_STATUS_LINES[reply.status], date, reply.content_type, len(reply.body), extra, body)
 
 
 class Http1Exchange:

@@ -24,6 +24,9 @@ class Phase(Enum):
     BODY = "body"
 
 
+_IDLE, _HEAD, _BODY = Phase.IDLE, Phase.HEAD, Phase.BODY  # an enum's members are slow to look up, and this is the hot path
+
+
 class BodyBudget:
     """Bytes of bodies that are still arriving, over all connections of the process."""
 
@@ -76,14 +79,14 @@ class MessageReader:
         self._head_bytes = 0
         self._heads_found = 0
         self._wire_bytes = 0
-        self.phase = Phase.IDLE
+        self.phase = _IDLE
         self.phase_since = 0.0
         self.body_bytes = 0
 
     def feed(self, data: bytes, start: int) -> int:
         """Read on from ``start``, up to one request. Returns where to go on. Raises HttpRefusal: then nothing more is read."""
         end = 0
-        if self.phase is Phase.IDLE:
+        if self.phase is _IDLE:
             end = data.find(_HEAD_END, start) + len(_HEAD_END)
             known = self._heads.get(data[start:end])
             if known is not None and end + known.content_length <= len(data):
@@ -91,7 +94,7 @@ class MessageReader:
                 self._receiver.request_arrived(known, data[end:stop])
                 return stop
             return self._feed_head(data, start, end)
-        if self.phase is Phase.HEAD or self._head is None or self._head.chunked:
+        if self.phase is _HEAD or self._head is None or self._head.chunked:
             return self._parse(data, start, len(data))
         return self._parse(data, start, min(len(data), start + self._head.content_length - self.body_bytes))
 
@@ -102,7 +105,7 @@ class MessageReader:
 
     def _feed_head(self, data: bytes, start: int, end: int) -> int:
         """Feed a head alone where its end is in sight, so that what the parser says of it belongs to just these bytes."""
-        self._enter(Phase.HEAD)
+        self._enter(_HEAD)
         if end < len(_HEAD_END) or data[start] in b"\r\n":
             return self._parse(data, start, len(data))
         self._heads_found = 0
@@ -122,16 +125,16 @@ class MessageReader:
         except httptools.HttpParserError as error:
             reason = f"malformed HTTP: {error}"
             raise self._refusal or HttpRefusal(HTTPStatus.BAD_REQUEST, "bad_request", reason) from error
-        if self.phase is Phase.HEAD:
+        if self.phase is _HEAD:
             self._check_head_size(self._wire_bytes)
-        elif self.phase is Phase.BODY and self._head and self._head.chunked:
+        elif self.phase is _BODY and self._head and self._head.chunked:
             self._check_chunk_overhead()
         return stop
 
     # What httptools calls. An exception in here stops the parser, which then raises one of its own.
 
     def on_message_begin(self) -> None:
-        self._enter(Phase.HEAD)
+        self._enter(_HEAD)
         self._fields, self._target, self._head_bytes = [], b"", 0
 
     def on_url(self, url: bytes) -> None:
@@ -154,7 +157,7 @@ class MessageReader:
             self._refuse(refusal)
         self._heads_found += 1
         self._wire_bytes = self.body_bytes = 0
-        self._enter(Phase.BODY)
+        self._enter(_BODY)
         if self._head and (self._head.content_length or self._head.chunked):
             self._receiver.head_arrived(self._head)
 
@@ -175,7 +178,7 @@ class MessageReader:
         body = b"".join(self._parts)
         self.release()
         self._wire_bytes = 0
-        self._enter(Phase.IDLE)
+        self._enter(_IDLE)
         if self._head:
             self._receiver.request_arrived(self._head, body)
 
