@@ -67,3 +67,13 @@ class Cluster:
         for process in self.processes:
             process.terminate()
             process.wait(10)
+
+    def move_slot_of(self, key: str) -> None:
+        """Empty the slot of the key and give it to the other node."""
+        slot = self.clients[0].execute_command("CLUSTER", "KEYSLOT", key)
+        owner, other = self.clients if slot < SLOTS // 2 else reversed(self.clients)
+        for name in owner.execute_command("CLUSTER", "GETKEYSINSLOT", slot, 1000):
+            owner.delete(name)
+        identity = other.execute_command("CLUSTER", "MYID")
+        for client in (other, owner):
+            client.execute_command("CLUSTER", "SETSLOT", slot, "NODE", identity)
