@@ -34,7 +34,7 @@ using Decode = const zero::Decoded& (*)(std::string_view, const zero::Stamp&);
 
 constexpr std::size_t locked_bytes_max = 4096;  // releasing the lock costs more than decoding so little
 
-// Returns (refusal, position, payload, accepted, rejected, errors, repaired); see zero/decoded.hpp.
+// Returns (refusal, position, (payload, accepted, rejected, errors, repaired)); see zero/decoded.hpp.
 nb::tuple decode(Decode decoder, nb::handle body, std::uint64_t now_ns, std::string_view source) {
   const BytesView bytes(body);
   const zero::Stamp stamp(now_ns, source);
@@ -47,8 +47,9 @@ nb::tuple decode(Decode decoder, nb::handle body, std::uint64_t now_ns, std::str
   }
   nb::list errors;
   for (const auto& [index, reason] : decoded->errors) errors.append(nb::make_tuple(index, nb::str(reason.data(), reason.size())));
-  return nb::make_tuple(static_cast<int>(decoded->refusal), decoded->position, nb::bytes(decoded->payload.data(), decoded->payload.size()),
-                        decoded->accepted, decoded->rejected, errors, decoded->repaired);
+  const nb::bytes payload(decoded->payload.data(), decoded->payload.size());
+  const nb::tuple report = nb::make_tuple(payload, decoded->accepted, decoded->rejected, errors, decoded->repaired);
+  return nb::make_tuple(static_cast<int>(decoded->refusal), decoded->position, report);
 }
 
 template <Decode decoder>
@@ -66,6 +67,19 @@ std::vector<zero::RowRange> read_ranges(nb::sequence rows) {
     ranges.push_back({nb::cast<std::uint32_t>(range[0]), nb::cast<std::uint32_t>(range[1]), nb::cast<std::uint32_t>(range[2])});
   }
   return ranges;
+}
+
+nb::list pattern_ids(nb::sequence messages) {
+  std::deque<BytesView> held;
+  for (nb::handle message : messages) held.emplace_back(message);
+  std::vector<std::uint64_t> ids;
+  {
+    nb::gil_scoped_release unlocked;
+    for (const BytesView& bytes : held) ids.push_back(zero::pattern_id({bytes.data(), bytes.size()}));
+  }
+  nb::list out;
+  for (const std::uint64_t id : ids) out.append(id);
+  return out;
 }
 
 // Returns (block, rows). Raises ValueError on malformed frames or ranges.
@@ -109,14 +123,7 @@ NB_MODULE(_core, module) {
   module.def("decode_json", &decode_with<zero::decode_json>, nb::arg("body"), nb::arg("now_ns"), nb::arg("source"));
   module.def("decode_log_batch", &decode_with<zero::decode_log_batch>, nb::arg("body"), nb::arg("now_ns"), nb::arg("source"));
   module.def("encode_block", &encode_block, nb::arg("frames"), nb::arg("rows").none());
-  module.def(
-      "pattern_id",
-      [](nb::handle message) {
-        const BytesView bytes(message);
-        nb::gil_scoped_release unlocked;
-        return zero::pattern_id({bytes.data(), bytes.size()});
-      },
-      nb::arg("message"));
+  module.def("pattern_ids", &pattern_ids, nb::arg("messages"));
   module.def(
       "mask",
       [](nb::handle message) {

@@ -18,14 +18,14 @@ class NativeCodec:
 
     def decode_json(self, body: bytes | memoryview, now_ns: int, source: str) -> Decoded:
         """Decode an object, an array, ``{"logs": […]}`` or NDJSON. Raises InvalidInput when the whole body is unreadable."""
-        refusal, position, *report = _core.decode_json(body, now_ns, source)
+        refusal, position, report = _core.decode_json(body, now_ns, source)
         if refusal:
             raise _refused(refusal, position)
         return Decoded(*report)
 
     def decode_log_batch(self, body: bytes | memoryview, now_ns: int, source: str) -> Decoded:
         """Decode ``zero.v1.LogBatch``. Raises InvalidInput when the whole body is unreadable."""
-        refusal, position, *report = _core.decode_log_batch(body, now_ns, source)
+        refusal, position, report = _core.decode_log_batch(body, now_ns, source)
         if refusal:
             raise _refused(refusal, position)
         return Decoded(*report)
@@ -41,7 +41,7 @@ class NativeCodec:
 
     def pattern_id(self, message: str) -> int:
         """Return the 64-bit hash of the masked message."""
-        return _core.pattern_id(message.encode())
+        return _core.pattern_ids([message.encode()])[0]
 
     def mask(self, message: str) -> str:
         """Return the message with its variable parts as ``<*>``."""
