@@ -130,11 +130,13 @@ EntryFields read_entry(pbf_reader reader, ColumnJson& metadata) {
       case tag_and_type(10, pbf_wire_type::length_delimited):
         read_attribute(reader.get_message(), metadata);
         break;
-      default:
-        if (reader.wire_type() == pbf_wire_type::length_delimited && reader.tag() < std::size(texts) && texts[reader.tag()])
-          *texts[reader.tag()] = view_of(reader);
+      default: {
+        const bool text = reader.wire_type() == pbf_wire_type::length_delimited && reader.tag() < std::size(texts);
+        if (std::string_view* const field = text ? texts[reader.tag()] : nullptr)
+          *field = view_of(reader);
         else
           reader.skip();
+      }
     }
   }
   if (entry.level < level_trace || entry.level > level_fatal || entry.timestamp_ns > timestamp_ns_max) throw Refused{EncodeError::bad_payload};

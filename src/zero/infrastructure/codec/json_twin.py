@@ -1,7 +1,7 @@
 """The JSON column of a Native block in plain Python: one Dynamic column for every path.
 
-Up to ``DYNAMIC_PATHS_MAX`` paths make the flattened form. Further paths, in order of appearance, would each cost a byte per row,
-so they go into the shared data, (path, value) pairs held by the rows that have them, which needs the form with version 1.
+Up to ``DYNAMIC_PATHS_MAX`` paths make the flattened form. Further paths, in order of appearance, would each cost a byte for
+every row: they go into the shared data, (path, value) pairs held by the rows that have them. That needs the form of version 1.
 """
 
 import struct
