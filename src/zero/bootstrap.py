@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from zero.domain.errors import ConfigurationError
-from zero.settings import Settings, environment_name
+from zero.settings import Address, Settings, environment_name
 
 if TYPE_CHECKING:
+    from zero.application.ports import Durability
     from zero.infrastructure.clickhouse.options import ClickHouseOptions
     from zero.infrastructure.redis.options import RedisOptions
 
@@ -105,10 +106,69 @@ async def run_drain(shards: Sequence[int], owner: str | None, settings: Settings
         await store.close()
 
 
+async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
+    """Answer queries until ``stop`` is set."""
+    from zero.application.overview import Overview
+    from zero.application.search import Search
+    from zero.application.tail import Tail
+    from zero.application.timeline import TimelineSearch
+    from zero.infrastructure.clickhouse.connection import connect
+    from zero.infrastructure.clickhouse.reader import ClickHouseReader
+    from zero.infrastructure.lucene.parser import LuceneParser
+    from zero.infrastructure.redis.buffer import RedisBuffer
+    from zero.infrastructure.system.clock import SystemClock
+    from zero.infrastructure.telemetry.process import process_telemetry
+    from zero.interfaces.api.options import ApiOptions
+    from zero.interfaces.api.server import serve
+    from zero.interfaces.api.services import ApiServices
+
+    _, metrics = process_telemetry()
+    clock, buffer = SystemClock(), RedisBuffer(redis_options(settings))
+    store = clickhouse_options(settings)
+    reader = ClickHouseReader(lambda: connect(store))
+    search, overview = Search(LuceneParser(), reader, clock), Overview(buffer, reader, clock)
+    services = ApiServices(search, TimelineSearch(search, reader, clock), Tail(search, reader, clock), overview, metrics.text)
+    with _bound("api", settings):
+        sock = socket.create_server((settings.api.host, settings.api.port), family=_family(settings.api))
+
+    async def is_ready() -> bool:
+        return not (await overview.ready()).reasons
+
+    announcing = asyncio.create_task(_announce(ready, is_ready))
+    options = ApiOptions(host=settings.api.host, stop_seconds_max=float(settings.stop_seconds_max))
+    try:
+        await serve(services, options, [sock], stop)
+    finally:
+        announcing.cancel()
+        await buffer.close()
+
+
+def native_core_works() -> bool:
+    """Compare the native core with a known answer: the check value of CRC-32C."""
+    from zero.infrastructure.native.codec import NativeCodec
+
+    return NativeCodec().crc32c(b"123456789") == 0xE3069283
+
+
+async def look_at_buffer(settings: Settings) -> "Durability":
+    """Return what the buffer promises."""
+    from zero.infrastructure.redis.buffer import RedisBuffer
+
+    buffer = RedisBuffer(redis_options(settings))
+    try:
+        return await buffer.durability()
+    finally:
+        await buffer.close()
+
+
 async def _announce(ready: Ready, look: Callable[[], Awaitable[bool]]) -> None:
-    while not await look():
-        await asyncio.sleep(_READY_LOOK_SECONDS)  # noqa: ASYNC110 - readiness lies outside this process
+    while not await look():  # noqa: ASYNC110 - readiness lies outside this process
+        await asyncio.sleep(_READY_LOOK_SECONDS)
     ready()
+
+
+def _family(address: Address) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address.host else socket.AF_INET
 
 
 @contextmanager

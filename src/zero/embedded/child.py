@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import sys
 import time
@@ -27,11 +28,11 @@ class ChildOptions:
 
 @dataclass(frozen=True, slots=True)
 class ChildCommand:
-    """What to start, and the line of its output that says that it is ready."""
+    """What to start, and the pattern of the line that says that it is ready."""
 
     name: str
     argv: tuple[str, ...]
-    ready_line: str = "ready"
+    ready_pattern: str = "^ready$"
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -136,9 +137,9 @@ class Child:
             if not line:
                 return
             text = line.decode(errors="replace").rstrip("\r\n")
-            if not self.ready.is_set() and self.command.ready_line in text:
+            if not self.ready.is_set() and re.search(self.command.ready_pattern, text):
                 self.ready.set()
-            if text != self.command.ready_line:
+            if text != "ready":
                 self._say(self.command.name, text)
 
 

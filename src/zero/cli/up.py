@@ -1,0 +1,115 @@
+"""``zero up``: everything on this machine, with embedded servers for whatever URL is not set."""
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Coroutine
+from dataclasses import fields
+from pathlib import Path
+
+import click
+
+from zero.cli import settings_flags
+from zero.cli.up_plan import Plan, plan
+from zero.domain.errors import ConfigurationError, Unavailable
+from zero.embedded.child import Child, ChildOptions, write_prefixed
+from zero.embedded.data_folder import held
+from zero.embedded.probe import until_green
+from zero.embedded.supervisor import Supervisor
+from zero.embedded.terminal import foreground
+from zero.settings import Settings
+
+READY_SECONDS_MAX = 60.0
+STOP_GRACE_SECONDS = 2.0
+STOP_ORDER = ("ingest", "drain", "api")
+
+
+@click.command()
+@settings_flags(*(item.name for item in fields(Settings)))
+def up(settings: Settings) -> None:
+    """Start ingest, drain and api, and a buffer and a store of their own where no URL is set. Ctrl-C stops all in order."""
+    settings.refuse_exposure()
+    with held(settings.data_dir) as folder, foreground():
+        sys.exit(asyncio.run(_Up(plan(settings, folder)).run()))
+
+
+class _Up:
+    """One run of ``zero up``."""
+
+    def __init__(self, chosen: Plan) -> None:
+        self._plan = chosen
+        options = ChildOptions(stop_seconds_max=chosen.settings.stop_seconds_max + STOP_GRACE_SECONDS)
+        self._supervisor = Supervisor(options)
+        self._stop = asyncio.Event()
+
+    async def run(self) -> int:
+        """Run until told to stop; returns the exit code."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self._asked_to_stop)
+        try:
+            started = time.monotonic()
+            if await self._unless_stopped(self._start()):
+                click.echo(_welcome(self._plan, time.monotonic() - started))
+                await self._unless_stopped(self._break())
+            return 0
+        finally:
+            await self._supervisor.stop(STOP_ORDER)
+            click.echo("zero: stopped")
+
+    def _asked_to_stop(self) -> None:
+        if self._stop.is_set():
+            click.echo("zero: killed", err=True)
+            self._supervisor.kill()
+            return
+        click.echo("zero: stopping: ingest, drain, api, servers; again to kill", err=True)
+        self._stop.set()
+
+    async def _unless_stopped(self, work: Coroutine[None, None, None]) -> bool:
+        """Do the work unless a stop is asked for; True when it was done."""
+        tasks = [asyncio.create_task(work), asyncio.create_task(self._stop.wait())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            tasks[1].cancel()
+        if not tasks[0].done():
+            tasks[0].cancel()
+            await asyncio.wait([tasks[0]])
+            return False
+        await tasks[0]
+        return True
+
+    async def _start(self) -> None:
+        self._supervisor.start(self._plan.servers)
+        await self._supervisor.until_ready(READY_SECONDS_MAX)
+        migration = Child(self._plan.migration, ChildOptions(), write_prefixed)
+        if await migration.run_once() != 0:
+            raise Unavailable("the store could not be migrated; its own words are above")
+        self._supervisor.start(self._plan.roles)
+        await self._supervisor.until_ready(READY_SECONDS_MAX)
+        await asyncio.gather(*(until_green(url, READY_SECONDS_MAX) for url in self._plan.probes))
+
+    async def _break(self) -> None:
+        name = await self._supervisor.until_one_gives_up()
+        raise ConfigurationError(f"{name} cannot start with these settings; its own words are above")
+
+
+def _welcome(chosen: Plan, seconds: float) -> str:
+    settings = chosen.settings
+    here = Path(sys.executable).with_name("zero")
+    zero = "zero" if shutil.which("zero") == str(here) else os.path.relpath(here)
+    ingest, api = f"http://{settings.ingest_http}", f"http://{settings.api}"
+    lines = [
+        f"zero is ready after {seconds:.1f} s; its data is in {chosen.folder}",
+        f"  send logs to   {ingest}/api/logs",
+        f"  query them at  {api}/api/logs (documentation: {api}/api/docs)",
+        *([f"  ClickHouse     http://{settings.embedded_clickhouse}"] if chosen.embeds_store else []),
+        "try:",
+        f"""  curl --json '{{"app_id":"demo","level":"error","message":"hello from curl"}}' {ingest}/api/logs""",
+        f"  {zero} send /var/log/dpkg.log --app-id dpkg",
+        f"  {zero} search 'level:error hello' --from -1h",
+        "Ctrl-C stops everything in order.",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,109 @@
+"""What ``zero up`` starts: the servers, the migration, the roles, and how each is told where the others are."""
+
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import quote
+
+from zero.domain.errors import ConfigurationError
+from zero.embedded.child import ChildCommand
+from zero.embedded.listeners import free_port
+from zero.infrastructure.telemetry.exposition import FOLDER_VARIABLE, empty_folder
+from zero.settings import Address, Settings, as_environment, environment_name
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Commands in the order of starting. ``probes`` are the URLs that are green when everything is ready."""
+
+    settings: Settings
+    folder: Path
+    servers: tuple[ChildCommand, ...]
+    migration: ChildCommand
+    roles: tuple[ChildCommand, ...]
+
+    @property
+    def probes(self) -> tuple[str, ...]:
+        """Return the readiness pages."""
+        return (f"http://{self.settings.ingest_http}/ready", f"http://{self.settings.api}/ready")
+
+    @property
+    def embeds_store(self) -> bool:
+        """Whether the store is one of our own."""
+        return any(command.name == "store" for command in self.servers)
+
+
+def plan(settings: Settings, folder: Path) -> Plan:
+    """Return what to start. Raises ConfigurationError, among others when a port is taken."""
+    settings = _with_ports(replace(settings, data_dir=folder))
+    servers = []
+    if not settings.buffer_url:
+        command, url = _embedded_buffer(settings)
+        servers.append(command)
+        settings = replace(settings, buffer_url=url)
+    if not settings.clickhouse_url:
+        command, url = _embedded_store(settings)
+        servers.append(command)
+        settings = replace(settings, clickhouse_url=url)
+    return Plan(settings, folder, tuple(servers), _role(settings, "migrate"), _roles(settings))
+
+
+def _with_ports(settings: Settings) -> Settings:
+    """Look at every port before anything starts, and choose the free ones that were asked for."""
+    names = ["ingest_http", "api"] + (["embedded_clickhouse"] if not settings.clickhouse_url else [])
+    chosen = {}
+    for name in names:
+        address: Address = getattr(settings, name)
+        try:
+            chosen[name] = replace(address, port=free_port(address.host, address.port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot listen on {address} ({error.strerror or error}); choose another address with {environment_name(name)}"
+            ) from error
+    return replace(settings, **chosen)
+
+
+def _embedded_buffer(settings: Settings) -> tuple[ChildCommand, str]:
+    from zero.embedded.valkey import ValkeyOptions, prepare
+
+    server = prepare(ValkeyOptions(settings.data_dir, memory_max_bytes=settings.buffer_memory_max_bytes))
+    return ChildCommand("buffer", server.argv, ready_pattern="Ready to accept connections"), server.url
+
+
+def _embedded_store(settings: Settings) -> tuple[ChildCommand, str]:
+    from zero.embedded.clickhouse.options import WRITER, read_passwords
+
+    folder, address = settings.data_dir / "clickhouse", settings.embedded_clickhouse
+    passwords = folder / "passwords"
+    password = read_passwords(passwords)[WRITER]
+    server = ("zero.embedded.clickhouse", "--path", str(folder), "--listen", str(address), "--password-file", str(passwords))
+    argv = (sys.executable, "-P", "-m", *server, "--die-with-parent")
+    return ChildCommand("store", argv, ready_pattern="^ready http"), f"http://{WRITER}:{quote(password)}@{address}/zero"
+
+
+def _roles(settings: Settings) -> tuple[ChildCommand, ...]:
+    owner = f"{socket.gethostname()}:{settings.data_dir}"
+    ingest = [_role(settings, "ingest", slot=slot, page="ingest") for slot in range(settings.ingest_workers)]
+    drain = [
+        _role(settings, "drain", "--shard", str(shard), "--owner", owner, slot=shard, page="api")
+        for shard in range(settings.shards)
+    ]
+    return (*ingest, *drain, _role(settings, "api", page="api"))
+
+
+def _role(settings: Settings, *arguments: str, slot: int | None = None, page: str = "") -> ChildCommand:
+    """Return the command of a role; roles of one ``page`` share their metrics, which one of them answers at ``/metrics``."""
+    name = arguments[0] if slot is None else f"{arguments[0]}-{slot}"
+    argv = (sys.executable, "-P", "-m", "zero", *arguments, "--parent", str(os.getpid()))
+    return ChildCommand(name, argv, environment=_environment(settings, page))
+
+
+def _environment(settings: Settings, page: str) -> Mapping[str, str]:
+    metrics = settings.data_dir / "run" / "metrics" / page
+    if not page:
+        return as_environment(settings)
+    empty_folder(metrics)
+    return {**as_environment(settings), FOLDER_VARIABLE: str(metrics)}

@@ -1,0 +1,195 @@
+"""The real thing: ``zero up`` with every part, logs in by curl and ``zero send``, out by search; stop, and start again."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.parse import quote
+from urllib.request import Request, urlopen
+
+import pytest
+
+ZERO = (sys.executable, "-P", "-m", "zero")
+START_SECONDS_MAX = 60
+SETTLE_SECONDS_MAX = 30
+
+
+def free_ports(count):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [sock.getsockname()[1] for sock in sockets]
+    for sock in sockets:
+        sock.close()
+    return ports
+
+
+class Platform:
+    """One data folder, its ports, and ``zero up`` on them."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        ingest, api, store = free_ports(3)
+        self.ingest, self.api = f"http://127.0.0.1:{ingest}", f"http://127.0.0.1:{api}"
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("ZERO_")}
+        self.environment = {
+            **kept,
+            "ZERO_DATA_DIR": str(folder / "data"),
+            "ZERO_INGEST_HTTP": f"127.0.0.1:{ingest}",
+            "ZERO_API": f"127.0.0.1:{api}",
+            "ZERO_EMBEDDED_CLICKHOUSE": f"127.0.0.1:{store}",
+            "ZERO_INGEST_WORKERS": "2",
+        }
+        self.process = None
+
+    def command(self, *arguments, **more):
+        return subprocess.run(
+            (*ZERO, *arguments), env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=60, **more
+        )
+
+    def up(self):
+        self.log = (self.folder / "up.log").open("w+")
+        self.process = subprocess.Popen(
+            (*ZERO, "up"), env=self.environment, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log
+        )
+        self.until(lambda: "zero is ready after" in self.said(), START_SECONDS_MAX)
+
+    def said(self):
+        return (self.folder / "up.log").read_text()
+
+    def until(self, condition, seconds):
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert self.process.poll() is None, self.said()
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.05)
+
+    def get(self, path):
+        with urlopen(f"{self.api}{path}", timeout=10) as answer:
+            return json.load(answer)
+
+    def post(self, logs):
+        body = json.dumps(logs).encode()
+        with urlopen(Request(f"{self.ingest}/api/logs", body, {"Content-Type": "application/json"}), timeout=10) as answer:
+            return answer.status, json.load(answer)
+
+    def search(self, query):
+        return self.get(f"/api/logs?limit=100&q={quote(query)}")["logs"]
+
+    def until_balanced(self, stored):
+        self.until(lambda: self.get("/api/ledger")["stored"] == stored, SETTLE_SECONDS_MAX)
+        ledger = self.get("/api/ledger")
+        assert (ledger["accepted"], ledger["dead_lettered"], ledger["in_buffer"]) == (stored, 0, 0), ledger
+
+    def family(self):
+        """Every process of this run: the children and theirs, told by their environment."""
+        mark = f"ZERO_DATA_DIR={self.folder}".encode()
+        found = []
+        for path in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                if mark in path.read_bytes():
+                    found.append(int(path.parent.name))
+            except OSError:
+                continue
+        return found
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(60)
+        self.log.close()
+        return code
+
+
+@pytest.fixture
+def platform(tmp_path):
+    running = Platform(tmp_path)
+    running.up()
+    yield running
+    if running.process.poll() is None:
+        running.process.kill()
+        running.process.wait()
+        running.log.close()
+
+
+def child_pids(platform, name):
+    """Return the processes whose command line has the word."""
+    return [
+        pid
+        for pid in platform.family()
+        if name in Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0") and pid != platform.process.pid
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_logs_go_in_are_stored_once_come_back_and_are_there_after_a_restart(platform, tmp_path):
+    assert platform.post({"app_id": "shop", "level": "error", "message": "payment refused", "order": {"id": 7}})[0] == 202
+    text = tmp_path / "app.log"
+    text.write_text("".join(f"line {number} of the file\n" for number in range(1500)))
+    sent = platform.command("send", str(text), "--app-id", "files", "--json", "--batch", "200")
+    assert sent.returncode == 0, sent.stderr
+    assert json.loads(sent.stdout)["accepted"] == 1500
+    if shutil.which("curl"):
+        curl = ["curl", "-s", "--json", '{"app_id":"curl","message":"hello from curl"}', f"{platform.ingest}/api/logs"]
+        assert json.loads(subprocess.run(curl, check=True, capture_output=True, timeout=10).stdout)["accepted"] == 1
+    else:
+        platform.post({"app_id": "curl", "message": "hello from curl"})
+    platform.until_balanced(1502)
+
+    (found,) = platform.search("level:error payment")
+    assert (found["app_id"], found["message"], found["metadata"]) == ("shop", "payment refused", {"order.id": 7})
+    assert [log["message"] for log in platform.search('app_id:files "line 1234"')] == ["line 1234 of the file"]
+    assert [log["message"] for log in platform.search("app_id:curl")] == ["hello from curl"]
+    assert platform.get("/api/stats")["entries"] == 1502
+    listed = platform.command("search", "app_id:shop", "--json")
+    assert json.loads(listed.stdout.splitlines()[0])["message"] == "payment refused", listed.stderr
+
+    for victim in ("drain", "ingest"):
+        before = child_pids(platform, victim)
+        os.kill(before[0], signal.SIGKILL)
+        platform.until(lambda: len(child_pids(platform, victim)) == len(before) and before[0] not in platform.family(), 5)  # noqa: B023
+    platform.until(lambda: platform.post({"app_id": "again", "message": "after the kill"})[0] == 202, 5)
+    platform.until_balanced(1503)
+
+    assert "another `zero up`" in platform.command("up").stderr
+    assert platform.command("doctor").returncode == 0
+    assert platform.stop() == 0, platform.said()
+    assert platform.family() == []
+
+    platform.up()
+    assert platform.get("/api/stats")["entries"] == 1503
+    assert len(platform.search("app_id:again")) == 1
+    assert platform.stop() == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_nothing_is_left_when_the_supervisor_is_killed(platform):
+    assert len(platform.family()) >= 6
+    platform.process.kill()
+    platform.process.wait()
+    platform.log.close()
+    deadline = time.monotonic() + 5
+    while platform.family():
+        assert time.monotonic() < deadline, platform.family()
+        time.sleep(0.05)
+
+
+def test_a_port_that_is_taken_is_named_with_its_setting(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        platform = Platform(tmp_path)
+        platform.environment["ZERO_API"] = f"127.0.0.1:{taken.getsockname()[1]}"
+        found = platform.command("up")
+    assert found.returncode == 78
+    assert "choose another address with ZERO_API" in found.stderr
+
+
+def test_an_open_door_without_keys_is_refused(tmp_path):
+    platform = Platform(tmp_path)
+    platform.environment["ZERO_INGEST_HTTP"] = "0.0.0.0:4318"
+    found = platform.command("up")
+    assert found.returncode == 78
+    assert "no API keys are configured" in found.stderr
