@@ -79,6 +79,7 @@ class MessageReader:
         self._head_bytes = 0
         self._heads_found = 0
         self._wire_bytes = 0
+        self._upgrading = False
         self.phase = _IDLE
         self.phase_since = 0.0
         self.body_bytes = 0
@@ -96,7 +97,8 @@ class MessageReader:
             return self._feed_head(data, start, end)
         if self.phase is _HEAD or self._head is None or self._head.chunked:
             return self._parse(data, start, len(data))
-        return self._parse(data, start, min(len(data), start + self._head.content_length - self.body_bytes))
+        stop = min(len(data), start + self._head.content_length - self.body_bytes)
+        return self._take_body(data, start, stop) if self._upgrading else self._parse(data, start, stop)
 
     def release(self) -> None:
         """Give up an unfinished body."""
@@ -119,7 +121,7 @@ class MessageReader:
         self._wire_bytes += len(piece)
         try:
             self._parser.feed_data(piece)
-        except httptools.HttpParserUpgrade as upgrade:  # we speak nothing else: the next bytes are the next request
+        except httptools.HttpParserUpgrade as upgrade:  # we speak nothing else: what follows is HTTP/1.1 still
             self._parser = httptools.HttpRequestParser(self)
             stop = start + upgrade.args[0]
         except httptools.HttpParserError as error:
@@ -129,6 +131,14 @@ class MessageReader:
             self._check_head_size(self._wire_bytes)
         elif self.phase is _BODY and self._head and self._head.chunked:
             self._check_chunk_overhead()
+        return stop
+
+    def _take_body(self, data: bytes, start: int, stop: int) -> int:
+        """Take a body past the parser, which leaves those of requests with ``Upgrade`` to the other protocol."""
+        self.on_body(data[start:stop])
+        if self._head and self.body_bytes == self._head.content_length:
+            self._upgrading = False
+            self.on_message_complete()
         return stop
 
     # What httptools calls. An exception in here stops the parser, which then raises one of its own.
@@ -155,6 +165,9 @@ class MessageReader:
             self._head = self._heads.check(RawHead(method, self._target.decode("latin-1"), version, self._fields, keep_alive))
         except HttpRefusal as refusal:
             self._refuse(refusal)
+        if parser.should_upgrade() and self._head and self._head.chunked:
+            self._refuse(HttpRefusal(HTTPStatus.BAD_REQUEST, "bad_request", "a request to upgrade cannot have a chunked body"))
+        self._upgrading = bool(parser.should_upgrade() and self._head and self._head.content_length)
         self._heads_found += 1
         self._wire_bytes = self.body_bytes = 0
         self._enter(_BODY)
@@ -175,6 +188,8 @@ class MessageReader:
         self._parts.append(piece)
 
     def on_message_complete(self) -> None:
+        if self._upgrading:
+            return  # says the parser, which has not looked at the body
         body = b"".join(self._parts)
         self.release()
         self._wire_bytes = 0

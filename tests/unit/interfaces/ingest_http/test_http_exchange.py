@@ -131,6 +131,13 @@ async def test_a_wish_to_upgrade_is_ignored(server):
     assert (await peer.response()).status == 202
 
 
+async def test_the_body_of_a_request_with_a_wish_to_upgrade_is_a_body_and_not_the_next_request(server):
+    peer = await server.connect()
+    hidden = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+    await peer.send(post(hidden, b"Connection: Upgrade\r\nUpgrade: h2c\r\n") + post())
+    assert [(await peer.response()).status for _ in range(2)] == [400, 202]
+
+
 async def test_head_gives_the_length_without_the_body(server):
     response = await server.post(b"", method="HEAD", path="/health")
     assert (response.status, response.headers["content-length"], response.body) == (200, "18", b"")

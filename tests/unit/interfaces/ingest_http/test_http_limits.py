@@ -72,6 +72,10 @@ async def test_malformed_http_is_400_and_the_end_of_the_connection(server, data,
         (HEAD + b"Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "transfer-encoding may be given"),
         (b"POST /api/logs HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", ONLY_CHUNKED),
         (b"POST /api/logs HTTP/1.1\r\nContent-Length: 1\r\n\r\na", "HTTP/1.1 needs the header field Host"),
+        (
+            HEAD + b"Connection: upgrade\r\nUpgrade: h2c\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            "a request to upgrade cannot have a chunked body",
+        ),
         (HEAD + b"Host: y\r\nContent-Length: 1\r\n\r\na", "the header field host may be given only once"),
     ],
 )
