@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from zero.domain.errors import ConfigurationError
@@ -54,7 +55,7 @@ def plan(settings: Settings, folder: Path) -> Plan:
 def _with_ports(settings: Settings) -> Settings:
     """Look at every port before anything starts, and choose the free ones that were asked for."""
     names = ["ingest_http", "api"] + (["embedded_clickhouse"] if not settings.clickhouse_url else [])
-    chosen = {}
+    chosen: dict[str, Any] = {}
     for name in names:
         address: Address = getattr(settings, name)
         try:
