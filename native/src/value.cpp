@@ -106,7 +106,9 @@ Canonical canonical(const Parts& parts) {
 bool is_shortest_form(double value, const Parts& parts) {
   if (!std::isfinite(value)) return false;
   std::array<char, 32> shortest;
-  const auto end = std::to_chars(shortest.data(), shortest.data() + shortest.size(), std::fabs(value)).ptr;
+  char* const room_end = shortest.data() + shortest.size();
+  // Scientific: the plain form writes large values with all their digits.
+  const char* end = std::to_chars(shortest.data(), room_end, std::fabs(value), std::chars_format::scientific).ptr;
   Parts other;
   return split({shortest.data(), static_cast<std::size_t>(end - shortest.data())}, other) && canonical(other) == canonical(parts);
 }
