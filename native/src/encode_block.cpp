@@ -19,8 +19,7 @@ using protozero::tag_and_type;
 // The layout of domain/frame.py.
 constexpr std::size_t batch_id_at = 8, received_ms_at = 16, count_at = 24, tenant_bytes_at = 28, tenant_at = 30;
 
-constexpr std::string_view level_type =
-    "Enum8('TRACE' = 1, 'DEBUG' = 2, 'INFO' = 3, 'WARN' = 4, 'ERROR' = 5, 'FATAL' = 6)";
+constexpr std::string_view level_type = "Enum8('TRACE' = 1, 'DEBUG' = 2, 'INFO' = 3, 'WARN' = 4, 'ERROR' = 5, 'FATAL' = 6)";
 constexpr std::uint64_t level_trace = 1, level_fatal = 6;
 constexpr std::uint64_t timestamp_ns_max = ~std::uint64_t{0} >> 1;
 constexpr std::size_t packed_trace_bytes = 16;
@@ -61,8 +60,7 @@ FrameHeader read_header(std::string_view frame) {
   const std::size_t payload_at = tenant_at + number_at<std::uint16_t>(frame, tenant_bytes_at);
   if (frame.size() < payload_at) throw Refused{EncodeError::bad_frame};
   return {number_at<std::uint64_t>(frame, batch_id_at), number_at<std::uint64_t>(frame, received_ms_at),
-          number_at<std::uint32_t>(frame, count_at), frame.substr(tenant_at, payload_at - tenant_at),
-          frame.substr(payload_at)};
+          number_at<std::uint32_t>(frame, count_at), frame.substr(tenant_at, payload_at - tenant_at), frame.substr(payload_at)};
 }
 
 std::uint64_t bits_of(double number) { return std::bit_cast<std::uint64_t>(number); }
@@ -117,7 +115,7 @@ void read_attribute(pbf_reader reader, ColumnJson& metadata) {
 
 EntryFields read_entry(pbf_reader reader, ColumnJson& metadata) {
   EntryFields entry;
-  std::string_view* const texts[] = {nullptr,        &entry.app_id,      nullptr,         nullptr,        &entry.message,
+  std::string_view* const texts[] = {nullptr,       &entry.app_id,      nullptr,         nullptr,        &entry.message,
                                      &entry.source, &entry.environment, &entry.trace_id, &entry.span_id, &entry.user_id};
   while (reader.next()) {
     switch (reader.tag_and_type()) {
@@ -139,7 +137,8 @@ EntryFields read_entry(pbf_reader reader, ColumnJson& metadata) {
       }
     }
   }
-  if (entry.level < level_trace || entry.level > level_fatal || entry.timestamp_ns > timestamp_ns_max) throw Refused{EncodeError::bad_payload};
+  if (entry.level < level_trace || entry.level > level_fatal || entry.timestamp_ns > timestamp_ns_max)
+    throw Refused{EncodeError::bad_payload};
   return entry;
 }
 
@@ -155,8 +154,8 @@ constexpr auto hex_digits = [] {
   return digits;
 }();
 
-// 32 lower-case hex digits become 16 bytes. Any other text stays, with one NUL appended where it would look like packed bytes or
-// like a text with that NUL: of 16 bytes, or longer with only NULs behind the 16th.
+// 32 lower-case hex digits become 16 bytes. Any other text stays, with one NUL appended where it would look like packed bytes
+// or like a text with that NUL: of 16 bytes, or longer with only NULs behind the 16th.
 void append_trace(ByteBuffer& out, std::string_view text) {
   if (text.size() == 2 * packed_trace_bytes) {
     std::array<char, packed_trace_bytes> packed;
@@ -206,10 +205,14 @@ class FrameReader {
 
 const char* describe(EncodeError error) {
   switch (error) {
-    case EncodeError::none: return "no error";
-    case EncodeError::bad_frame: return "the frame is shorter than its header says";
-    case EncodeError::bad_payload: return "the payload is not a LogBatch of complete entries";
-    case EncodeError::bad_row_range: return "the row range names entries that are not there";
+    case EncodeError::none:
+      return "no error";
+    case EncodeError::bad_frame:
+      return "the frame is shorter than its header says";
+    case EncodeError::bad_payload:
+      return "the payload is not a LogBatch of complete entries";
+    case EncodeError::bad_row_range:
+      return "the row range names entries that are not there";
   }
   return "unknown error";
 }
@@ -283,7 +286,8 @@ struct BlockEncoder::Columns {
   void clear() {
     rows = 0;
     for (DictionaryColumn* column : {&tenant, &app_id, &source, &environment}) column->clear();
-    for (ByteBuffer* column : {&timestamp, &received_at, &level, &message, &trace, &span_id, &user_id, &pattern, &batch, &index})
+    for (ByteBuffer* column :
+         {&timestamp, &received_at, &level, &message, &trace, &span_id, &user_id, &pattern, &batch, &index})
       column->clear();
     metadata.clear();
   }

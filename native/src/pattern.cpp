@@ -29,11 +29,11 @@ consteval auto sorted_words(const std::string_view (&words)[Count]) {
 }
 
 constexpr auto units = sorted_words(
-    {"B",      "kB",  "KB",   "MB",     "GB",      "TB", "PB", "KiB", "MiB",  "GiB",   "TiB", "byte",       "bytes",
-     "AM",     "PM",  "UTC",  "GMT",    "ns",      "us", "ms", "s",   "sec",  "secs",  "min", "\xc2\xb5s", "second",
-     "seconds", "mins", "minute", "minutes", "h", "hr", "hrs", "hour", "hours", "day",  "days"});
-constexpr auto date_words = sorted_words({"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun", "Jan", "Feb", "Mar",
-                                          "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"});
+    {"B",       "kB",   "KB",     "MB",      "GB", "TB", "PB",  "KiB",  "MiB",   "GiB",  "TiB", "byte",      "bytes",
+     "AM",      "PM",   "UTC",    "GMT",     "ns", "us", "ms",  "s",    "sec",   "secs", "min", "\xc2\xb5s", "second",
+     "seconds", "mins", "minute", "minutes", "h",  "hr", "hrs", "hour", "hours", "day",  "days"});
+constexpr auto date_words = sorted_words({"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun", "Jan", "Feb", "Mar", "Apr", "May",
+                                          "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"});
 constexpr std::size_t date_word_bytes = 3;
 
 template <typename Words>
@@ -84,9 +84,9 @@ bool is_variable_name(std::string_view text) {
   return dots >= 2 && !(some & upper) && text[0] >= 'a' && text[0] <= 'z';
 }
 
-// One pass over a message. While nothing but joiners and names of days and months follows, `mask_end_` is the end of the last mask
-// and `date_start_` the start of the first such name: where the next mask goes. `host_start_` and `host_end_` span the last word
-// with a dot in it.
+// One pass over a message. While nothing but joiners and names of days and months follows, `mask_end_` is the end of the last
+// mask and `date_start_` the start of the first such name: where the next mask goes. `host_start_` and `host_end_` span the
+// last word with a dot in it.
 class Masker {
  public:
   // A byte becomes at most three ("1"), two at most four ("1="): the room `out` must have.
@@ -189,7 +189,9 @@ class Masker {
   }
 
   void take_joiner() {
-    if (*at_ == ':' && end_ - at_ > 2 && at_[1] == ':' && (at_ == begin_ || !(class_of(at_[-1]) & word)) && take_hex_groups(at_)) return;
+    if (*at_ == ':' && end_ - at_ > 2 && at_[1] == ':' && (at_ == begin_ || !(class_of(at_[-1]) & word)) &&
+        take_hex_groups(at_))
+      return;
     *out_++ = *at_++;
   }
 
@@ -202,7 +204,8 @@ class Masker {
     mask_end_ = date_start_ = nullptr;
   }
 
-  // A quoted value: no white space in it, and not the key of a JSON object. Every byte is looked at once for every kind of quote.
+  // A quoted value: no white space in it, and not the key of a JSON object. Every byte is looked at once for every kind of
+  // quote.
   bool take_quoted() {
     const char quote = *at_;
     if (at_ != begin_ && !is_one_of(at_[-1], " =:,([{\t")) return false;

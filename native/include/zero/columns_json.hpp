@@ -47,8 +47,8 @@ class PathColumn {
 };
 
 // Paths beyond `dynamic_paths_max` would each cost a byte per row of the block, so they go, as in ClickHouse itself, into the
-// shared data: (path, value) pairs held by the rows that have them. The flattened form has no shared data; a block that needs it
-// is written in the form with version 1. Keeps views: the entries must outlive the column.
+// shared data: (path, value) pairs held by the rows that have them. The flattened form has no shared data; a block that needs
+// it is written in the form with version 1. Keeps views: the entries must outlive the column.
 class ColumnJson {
  public:
   static constexpr std::size_t dynamic_paths_max = 256;

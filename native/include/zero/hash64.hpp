@@ -1,10 +1,10 @@
 // A 64-bit hash of bytes, the same on every platform and for ever: pattern ids are made of it.
 //
-// Words are little endian; the constants are the first digits of the fractional part of pi. mix(a, b) is the exclusive or of the
-// two halves of the 128-bit product. The state starts as seed ^ k0. While more than 16 bytes are left, the next 16, (a, b), are
-// folded in: state = mix(a ^ state, b ^ rotl(state, 32) ^ k1). The last 0 to 16 bytes are folded in once more with (a, b) = the first
-// and the last 8 of them (of 8 to 16), the first and the last 4 (of 4 to 7), first << 16 | middle << 8 | last and 0 (of 1 to 3), or
-// 0 and 0. The hash is mix(state ^ k0, size ^ k1). With an unknown seed nobody can make texts that collide.
+// Words are little endian; the constants are the first digits of the fractional part of pi. mix(a, b) is the exclusive or of
+// the two halves of the 128-bit product. The state starts as seed ^ k0. While more than 16 bytes are left, the next 16, (a, b),
+// are folded in: state = mix(a ^ state, b ^ rotl(state, 32) ^ k1). The last 0 to 16 bytes are folded in once more with (a, b) =
+// the first and the last 8 of them (of 8 to 16), the first and the last 4 (of 4 to 7), first << 16 | middle << 8 | last and 0
+// (of 1 to 3), or 0 and 0. The hash is mix(state ^ k0, size ^ k1). With an unknown seed nobody can make texts that collide.
 #pragma once
 
 #include <bit>
