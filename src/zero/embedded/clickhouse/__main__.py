@@ -1,0 +1,28 @@
+"""``python -m zero.embedded.clickhouse --path DIR [--listen HOST:PORT] [--password-file FILE]``."""
+
+import argparse
+from pathlib import Path
+
+from zero.embedded.clickhouse.options import ServerOptions, read_passwords
+from zero.embedded.clickhouse.server import die_with_parent, serve
+
+
+def main() -> None:
+    """Run the server until SIGTERM; prints ``ready URL`` once it answers."""
+    parser = argparse.ArgumentParser(prog="python -m zero.embedded.clickhouse", description=__doc__)
+    parser.add_argument("--path", type=Path, required=True, help="the data directory")
+    parser.add_argument("--listen", default="127.0.0.1:8123", help="HOST:PORT; port 0 takes a free one")
+    parser.add_argument("--password-file", type=Path, help="lines user:password; made when missing (default: DIR/passwords)")
+    parser.add_argument("--die-with-parent", action="store_true", help="end when the parent process ends (Linux)")
+    parser.add_argument("--hooks", action="store_true", help="answer /_hooks: faults for torture tests")
+    arguments = parser.parse_args()
+    if arguments.die_with_parent:
+        die_with_parent()
+    host, _, port = arguments.listen.rpartition(":")
+    passwords = read_passwords(arguments.password_file or arguments.path / "passwords")
+    options = ServerOptions(arguments.path, host.strip("[]"), int(port), passwords, hooks=arguments.hooks)
+    serve(options, ready=lambda url: print(f"ready {url}", flush=True))
+
+
+if __name__ == "__main__":
+    main()
