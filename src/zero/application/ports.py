@@ -167,7 +167,7 @@ class DeadLetter:
     """An entry or frame that cannot be stored, kept with its reason.
 
     With an ``index`` it is one entry: ``frame`` holds that entry alone, under the batch id that it came with. Without one,
-    ``frame`` is the whole frame as it lay in the buffer, unreadable; ``tenant`` and ``count`` are what it still tells.
+    ``frame`` is the whole frame as it lay in the buffer, unreadable.
     """
 
     position: Position

@@ -16,7 +16,6 @@ VERSION = 1
 _CHECKED = struct.Struct("<QQIH")
 _PREFIX = struct.Struct("<2sBBI")
 HEADER_BYTES = _PREFIX.size + _CHECKED.size
-ENTRIES_MAX = 1_000_000  # far above any frame we write: a damaged count above it is not believed
 
 Crc32c = Callable[[bytes | memoryview], int]
 
@@ -61,15 +60,3 @@ def unpack_frame(data: bytes, crc32c: Crc32c) -> Frame:
     except UnicodeDecodeError as error:
         raise CorruptFrame("frame tenant is not UTF-8") from error
     return Frame(batch_id, received_ms, count, tenant, data, start)
-
-
-def guess_header(data: bytes) -> tuple[str, int]:
-    """Return (tenant, count) as far as a damaged frame still tells, for the ledger; ('', 0) when it does not."""
-    if len(data) < HEADER_BYTES or not data.startswith(MAGIC):
-        return "", 0
-    _, _, count, tenant_bytes = _CHECKED.unpack_from(data, _PREFIX.size)
-    name = data[HEADER_BYTES : HEADER_BYTES + tenant_bytes]
-    try:
-        return (name.decode(), count) if len(name) == tenant_bytes and count <= ENTRIES_MAX else ("", 0)
-    except UnicodeDecodeError:
-        return "", 0

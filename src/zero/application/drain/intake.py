@@ -7,7 +7,7 @@ from zero.application.drain.options import DrainOptions
 from zero.application.funnel import Funnel, FunnelOptions
 from zero.application.ports import DeadLetter, Delivery, Position
 from zero.domain.errors import CorruptFrame, Overloaded
-from zero.domain.frame import Crc32c, Frame, guess_header, unpack_frame
+from zero.domain.frame import Crc32c, Frame, unpack_frame
 
 FIRST_LIMIT = 4  # frames of the first read: what lies in the buffer is unknown, and a frame may have 16 MiB
 
@@ -108,8 +108,7 @@ class Intake:
         try:
             frame = unpack_frame(data, self._crc32c)
         except CorruptFrame as error:
-            tenant, count = guess_header(data)
-            self._corrupt.append(DeadLetter(delivery.position, error.message, tenant, count, data))
+            self._corrupt.append(DeadLetter(delivery.position, error.message, delivery.tenant, delivery.count, data))
             self._corrupt_bytes += len(data)
             return
         self._funnel.add(Held(delivery.position, frame), len(data), frame.count)

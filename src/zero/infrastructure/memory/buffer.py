@@ -177,8 +177,8 @@ class MemoryBuffer(Buffer, ShardLog):
         return state
 
     def _delivery(self, shard: int, number: int) -> Delivery:
-        append = self._shards[shard].stream.get(number)
-        return Delivery(Position(shard, f"{number}-0"), append.frame if append else None)
+        append, position = self._shards[shard].stream.get(number), Position(shard, f"{number}-0")
+        return Delivery(position, append.frame, append.tenant, append.count) if append else Delivery(position, None)
 
 
 def _number(entry: str) -> int:

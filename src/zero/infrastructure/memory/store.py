@@ -15,7 +15,7 @@ class MemoryStore(Store):
     """Keeps the rows of blocks made by ``MemoryCodec``; ``poison`` names the (batch id, index) pairs that it refuses."""
 
     def __init__(self, poison: set[tuple[int, int]] | None = None) -> None:
-        self.poison = poison or set()
+        self.poison = set() if poison is None else poison
         self.rows: dict[int, list[tuple[int, bytes]]] = defaultdict(list)
         self._fences: dict[int, int] = {}
 

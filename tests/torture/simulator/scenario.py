@@ -1,0 +1,240 @@
+"""One seed: processes that drain a shard, producers, a nemesis, and the judge."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tests.torture.simulator.servers import Faults, Safety, SimBuffer, SimStore, answer
+from tests.torture.simulator.world import Task, World
+from zero.application.drain import DrainOptions, DrainParts, DrainState, ShardDrain
+from zero.application.events import Event
+from zero.application.ports import Append
+from zero.domain.frame import pack_frame, unpack_frame
+from zero.domain.log_batch import join_entries, split_entries
+from zero.infrastructure.memory import MemoryCodec, entry_hash
+
+FAULT_SECONDS = 20.0
+HEAL_SECONDS = 120.0
+TENANTS = ("default", "blue", "grün")
+MakeDrain = Callable[[str, DrainParts, DrainOptions], ShardDrain]
+
+
+@dataclass(slots=True)
+class Truth:
+    """What was put into the buffer, and what must become of it."""
+
+    rows: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    poison: set[tuple[int, int]] = field(default_factory=set)
+    corrupt: Counter[bytes] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one seed showed. ``problems`` is empty when every promise was kept."""
+
+    seed: int
+    problems: tuple[str, ...]
+    rows: int
+    steps: int
+    events: tuple[tuple[str, int], ...]
+
+
+class Count:
+    """Telemetry that counts names."""
+
+    def __init__(self) -> None:
+        self.names: Counter[str] = Counter()
+
+    def emit(self, event: Event) -> None:
+        """Count the event."""
+        self.names[event.name] += 1
+
+
+class Process:
+    """A drain process that can be killed, frozen and started again under its name."""
+
+    def __init__(self, world: World, owner: str, start: Callable[[str], ShardDrain]) -> None:
+        self._world = world
+        self._owner = owner
+        self._start = start
+        self.tasks: list[Task] = []
+        self.start()
+
+    def start(self) -> None:
+        """Start it unless it runs."""
+        if not any(task.alive for task in self.tasks):
+            self.drain = self._start(self._owner)
+            self.tasks = [self._world.spawn(self.drain.run()), self._world.spawn(self._beat())]
+            for task in self.tasks:
+                task.process = self.tasks
+
+    def kill(self, down_seconds: float) -> None:
+        """Kill it; its supervisor starts it again a while later."""
+        for task in self.tasks:
+            task.kill()
+        self._world.after(down_seconds, self.start)
+
+    def freeze(self, seconds: float) -> None:
+        """Stop it for a while without telling it."""
+        self.tasks[0].freeze(seconds)
+
+    async def _beat(self) -> None:
+        while self.drain.state is not DrainState.STOPPED:
+            await self._world.sleep(1.0)
+            await self.drain.heartbeat()
+
+
+class Scenario:
+    """Everything of one seed."""
+
+    def __init__(self, seed: int, safety: Safety | None = None, make: MakeDrain | None = None) -> None:
+        self.seed = seed
+        self.world = World(seed)
+        self.truth = Truth()
+        self.codec = MemoryCodec()
+        self.telemetry = Count()
+        self._make: MakeDrain = make or (lambda owner, parts, options: ShardDrain(0, owner, parts, options))
+        chaos, safety = self.world.random_source, safety or Safety()
+        bad = chaos.choice((0.0, 0.01, 0.05, 0.2))
+        slow = chaos.choice((0.02, 0.2, 3.0))
+        stall = chaos.choice((0.0, 0.0, 0.02))
+        self.log = SimBuffer(self.world, Faults(bad, stall, slow, unfenced_reads=chaos.random() < 0.3), safety)
+        store_faults = Faults(bad, stall, slow, partial=chaos.choice((0.0, 0.3)), halted=chaos.choice((0.0, 0.05)))
+        self.store = SimStore(self.world, store_faults, safety, self.truth.poison)
+        self.options = DrainOptions(
+            block_rows_max=chaos.choice((5, 20, 60)),
+            block_frames_max=chaos.choice((3, 50)),
+            block_bytes_max=chaos.choice((200, 100_000)),
+            read_frames_max=chaos.choice((1, 4, 64)),
+            renew_seconds=1.0,
+            sweep_seconds=3.0,
+        )
+
+    def run(self) -> Verdict:
+        """Load under faults, heal, settle, stop, judge."""
+        problems: list[str] = []
+        try:
+            processes = self._begin()
+            self.world.run(FAULT_SECONDS)
+            problems += self._heal(processes) or self._stop(processes)
+        except AssertionError as error:
+            problems.append(str(error))
+        problems += self._judge()
+        names = tuple(sorted(self.telemetry.names.items()))
+        return Verdict(self.seed, tuple(problems), len(self.truth.rows), self.world.steps, names)
+
+    def _begin(self) -> list[Process]:
+        chaos = self.world.random_source
+        processes = [Process(self.world, f"drain-{n}", self._drain) for n in range(chaos.choice((1, 1, 2, 3)))]
+        for number in range(chaos.randrange(5, 40)):
+            self.world.at(chaos.random() * FAULT_SECONDS, lambda number=number: self._append(number + 1))
+        for _ in range(chaos.choice((0, 1, 3, 6))):
+            victim = chaos.choice(processes)
+            down = chaos.choice((0.0, 0.2, 3.0)) * chaos.random()
+            self.world.at(chaos.random() * FAULT_SECONDS, lambda victim=victim, down=down: victim.kill(down))
+        for _ in range(chaos.choice((0, 1, 3))):
+            victim = chaos.choice(processes)
+            seconds = chaos.random() * 10
+            self.world.at(chaos.random() * FAULT_SECONDS, lambda victim=victim, seconds=seconds: victim.freeze(seconds))
+        for _ in range(chaos.choice((0, 0, 2))):
+            self.world.at(chaos.random() * FAULT_SECONDS, self._clock_jump)
+        if self.log.line.faults.unfenced_reads:
+            self.world.at(chaos.random() * FAULT_SECONDS, self.log.steal)
+        return processes
+
+    def _drain(self, owner: str) -> ShardDrain:
+        parts = DrainParts(self.log, self.store, self.codec, self.world, self.world, self.telemetry)
+        return self._make(owner, parts, self.options)
+
+    def _clock_jump(self) -> None:
+        self.log.clock.ahead += self.world.random() * 10
+
+    def _append(self, bid: int) -> None:
+        """Put one frame in the buffer: mostly good, some with rows that the store refuses, some damaged."""
+        chaos = self.world.random_source
+        count = chaos.choice((1, 1, 2, 5, 12))
+        tenant = chaos.choice(TENANTS)
+        entries = [b"entry %d of %d" % (index, bid) for index in range(count)]
+        payload = join_entries(entries)
+        kind = chaos.random()
+        if kind < 0.03:
+            payload = b"\x0a\xff" + payload  # a checksum that is right over a payload that is not
+        data = pack_frame(bid, 0, count, tenant, [payload], self.codec.crc32c)
+        if 0.03 <= kind < 0.06:
+            data = data[:-1] + bytes([data[-1] ^ 1])
+        if kind < 0.06:
+            self.truth.corrupt[data] += 1
+        else:
+            for index, entry in enumerate(entries):
+                self.truth.rows[bid, index] = entry_hash(entry)
+                if kind < 0.12 and chaos.random() < 0.5:
+                    self.truth.poison.add((bid, index))
+        answer(self.log.server.append([Append(0, data, tenant, count)]))
+
+    def _heal(self, processes: list[Process]) -> list[str]:
+        """End the faults, start what is down, and wait until the buffer is empty."""
+        for line in (self.log.line, self.store.line):
+            line.faults.line = line.faults.stall = line.faults.partial = line.faults.halted = 0.0
+            line.faults.slow_seconds = 0.02
+        for process in processes:
+            process.start()
+        while self.world.now < FAULT_SECONDS + HEAL_SECONDS:
+            self.world.run(self.world.now + 2.0)
+            if not answer(self.log.server.level()).frames:
+                return []
+        return [
+            "stuck: the buffer is not empty: " + ", ".join(f"{p.drain.state.value} {p.drain.last_error}" for p in processes)
+        ]
+
+    def _stop(self, processes: list[Process]) -> list[str]:
+        self.world.run(self.world.now + 10.0)  # the frozen wake up, and late requests arrive
+        for process in processes:
+            process.drain.stop(5.0)
+        self.world.run(self.world.now + 45.0)  # a slow insert of before takes up to 33 s
+        problems = [f"{task.error!r}" for process in processes for task in process.tasks if task.error]
+        if any(task.alive for process in processes for task in process.tasks):
+            problems.append("a drain did not stop")
+        if answer(self.log.server.acquire(0, "a stranger")) is None:
+            problems.append("a stopped drain kept the lease")
+        return problems
+
+    def _judge(self) -> list[str]:
+        """Compare what is stored and dead-lettered with what was accepted."""
+        truth, problems = self.truth, []
+        stored = {
+            (bid, index): (digest, n) for bid, rows in self.store.server.rows.items() for (index, digest), n in _times(rows)
+        }
+        for identity, (digest, times) in stored.items():
+            if times > 1:
+                problems.append(f"stored {times} times: {identity}")
+            if truth.rows.get(identity) != digest or identity in truth.poison:
+                problems.append(f"phantom or changed: {identity}")
+        problems += [f"lost: {one}" for one in truth.rows if one not in stored and one not in truth.poison]
+        letters = [letter for _, letter in answer(self.log.server.dead_letters("", 100_000))]
+        whole = Counter(letter.frame for letter in letters if letter.index is None)
+        if whole != truth.corrupt:
+            problems.append(f"dead frames: {whole.total()} for {truth.corrupt.total()}")
+        rows: Counter[tuple[int, int]] = Counter()
+        for letter in letters:
+            if letter.index is not None:
+                frame = unpack_frame(letter.frame, self.codec.crc32c)
+                rows[frame.batch_id, letter.index] += 1
+                if [entry_hash(e) for e in split_entries(frame.payload)] != [truth.rows.get((frame.batch_id, letter.index))]:
+                    problems.append(f"dead letter with other content: {frame.batch_id}, {letter.index}")
+        if rows != Counter(truth.poison):
+            problems.append(f"dead rows: {dict(rows)} for {truth.poison}")
+        return problems + self._unbalanced()
+
+    def _unbalanced(self) -> list[str]:
+        ledger = answer(self.log.server.ledger())
+        return [f"in buffer: {row.in_buffer} of {tenant}" for tenant, row in ledger.items() if row.in_buffer]
+
+
+def _times(rows: list[tuple[int, bytes]]) -> list[tuple[tuple[int, bytes], int]]:
+    count = Counter(index for index, _ in rows)
+    return [((index, digest), count[index]) for index, digest in dict.fromkeys(rows)]
+
+
+def run_seed(seed: int) -> Verdict:
+    """Run one seed."""
+    return Scenario(seed).run()

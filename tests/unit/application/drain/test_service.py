@@ -1,0 +1,60 @@
+"""Several shards in one process, on asyncio."""
+
+import asyncio
+import random
+
+import pytest
+
+from zero.application.drain import DrainOptions, DrainParts, DrainService, DrainServiceOptions, DrainState, ShardDrain
+from zero.application.ports import Append, Block, Lease
+from zero.domain.frame import pack_frame
+from zero.domain.log_batch import join_entries
+from zero.infrastructure.memory import ManualClock, MemoryBuffer, MemoryCodec, MemoryStore, MemoryTelemetry
+
+
+class _LoopClock(ManualClock):
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def parts(store: MemoryStore, shards: int) -> DrainParts:
+    log = MemoryBuffer(_LoopClock(), shards)
+    return DrainParts(log, store, MemoryCodec(), _LoopClock(), random.Random(1), MemoryTelemetry())
+
+
+def append(bid: int, shard: int) -> Append:
+    return Append(shard, pack_frame(bid, 0, 2, "t", [join_entries([b"a", b"b"])], MemoryCodec().crc32c), "t", 2)
+
+
+async def test_every_shard_is_drained_and_a_stop_empties_the_buffer() -> None:
+    store = MemoryStore()
+    some = parts(store, 3)
+    options = DrainOptions(linger_seconds=0.01, idle_seconds=0.02)
+    service = DrainService([ShardDrain(n, f"drain-{n}", some, options) for n in range(3)], DrainServiceOptions(0.01, 5.0))
+    stop = asyncio.Event()
+    running = asyncio.create_task(service.run(stop))
+    await some.log.append([append(bid, bid % 3) for bid in range(9)])
+    async with asyncio.timeout(5):
+        while len(store.rows) < 9 or not service.ready:  # noqa: ASYNC110 - a store has no event to wait for
+            await asyncio.sleep(0.01)
+        await some.log.append([append(bid, bid % 3) for bid in range(9, 12)])
+        stop.set()
+        await running
+    assert sorted(store.rows) == list(range(12))
+    assert set(service.states().values()) == {(DrainState.STOPPED, "")}
+
+
+async def test_a_drain_that_breaks_ends_the_service() -> None:
+    class Broken(MemoryStore):
+        async def insert(self, block: Block, lease: Lease) -> None:
+            raise MemoryError("a defect")
+
+    some = parts(Broken(), 2)
+    await some.log.append([append(1, 0)])
+    service = DrainService([ShardDrain(n, f"drain-{n}", some) for n in range(2)])
+    with pytest.raises(ExceptionGroup):
+        async with asyncio.timeout(5):
+            await service.run(asyncio.Event())
