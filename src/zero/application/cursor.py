@@ -25,7 +25,7 @@ def search_digest(*parts: str) -> bytes:
     """Return eight bytes that differ when any of the texts that make up a search differs."""
     digest = hashlib.blake2b(digest_size=8)
     for part in parts:
-        data = part.encode()
+        data = part.encode(errors="surrogatepass")
         digest.update(len(data).to_bytes(4, "big") + data)
     return digest.digest()
 

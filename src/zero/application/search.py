@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from zero.application.cursor import Cursor, decode_cursor, encode_cursor, search_digest
-from zero.application.ports import Clock, LogReader, QueryParser, Scope, StoreFigures
+from zero.application.ports import Clock, LogReader, QueryParser, Scope
 from zero.domain.entry import Level
 from zero.domain.errors import InvalidInput
 from zero.domain.instant import parse_instant
@@ -84,14 +84,6 @@ class Search:
         if not 1 <= limit <= self._limits.facet_values:
             raise InvalidInput(f"limit is {limit}; it must lie between 1 and {self._limits.facet_values}", field="limit")
         return await self._reader.facets(self.scope(request), FACETS, limit)
-
-    async def figures(self, tenant: str) -> StoreFigures:
-        """Return what the store holds of the tenant."""
-        return await self._reader.figures(tenant, self._clock.now_ns())
-
-    async def rows(self) -> Mapping[str, int]:
-        """Return how many entries of each tenant the store holds."""
-        return await self._reader.rows()
 
     def _node(self, request: SearchRequest, now_ns: int) -> Node:
         conditions: list[Node] = [self._parser.parse(request.query, now_ns)]

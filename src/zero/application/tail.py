@@ -1,12 +1,14 @@
 """Following the log: what is stored from now on, as it arrives."""
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from zero.application.ports import Clock, LogReader, Scope
 from zero.application.search import Search, SearchRequest
 from zero.domain.batch_id import batch_id, batch_id_ms
+from zero.domain.entry import parse_entry_id
+from zero.domain.errors import InvalidInput
 from zero.domain.stored import StoredEntry
 
 MILLISECOND_NS = 1_000_000
@@ -48,14 +50,20 @@ class Tail:
         self._clock = clock
         self._options = options or TailOptions()
 
-    def follow(self, request: SearchRequest) -> AsyncIterator[Arrivals]:
-        """Yield arrivals for ever, empty ones too, so that the caller notices time. Raises InvalidInput at once."""
-        scope = self._search.scope(request)
-        return self._follow(scope)
+    def follow(self, request: SearchRequest, after: str | None = None) -> AsyncGenerator[Arrivals]:
+        """Yield arrivals for ever, empty ones too, so that the caller notices time.
 
-    async def _follow(self, scope: Scope) -> AsyncIterator[Arrivals]:
-        window = _Window(self._clock.now_ns() // MILLISECOND_NS, self._options)
-        window.admit(await self._arrivals(scope, window))
+        ``after`` is the id of the last entry a returning follower has seen: it gets what was accepted since. Raises
+        InvalidInput at once.
+        """
+        scope = self._search.scope(request)
+        return self._follow(scope, _identity(after) if after else None)
+
+    async def _follow(self, scope: Scope, after: tuple[int, int] | None) -> AsyncGenerator[Arrivals]:
+        now_ms = self._clock.now_ns() // MILLISECOND_NS
+        window = _Window(batch_id_ms(after[0]) if after else now_ms, self._options)
+        earlier = await self._arrivals(scope, window)
+        window.admit([identity for identity in earlier if after is None or identity <= after])
         while True:
             began = self._clock.monotonic()
             yield await self._look(scope, window)
@@ -93,3 +101,10 @@ class _Window:
         if identities:
             self._newest_ms = max(self._newest_ms, batch_id_ms(identities[0][0]))
         return fresh[: self._options.batch_entries], overrun or len(fresh) > self._options.batch_entries
+
+
+def _identity(text: str) -> tuple[int, int]:
+    try:
+        return parse_entry_id(text)
+    except ValueError as error:
+        raise InvalidInput(str(error), field="Last-Event-ID") from error

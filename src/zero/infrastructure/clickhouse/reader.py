@@ -42,14 +42,16 @@ class ReaderOptions:
     memory_bytes_max: int = 1024 * 1024 * 1024
     query_seconds_max: float = 20.0
 
-    def settings(self) -> dict[str, Any]:
-        """Return the bounds as settings of one query."""
-        return {
+    def settings(self, client: Client) -> dict[str, Any]:
+        """Return the bounds as settings of one query; where the user may set none, its own profile bounds it."""
+        bounds = {
             "max_execution_time": self.query_seconds_max,
             "max_memory_usage": self.memory_bytes_max,
             "max_rows_to_read": self.rows_read_max,
             "max_result_bytes": self.result_bytes_max,
         }
+        known = client.server_settings
+        return {name: value for name, value in bounds.items() if name in known and not known[name].readonly}
 
 
 class ClickHouseReader:
@@ -201,7 +203,7 @@ class ClickHouseReader:
 
     def _ask(self, client: Client, sql: str, parameters: Mapping[str, Any]) -> bytes:
         try:
-            return client.raw_query(sql, dict(parameters), settings=self._options.settings(), fmt="JSONCompactEachRow")
+            return client.raw_query(sql, dict(parameters), settings=self._options.settings(client), fmt="JSONCompactEachRow")
         except (ClickHouseError, OSError) as error:
             raise _translate(error) from error
 

@@ -1,6 +1,6 @@
 """The grammar of the query language (docs/search.md), for Lark's LALR parser.
 
-The lexer is contextual: ranges and comparisons are read only after ``field:``, and a colon inside ``field:( … )`` is plain text.
+The lexer is contextual: ranges and comparisons are read only after ``field:``; a colon inside ``field:( … )`` is plain text.
 """
 
 GRAMMAR = r"""

@@ -1,0 +1,87 @@
+"""How the platform is doing: the ledger against the store, readiness to answer, and what is stored."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from zero.application.ports import Buffer, BufferLevel, Clock, DeadLetter, LogReader, StoreFigures, TenantLedger
+from zero.application.readiness import Readiness
+from zero.domain.errors import InvalidInput, ZeroError
+
+DEAD_LETTERS_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class TenantBalance:
+    """The ledger of a tenant beside the ``rows`` its store holds."""
+
+    ledger: TenantLedger
+    rows: int
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every accepted entry is accounted for and no row is there twice.
+
+        ``rows`` may exceed ``stored`` by rows that are inserted and not yet settled, which still count as in the buffer; it
+        falls behind ``stored`` when the retention time removes rows.
+        """
+        ledger = self.ledger
+        settled = ledger.stored + ledger.dead_lettered + ledger.in_buffer
+        return ledger.accepted == settled and self.rows <= ledger.stored + ledger.in_buffer
+
+    @property
+    def missing(self) -> int:
+        """Rows that were stored and are no longer there: removed by retention, or lost."""
+        return max(0, self.ledger.stored - self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiReadiness:
+    """Ready to answer when there are no ``reasons`` against it."""
+
+    durability: str
+    detail: str
+    reasons: tuple[str, ...]
+
+
+class Overview:
+    """Looks at buffer and store together."""
+
+    def __init__(self, buffer: Buffer, reader: LogReader, clock: Clock, timeout_seconds: float = 2.0) -> None:
+        self._buffer = buffer
+        self._reader = reader
+        self._clock = clock
+        self._readiness = Readiness(buffer, timeout_seconds=timeout_seconds)
+        self._timeout_seconds = timeout_seconds
+
+    async def ledger(self) -> Mapping[str, TenantBalance]:
+        """Return the balance of every tenant. The rows are counted first: what is settled meanwhile cannot look doubled."""
+        rows = await self._reader.rows()
+        ledgers = await self._buffer.ledger()
+        tenants = sorted(rows.keys() | ledgers.keys())
+        return {tenant: TenantBalance(ledgers.get(tenant, TenantLedger()), rows.get(tenant, 0)) for tenant in tenants}
+
+    async def figures(self, tenant: str) -> tuple[StoreFigures, BufferLevel]:
+        """Return what the store holds of the tenant, and how full the buffer is."""
+        return await self._reader.figures(tenant, self._clock.now_ns()), await self._buffer.level()
+
+    async def dead_letters(self, after: str, limit: int) -> Sequence[tuple[str, DeadLetter]]:
+        """Return up to ``limit`` dead letters behind the cursor ``after``."""
+        if not 1 <= limit <= DEAD_LETTERS_MAX:
+            raise InvalidInput(f"limit is {limit}; it must lie between 1 and {DEAD_LETTERS_MAX}", field="limit")
+        return await self._buffer.dead_letters(after, limit)
+
+    async def ready(self) -> ApiReadiness:
+        """Look at buffer and store at once; never raises because of them."""
+        report, store = await asyncio.gather(self._readiness.check(), self._store_reason())
+        return ApiReadiness(report.durability, report.detail, (*report.reasons, *store))
+
+    async def _store_reason(self) -> tuple[str, ...]:
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                await self._reader.ping()
+        except TimeoutError:
+            return (f"the store does not answer within {self._timeout_seconds:g} s",)
+        except ZeroError as error:
+            return (error.message,)
+        return ()

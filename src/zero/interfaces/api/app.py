@@ -1,0 +1,31 @@
+"""The api as an ASGI application."""
+
+from fastapi import FastAPI
+
+from zero.interfaces.api import failures
+from zero.interfaces.api.figures import figures_router, probes_router
+from zero.interfaces.api.following import Followers, following_router
+from zero.interfaces.api.guard import Guard
+from zero.interfaces.api.logs import app_router, logs_router
+from zero.interfaces.api.options import ApiOptions
+from zero.interfaces.api.pages import OPENAPI_URL, pages_router
+from zero.interfaces.api.services import ApiServices
+
+
+def create_app(services: ApiServices, options: ApiOptions | None = None, followers: Followers | None = None) -> FastAPI:
+    """Return the application. ``followers`` lets the server end live tails when it stops."""
+    options = options or ApiOptions()
+    followers = followers or Followers(options.tail_clients_max)
+    app = FastAPI(title="zero", version="1", openapi_url=OPENAPI_URL, docs_url=None, redoc_url=None)
+    failures.install(app)
+    for router in (
+        logs_router(services),
+        following_router(services, options, followers),
+        app_router(services),
+        figures_router(services),
+        probes_router(services),
+        pages_router(),
+    ):
+        app.include_router(router)
+    app.add_middleware(Guard, options=options)
+    return app

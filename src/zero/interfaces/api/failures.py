@@ -1,0 +1,64 @@
+"""Errors become answers of one form, here and nowhere else."""
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from zero.domain.errors import (
+    InvalidInput,
+    Overloaded,
+    QueryTooExpensive,
+    StoreHalted,
+    TooLarge,
+    Unavailable,
+    ZeroError,
+)
+from zero.interfaces.api.shapes import problem
+
+_STATUS: tuple[tuple[type[ZeroError], int], ...] = (
+    (TooLarge, 413),
+    (QueryTooExpensive, 422),
+    (InvalidInput, 400),
+    (Overloaded, 429),
+    (Unavailable, 503),
+    (StoreHalted, 503),
+)
+
+
+def zero_problem(error: ZeroError) -> JSONResponse:
+    """Return the answer for an error of the platform."""
+    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+    return problem(
+        status,
+        error.code,
+        error.message,
+        field=getattr(error, "field", None),
+        position=getattr(error, "position", None),
+        retry_after_seconds=getattr(error, "retry_after_seconds", None),
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Give the app its error handlers."""
+
+    @app.exception_handler(ZeroError)
+    async def on_zero_error(request: Request, error: ZeroError) -> JSONResponse:
+        return zero_problem(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def on_validation(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        field = ".".join(str(place) for place in first["loc"][1:]) or None
+        return problem(400, "invalid_input", f"{field or 'the body'}: {first['msg']}", field=field)
+
+    @app.exception_handler(HTTPException)
+    async def on_http(request: Request, error: HTTPException) -> JSONResponse:
+        code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(error.status_code, "error")
+        answer = problem(error.status_code, code, f"{request.method} {request.url.path}: {str(error.detail).lower()}")
+        answer.headers.update(error.headers or {})
+        return answer
+
+    @app.exception_handler(Exception)
+    async def on_bug(request: Request, error: Exception) -> JSONResponse:
+        return problem(500, "internal", "an error of ours; the log of the api has it")

@@ -1,0 +1,96 @@
+"""How the platform is doing: stats, ledger, dead letters, probes."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import JSONResponse, Response
+
+from zero.application.overview import TenantBalance
+from zero.application.ports import DeadLetter
+from zero.interfaces.api.logs import RESPONSES
+from zero.interfaces.api.services import ApiServices, tenant_of
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_FIGURES = ("accepted", "stored", "dead_lettered", "in_buffer")
+
+
+def figures_router(services: ApiServices) -> APIRouter:
+    """Return the doors with figures about the platform."""
+    router = APIRouter(prefix="/api", tags=["platform"], responses=RESPONSES)
+
+    @router.get("/stats")
+    async def stats(tenant: Annotated[str, Depends(tenant_of)]) -> Response:
+        """Say what is stored, how much arrives, and how far the drain is behind."""
+        figures, level = await services.overview.figures(tenant)
+        return JSONResponse(
+            {
+                "stored": figures.entries,
+                "by_app": dict(sorted(figures.by_app.items())),
+                "by_level": {level.name: count for level, count in sorted(figures.by_level.items())},
+                "entries_per_second": round(figures.entries_last_minute / 60, 2),
+                "disk_bytes": figures.disk_bytes,
+                "buffer": {"frames": level.frames, "used_bytes": level.used_bytes, "limit_bytes": level.limit_bytes},
+            }
+        )
+
+    @router.get("/ledger")
+    async def ledger() -> Response:
+        """Show that accepted = stored + dead-lettered + in buffer, and the rows that the store itself counts."""
+        balances = await services.overview.ledger()
+        tenants = {tenant: _balance(balance) for tenant, balance in balances.items()}
+        totals = {name: sum(figures[name] for figures in tenants.values()) for name in (*_FIGURES, "rows", "missing")}
+        balanced = all(balance.balanced for balance in balances.values())
+        return JSONResponse({**totals, "balanced": balanced, "tenants": tenants})
+
+    @router.get("/dead-letters")
+    async def dead_letters(
+        after: Annotated[str, Query(max_length=256)] = "", limit: Annotated[int, Query(description="1 to 1000")] = 100
+    ) -> Response:
+        """List what could not be stored, oldest first, with the reason."""
+        letters = await services.overview.dead_letters(after, limit)
+        cursor = letters[-1][0] if len(letters) == limit else None
+        return JSONResponse({"dead_letters": [_letter(*letter) for letter in letters], "next_cursor": cursor})
+
+    return router
+
+
+def probes_router(services: ApiServices) -> APIRouter:
+    """Return the doors for those who look after the process."""
+    router = APIRouter(tags=["platform"])
+
+    @router.get("/health")
+    async def health() -> Response:
+        """Say that the process is alive."""
+        return JSONResponse({"status": "alive"})
+
+    @router.get("/ready")
+    async def ready() -> Response:
+        """Say whether buffer and store answer."""
+        found = await services.overview.ready()
+        body = {"ready": not found.reasons, "durability": found.durability, "detail": found.detail, "reasons": found.reasons}
+        return JSONResponse(body, 503 if found.reasons else 200, {"Retry-After": "1"} if found.reasons else None)
+
+    @router.get("/metrics")
+    async def metrics() -> Response:
+        """Give the metrics as Prometheus text."""
+        return Response(services.metrics(), headers={"Content-Type": METRICS_TYPE})
+
+    return router
+
+
+def _balance(balance: TenantBalance) -> dict[str, int]:
+    figures = {name: getattr(balance.ledger, name) for name in _FIGURES}
+    return {**figures, "rows": balance.rows, "missing": balance.missing}
+
+
+def _letter(cursor: str, letter: DeadLetter) -> dict[str, Any]:
+    return {
+        "id": cursor,
+        "reason": letter.reason,
+        "tenant": letter.tenant,
+        "entries": letter.count,
+        "index": letter.index,
+        "shard": letter.position.shard,
+        "position": letter.position.entry,
+        "frame_bytes": len(letter.frame),
+    }

@@ -1,0 +1,158 @@
+"""Searching logs: pages, facets, the histogram."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from zero.application.search import SearchPage, SearchRequest
+from zero.domain.instant import format_instant
+from zero.interfaces.api.services import ApiServices, tenant_of
+from zero.interfaces.api.shapes import ErrorOut, LogsOut, log_shape, problem, to_json
+
+Tenant = Annotated[str, Depends(tenant_of)]
+RESPONSES: dict[int | str, dict[str, Any]] = {400: {"model": ErrorOut}, 503: {"model": ErrorOut}}
+_TIME = "RFC 3339, seconds since 1970 (ms, µs, ns by size), now, or -15m"
+
+
+class Filters(BaseModel):
+    """What narrows a search."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    q: str = Field("", description="query; docs/search.md", examples=['level:error "No Route to Host"'])
+    app_id: str | None = None
+    level: list[str] = Field([], description="one or more levels, also comma-separated")
+    from_: str | None = Field(None, alias="from", description=f"first moment: {_TIME}")
+    to: str | None = Field(None, description=f"moment after the last: {_TIME}")
+
+    def request(self, tenant: str) -> SearchRequest:
+        """Return the search of that tenant."""
+        levels = [name for part in self.level for name in part.split(",") if name]
+        return SearchRequest(tenant, self.q, self.app_id, levels, self.from_, self.to)
+
+
+class PageFilters(Filters):
+    """A search that comes in pages."""
+
+    limit: int = Field(100, description="1 to 1000")
+    cursor: str | None = Field(None, description="next_cursor of the page before")
+
+
+class HistogramFilters(Filters):
+    """A search counted over time."""
+
+    buckets: int = Field(60, description="1 to 1000; the step is the next that people can read")
+
+
+class FacetFilters(Filters):
+    """A search counted by value."""
+
+    limit: int = Field(10, description="values a field, 1 to 100")
+
+
+class Mode(StrEnum):
+    """How a search understands its query."""
+
+    TEXT = "text"
+    SEMANTIC = "semantic"
+    HYBRID = "hybrid"
+
+
+class TimeRange(BaseModel):
+    """From the first moment up to, not including, the second."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    from_: str | int | float | None = Field(None, alias="from")
+    to: str | int | float | None = None
+
+
+class SearchBody(BaseModel):
+    """A search as a document."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: str = ""
+    mode: Mode = Mode.TEXT
+    app_id: str | None = None
+    level: list[str] = Field(default_factory=list, max_length=32)
+    time_range: TimeRange = Field(default_factory=lambda: TimeRange.model_validate({}))
+    limit: int = 100
+    cursor: str | None = None
+
+    def request(self, tenant: str) -> SearchRequest:
+        """Return the search of that tenant."""
+        start, end = self.time_range.from_, self.time_range.to
+        return SearchRequest(tenant, self.query, self.app_id, self.level, _text(start), _text(end))
+
+
+def logs_router(services: ApiServices) -> APIRouter:
+    """Return the search doors."""
+    router = APIRouter(prefix="/api", tags=["search"], responses=RESPONSES)
+
+    @router.get("/logs", response_model=LogsOut)
+    async def find_logs(tenant: Tenant, filters: Annotated[PageFilters, Query()]) -> Response:
+        """Find logs, newest first."""
+        return _page(await services.search.find(filters.request(tenant), filters.limit, filters.cursor))
+
+    @router.post("/logs/search", response_model=LogsOut, responses={501: {"model": ErrorOut}})
+    async def search_logs(tenant: Tenant, body: SearchBody) -> Response:
+        """Find logs with a document, newest first."""
+        if body.mode is not Mode.TEXT:
+            message = f"mode {body.mode} is not there yet: it comes with patterns; use text"
+            return problem(501, "not_implemented", message, field="mode")
+        return _page(await services.search.find(body.request(tenant), body.limit, body.cursor))
+
+    @router.get("/histogram")
+    async def histogram(tenant: Tenant, filters: Annotated[HistogramFilters, Query()]) -> Response:
+        """Count logs by level over time. Without times it covers the day that ends now."""
+        timeline = await services.timeline.count(filters.request(tenant), filters.buckets)
+        buckets: dict[int, dict[str, int]] = {}
+        for tally in timeline.tallies:
+            buckets.setdefault(tally.start_ns, {})[tally.level.name] = tally.count
+        return JSONResponse(
+            {
+                "from": format_instant(timeline.from_ns),
+                "to": format_instant(timeline.to_ns),
+                "step_seconds": timeline.step_seconds,
+                "buckets": [
+                    {"start": format_instant(start_ns), "count": sum(levels.values()), "levels": levels}
+                    for start_ns, levels in buckets.items()
+                ],
+            }
+        )
+
+    @router.get("/facets")
+    async def facets(tenant: Tenant, filters: Annotated[FacetFilters, Query()]) -> Response:
+        """Count logs by their most frequent apps, levels, environments and sources."""
+        found = await services.search.facets(filters.request(tenant), filters.limit)
+        return JSONResponse({field: [{"value": v, "count": n} for v, n in values] for field, values in found.items()})
+
+    return router
+
+
+def app_router(services: ApiServices) -> APIRouter:
+    """Return the door of one app's logs. It comes last: ``search`` and ``tail`` are doors before they are apps."""
+    router = APIRouter(prefix="/api", tags=["search"], responses=RESPONSES)
+
+    @router.get("/logs/{app_id:path}", response_model=LogsOut)
+    async def find_app_logs(
+        tenant: Tenant, filters: Annotated[PageFilters, Query()], app_id: Annotated[str, Path(max_length=512)]
+    ) -> Response:
+        """Find the logs of one app, newest first."""
+        narrowed = filters.model_copy(update={"app_id": app_id})
+        return _page(await services.search.find(narrowed.request(tenant), filters.limit, filters.cursor))
+
+    return router
+
+
+def _page(page: SearchPage) -> Response:
+    shape = {"logs": [log_shape(stored) for stored in page.entries], "next_cursor": page.next_cursor}
+    return Response(to_json(shape), media_type="application/json")
+
+
+def _text(value: str | int | float | None) -> str | None:
+    return None if value is None else str(value)

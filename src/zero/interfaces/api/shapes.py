@@ -1,0 +1,84 @@
+"""What the api sends, as JSON."""
+
+import json
+import math
+from typing import Any
+
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from zero.domain.instant import format_instant
+from zero.domain.stored import StoredEntry
+
+
+class LogOut(BaseModel):
+    """One log. ``metadata`` is flat; integers are exact whatever their size."""
+
+    id: str = Field(description="24 hex digits")
+    timestamp: str = Field(description="RFC 3339 with nanoseconds, UTC")
+    level: str
+    app_id: str
+    message: str
+    source: str
+    environment: str
+    trace_id: str
+    span_id: str
+    user_id: str
+    metadata: dict[str, str | int | float | bool]
+
+
+class LogsOut(BaseModel):
+    """A page of logs, newest first; ``next_cursor`` is null on the last one."""
+
+    logs: list[LogOut]
+    next_cursor: str | None
+
+
+class ProblemOut(BaseModel):
+    """What went wrong; ``position`` is the 0-based character of the query."""
+
+    code: str
+    message: str
+    field: str | None = None
+    position: int | None = None
+
+
+class ErrorOut(BaseModel):
+    """Every answer that is not a success has this form."""
+
+    error: ProblemOut
+
+
+def log_shape(stored: StoredEntry) -> dict[str, Any]:
+    """Return the entry as LogOut."""
+    entry = stored.entry
+    return {
+        "id": stored.id,
+        "timestamp": format_instant(entry.timestamp_ns),
+        "level": entry.level.name,
+        "app_id": entry.app_id,
+        "message": entry.message,
+        "source": entry.source,
+        "environment": entry.environment,
+        "trace_id": entry.trace_id,
+        "span_id": entry.span_id,
+        "user_id": entry.user_id,
+        "metadata": {key: _json_value(value) for key, value in entry.metadata.items()},
+    }
+
+
+def to_json(content: Any) -> str:
+    """Return compact JSON."""
+    return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def problem(status: int, code: str, message: str, **details: Any) -> JSONResponse:
+    """Return an error answer; details that are None are left out."""
+    retry_after = details.pop("retry_after_seconds", None)
+    headers = None if retry_after is None else {"Retry-After": str(math.ceil(retry_after))}
+    known = {key: value for key, value in details.items() if value is not None}
+    return JSONResponse({"error": {"code": code, "message": message, **known}}, status, headers)
+
+
+def _json_value(value: str | int | float | bool) -> str | int | float | bool:
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

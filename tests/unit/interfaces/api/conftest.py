@@ -1,0 +1,58 @@
+"""The api over a store and a buffer in memory."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from zero.application.overview import Overview
+from zero.application.search import Search
+from zero.application.tail import Tail
+from zero.application.timeline import TimelineSearch
+from zero.domain.batch_id import batch_id
+from zero.domain.entry import LogEntry
+from zero.domain.stored import StoredEntry
+from zero.infrastructure.lucene.parser import LuceneParser
+from zero.infrastructure.memory import ManualClock, MemoryBuffer
+from zero.infrastructure.memory.reader import MemoryReader
+from zero.interfaces.api.app import create_app
+from zero.interfaces.api.services import ApiServices
+
+NOW_S = 1_795_341_600
+
+
+class Api:
+    """The parts of an api, and a client that speaks to it without a socket."""
+
+    def __init__(self) -> None:
+        self.reader, self.clock = MemoryReader(), ManualClock(NOW_S * 10**9)
+        self.buffer = MemoryBuffer(clock=self.clock)
+        search = Search(LuceneParser(), self.reader, self.clock)
+        self.services = ApiServices(
+            search,
+            TimelineSearch(search, self.reader, self.clock),
+            Tail(search, self.reader, self.clock),
+            Overview(self.buffer, self.reader, self.clock),
+            lambda: b"zero_up 1\n",
+        )
+        self.app: FastAPI = create_app(self.services)
+        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://127.0.0.1:8080")
+
+    def store(self, message: str, seconds: float = 0, index: int = 0, **fields: object) -> StoredEntry:
+        entry = LogEntry(message, NOW_S * 10**9 + int(seconds * 10**9), **fields)  # type: ignore[arg-type]
+        stored = StoredEntry(batch_id(int((NOW_S + seconds) * 1000), 1, 0), index, entry)
+        self.reader.stored.append(("default", stored))
+        return stored
+
+    async def messages(self, path: str) -> list[str]:
+        answer = await self.client.get(path)
+        assert answer.status_code == 200, answer.text
+        return [log["message"] for log in answer.json()["logs"]]
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[Api]:
+    api = Api()
+    async with api.client:
+        yield api

@@ -1,0 +1,182 @@
+import json
+
+import pytest
+
+from zero.domain.entry import Level
+from zero.domain.errors import Overloaded, QueryTooExpensive, StoreHalted, StoreUnavailable
+
+
+async def test_a_log_has_the_promised_shape(api) -> None:
+    stored = api.store(
+        "hi", 0.000000001, 7, level=Level.ERROR, app_id="web", source="n1", trace_id="t", span_id="s", user_id="u",
+        metadata={"a": 1, "a.b": "x", "big": 2**63, "f": 1.0, "ok": True},
+    )  # fmt: skip
+    answer = await api.client.get("/api/logs")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json() == {
+        "logs": [
+            {
+                "id": stored.id, "timestamp": "2026-11-22T10:00:00.000000001Z", "level": "ERROR", "app_id": "web", "message": "hi",
+                "source": "n1", "environment": "prod", "trace_id": "t", "span_id": "s", "user_id": "u",
+                "metadata": {"a": 1, "a.b": "x", "big": 2**63, "f": 1.0, "ok": True},
+            }
+        ],
+        "next_cursor": None,
+    }  # fmt: skip
+    assert '"big":9223372036854775808' in answer.text and '"f":1.0' in answer.text
+
+
+async def test_a_number_that_json_cannot_hold_is_given_as_text(api) -> None:
+    api.store("hi", metadata={"inf": float("inf")})
+    assert (await api.client.get("/api/logs")).json()["logs"][0]["metadata"] == {"inf": "inf"}
+
+
+async def test_search_takes_query_filters_times_and_pages(api) -> None:
+    for second in range(5):
+        api.store(f"error {second}", second, app_id="web", level=Level.ERROR)
+    api.store("error", 9, app_id="db")
+    first = (await api.client.get("/api/logs?q=error&app_id=web&level=error,fatal&level=warn&limit=2")).json()
+    assert [log["message"] for log in first["logs"]] == ["error 4", "error 3"]
+    path = f"/api/logs?q=error&app_id=web&level=error,fatal&level=warn&limit=2&cursor={first['next_cursor']}"
+    assert await api.messages(path) == ["error 2", "error 1"]
+    assert await api.messages("/api/logs?from=2026-11-22T10:00:03Z&to=2026-11-22T10:00:09Z") == ["error 4", "error 3"]
+    assert await api.messages("/api/logs?from=-1h&to=now&q=4") == []
+
+
+async def test_one_app_has_a_path_of_its_own_even_with_odd_characters(api) -> None:
+    for app_id in ("web", "a/b c", "%2F"):
+        api.store(app_id, app_id=app_id)
+    assert await api.messages("/api/logs/web") == ["web"]
+    assert await api.messages("/api/logs/a/b%20c") == ["a/b c"]
+    assert await api.messages("/api/logs/%252F") == ["%2F"]
+    assert await api.messages("/api/logs/web?q=nothing") == []
+
+
+async def test_a_search_document_finds_the_same(api) -> None:
+    api.store("error", 1, app_id="web", level=Level.ERROR)
+    body = {
+        "query": "error",
+        "mode": "text",
+        "app_id": "web",
+        "level": ["error"],
+        "time_range": {"from": 1_795_341_601, "to": "now"},
+    }
+    answer = await api.client.post("/api/logs/search", json={**body, "time_range": {"from": 1_795_341_601}})
+    assert [log["message"] for log in answer.json()["logs"]] == ["error"]
+
+
+@pytest.mark.parametrize("mode", ["semantic", "hybrid"])
+async def test_modes_to_come_say_so(api, mode: str) -> None:
+    answer = await api.client.post("/api/logs/search", json={"query": "x", "mode": mode})
+    assert answer.status_code == 501
+    assert answer.json()["error"]["code"] == "not_implemented"
+    assert "comes with patterns" in answer.json()["error"]["message"]
+
+
+async def test_a_query_mistake_comes_back_with_its_position(api) -> None:
+    answer = await api.client.get("/api/logs", params={"q": "level:error AND"})
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert (error["code"], error["position"]) == ("query_syntax", 15)
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/api/logs?cursor=nonsense", "cursor"),
+        ("/api/logs?cursor=" + "A" * 50, "cursor"),
+        ("/api/logs?limit=0", "limit"),
+        ("/api/logs?limit=1001", "limit"),
+        ("/api/logs?limit=many", "limit"),
+        ("/api/logs?from=soon", "from"),
+        ("/api/logs?level=loud", "level"),
+        ("/api/logs?levle=error", "levle"),
+        ("/api/logs?tenant=other", "tenant"),
+        ("/api/logs?app_id=%00", "app_id"),
+        ("/api/histogram?buckets=0", "buckets"),
+        ("/api/facets?limit=101", "limit"),
+        ("/api/dead-letters?limit=0", "limit"),
+        ("/api/logs/tail?after=xyz", "Last-Event-ID"),
+    ],
+)
+async def test_a_wrong_parameter_is_named(api, path: str, field: str) -> None:
+    answer = await api.client.get(path)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["field"] == field
+    assert answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b"{", None),
+        (b"[]", None),
+        (b'{"query":5}', "query"),
+        (b'{"mode":"magic"}', "mode"),
+        (b'{"tenant":"other"}', "tenant"),
+        (b'{"time_range":{"from":[]}}', "time_range.from"),
+        (b'{"level":["loud"]}', "level"),
+        (b'{"limit":1e400}', "limit"),
+        (b'{"query":"\\ud800"}', None),
+        (b'{"app_id":"\\ud800"}', "app_id"),
+    ],
+)
+async def test_a_wrong_document_is_answered_with_400(api, body: bytes, field: str | None) -> None:
+    answer = await api.client.post("/api/logs/search", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    if field:
+        assert error["field"].startswith(field)
+
+
+async def test_a_deep_document_is_refused(api) -> None:
+    body = b'{"query":' + b"[" * 20_000 + b"]" * 20_000 + b"}"
+    answer = await api.client.post("/api/logs/search", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "code"),
+    [
+        (StoreUnavailable("gone"), 503, "store_unavailable"),
+        (StoreHalted("no table", store_code=60), 503, "store_halted"),
+        (Overloaded("busy"), 429, "overloaded"),
+        (QueryTooExpensive("too much"), 422, "query_too_expensive"),
+    ],
+)
+async def test_a_failing_store_is_answered_in_the_same_form(api, failure: Exception, status: int, code: str) -> None:
+    api.reader.failure = failure
+    answer = await api.client.get("/api/logs")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert ("retry-after" in answer.headers) is (status in (429, 503) and code != "store_halted")
+
+
+async def test_the_histogram_counts_by_level(api) -> None:
+    api.store("a", 0)
+    api.store("b", 1, level=Level.ERROR)
+    api.store("c", 61)
+    answer = (await api.client.get("/api/histogram?from=2026-11-22T10:00:00Z&to=2026-11-22T10:02:00Z&buckets=2")).json()
+    assert answer["step_seconds"] == 60
+    assert answer["buckets"] == [
+        {"start": "2026-11-22T10:00:00.000000000Z", "count": 2, "levels": {"INFO": 1, "ERROR": 1}},
+        {"start": "2026-11-22T10:01:00.000000000Z", "count": 1, "levels": {"INFO": 1}},
+    ]
+
+
+async def test_facets_count_values_of_what_the_query_finds(api) -> None:
+    api.store("a", app_id="web")
+    api.store("a", 1, app_id="web")
+    api.store("b", app_id="db")
+    answer = (await api.client.get("/api/facets?q=a")).json()
+    assert answer["app_id"] == [{"value": "web", "count": 2}]
+    assert set(answer) == {"app_id", "level", "environment", "source"}
+
+
+async def test_every_answer_is_json_even_for_what_is_not_there(api) -> None:
+    for method, path, status, code in (
+        ("GET", "/nothing", 404, "not_found"),
+        ("DELETE", "/api/logs", 405, "method_not_allowed"),
+        ("GET", "/assets/..%2fapp.py", 404, "not_found"),
+    ):
+        answer = await api.client.request(method, path)
+        assert (answer.status_code, json.loads(answer.content)["error"]["code"]) == (status, code)

@@ -1,0 +1,86 @@
+import re
+
+import pytest
+
+from zero.application.ports import Append, DeadLetter, Settlement
+from zero.domain.errors import StoreUnavailable
+
+
+async def fill(api, accepted: int, stored: int) -> None:
+    """Accept entries in frames of one, settle some."""
+    await api.buffer.append([Append(0, b"frame", "default", 1) for _ in range(accepted)])
+    lease = await api.buffer.acquire(0, "me")
+    deliveries = await api.buffer.read(lease, stored, 0)
+    await api.buffer.settle(lease, Settlement([delivery.position for delivery in deliveries], {"default": stored}))
+    for number in range(stored):
+        api.store("row", number)
+
+
+async def test_the_ledger_balances_and_shows_the_rows_of_the_store(api) -> None:
+    await fill(api, accepted=5, stored=3)
+    answer = (await api.client.get("/api/ledger")).json()
+    figures = {"accepted": 5, "stored": 3, "dead_lettered": 0, "in_buffer": 2, "rows": 3, "missing": 0}
+    assert answer == {**figures, "balanced": True, "tenants": {"default": figures}}
+
+
+async def test_a_double_row_shows_as_out_of_balance_and_a_lost_one_as_missing(api) -> None:
+    await fill(api, accepted=3, stored=3)
+    api.store("double", 0)
+    assert (await api.client.get("/api/ledger")).json()["balanced"] is False
+    del api.reader.stored[:2]
+    assert (await api.client.get("/api/ledger")).json()["missing"] == 1
+
+
+async def test_stats_say_what_is_stored(api) -> None:
+    await fill(api, accepted=5, stored=3)
+    answer = (await api.client.get("/api/stats")).json()
+    assert (answer["stored"], answer["by_app"], answer["by_level"]) == (3, {"default": 3}, {"INFO": 3})
+    assert answer["entries_per_second"] == 0.05
+    assert answer["buffer"]["frames"] == 2
+
+
+async def test_dead_letters_are_listed_with_their_reason(api) -> None:
+    await api.buffer.append([Append(0, b"frame", "default", 1) for _ in range(3)])
+    lease = await api.buffer.acquire(0, "me")
+    deliveries = await api.buffer.read(lease, 3, 0)
+    letters = [DeadLetter(d.position, "because", "default", 1, b"frame", 0) for d in deliveries]
+    await api.buffer.settle(lease, Settlement([d.position for d in deliveries], dead_letters=letters))
+    first = (await api.client.get("/api/dead-letters?limit=2")).json()
+    assert [letter["reason"] for letter in first["dead_letters"]] == ["because", "because"]
+    rest = (await api.client.get(f"/api/dead-letters?limit=2&after={first['next_cursor']}")).json()
+    assert (len(rest["dead_letters"]), rest["next_cursor"]) == (1, None)
+
+
+async def test_readiness_names_what_is_missing(api) -> None:
+    answer = await api.client.get("/ready")
+    assert (answer.status_code, answer.json()["ready"]) == (200, True)
+    api.reader.failure = StoreUnavailable("the store is away")
+    answer = await api.client.get("/ready")
+    assert (answer.status_code, answer.json()["reasons"]) == (503, ["the store is away"])
+    assert (await api.client.get("/health")).status_code == 200
+
+
+async def test_metrics_are_prometheus_text(api) -> None:
+    answer = await api.client.get("/metrics")
+    assert answer.text == "zero_up 1\n"
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+
+
+@pytest.mark.parametrize("path", ["/", "/api/docs"])
+async def test_pages_load_nothing_from_elsewhere_and_run_no_inline_script(api, path: str) -> None:
+    page = await api.client.get(path)
+    assert page.status_code == 200 and page.headers["content-type"].startswith("text/html")
+    assert "//" not in page.text.replace("http://127.0.0.1:8080", "")
+    assert re.findall(r"<script(?! src=\"/assets/)", page.text) == []
+    assert "script-src 'self';" in page.headers["content-security-policy"]
+    for asset in re.findall(r'(?:src|href)="(/assets/[^"]+)"', page.text):
+        answer = await api.client.get(asset)
+        assert answer.status_code == 200 and len(answer.content) > 50
+
+
+async def test_the_openapi_document_names_every_door(api) -> None:
+    paths = (await api.client.get("/api/openapi.json")).json()["paths"]
+    assert {
+        "/api/logs", "/api/logs/{app_id}", "/api/logs/search", "/api/logs/tail", "/api/histogram", "/api/facets", "/api/stats",
+        "/api/ledger", "/api/dead-letters", "/health", "/ready", "/metrics",
+    } <= set(paths)  # fmt: skip
