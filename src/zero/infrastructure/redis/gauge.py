@@ -9,30 +9,40 @@ from zero.infrastructure.redis.link import Link
 from zero.infrastructure.redis.options import RedisOptions
 
 _INTERVAL_SECONDS = 0.25
+_ROOM_BYTES = 1024 * 1024
+"""With less room than this it looks ten times as often."""
+_ENTRY_BYTES = 128
+"""About what a stream entry takes beside its frame, and a quarter of the frame for the allocator."""
 _INFO_MEMORY = b"*2\r\n$4\r\nINFO\r\n$6\r\nmemory\r\n"
 
 
 class Gauge:
     """The level of one server, asked for at most four times a second and only while appends arrive.
 
-    Above the high-water mark it refuses until the level is below the low-water mark. What arrives between two looks has the
-    room above the high-water mark; after that the server itself refuses (OOM), which counts as full too.
+    Above the high-water mark it refuses until the level is below the low-water mark. Between two looks it lets pass what had
+    room below the high-water mark at the last one. Should others fill the server meanwhile, it refuses itself (OOM), which
+    counts as full too.
     """
 
     def __init__(self, options: RedisOptions) -> None:
         self._high = options.high_water
         self._low = options.low_water
         self._asked_at = float("-inf")
+        self._room = float("inf")
         self._refusal = ""
 
-    def check(self) -> None:
-        """Raise Overloaded while the server is full."""
+    def admit(self, size_bytes: int) -> None:
+        """Count a frame that is about to be sent. Raises Overloaded while the server is full."""
+        cost = size_bytes + size_bytes // 4 + _ENTRY_BYTES
         if self._refusal:
             raise full(self._refusal)
+        if cost > self._room:
+            raise full("no room below the high-water mark at the last look")
+        self._room -= cost
 
     def refresh(self, link: Link, now: float) -> None:
         """Ask for the level without waiting for it, unless it was asked for just now."""
-        if now - self._asked_at >= _INTERVAL_SECONDS:
+        if now - self._asked_at >= (_INTERVAL_SECONDS if self._room > _ROOM_BYTES else _INTERVAL_SECONDS / 10):
             self._asked_at = now
             link.call((_INFO_MEMORY,), 1).add_done_callback(self._answered)
 
@@ -44,7 +54,8 @@ class Gauge:
         if future.cancelled() or future.exception() is not None or not isinstance(text := future.result()[0], bytes):
             return
         used, limit = memory(dict(line.split(":", 1) for line in text.decode().splitlines() if ":" in line))
-        if used >= limit * self._high:
+        self._room = limit * self._high - used
+        if self._room <= 0:
             self._refusal = f"{used} of {limit} bytes used"
         elif used < limit * self._low:
             self._refusal = ""

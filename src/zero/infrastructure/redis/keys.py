@@ -23,12 +23,22 @@ class ShardKeys:
     dead: str
     idempotency: str
     remembered: str
+    reserve: str
 
 
 def shard_keys(namespace: str, shard: int) -> ShardKeys:
     """Return the keys of a shard. ``idempotency`` is a prefix; ``remembered`` lists the keys under it, oldest first."""
     tag = f"{namespace}:{{{shard}}}:"
-    return ShardKeys(f"{tag}stream", f"{tag}ledger", f"{tag}lease", f"{tag}epoch", f"{tag}dead", f"{tag}idem:", f"{tag}idems")
+    return ShardKeys(
+        stream=f"{tag}stream",
+        ledger=f"{tag}ledger",
+        lease=f"{tag}lease",
+        epoch=f"{tag}epoch",
+        dead=f"{tag}dead",
+        idempotency=f"{tag}idem:",
+        remembered=f"{tag}idems",
+        reserve=f"{tag}reserve",
+    )
 
 
 def process_epoch_key(namespace: str) -> str:

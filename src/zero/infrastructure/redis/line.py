@@ -68,9 +68,9 @@ class Line:
         if link.silent_seconds > self._options.timeout_seconds:
             raise unreachable(f"silent for {link.silent_seconds:.1f} s")
         self._gauge.refresh(link, asyncio.get_running_loop().time())
-        self._gauge.check()
         if link.unanswered_bytes and link.unanswered_bytes + size_bytes > self._options.unanswered_bytes_max:
             raise Overloaded(f"{link.unanswered_bytes} bytes wait for the buffer's answer", retry_after_seconds=1.0)
+        self._gauge.admit(size_bytes)
         return link
 
     async def close(self) -> None:

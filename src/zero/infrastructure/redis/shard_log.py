@@ -2,32 +2,35 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import ResponseError, WatchError
 
 from zero.application.ports import Delivery, Lease, Position, Settlement
-from zero.domain.errors import BufferUnavailable, LeaseLost
+from zero.domain.errors import BufferUnavailable, LeaseLost, Overloaded
 from zero.infrastructure.redis.dead import dead_fields
 from zero.infrastructure.redis.failures import FOREIGN, translate
 from zero.infrastructure.redis.keys import CONSUMER, FIELD_COUNT, FIELD_FRAME, FIELD_TENANT, GROUP, ShardKeys, shard_keys
 from zero.infrastructure.redis.nodes import Nodes
 from zero.infrastructure.redis.options import RedisOptions
 from zero.infrastructure.redis.requests import ledger_field
+from zero.infrastructure.redis.reserve import Reserve
 
 _DELETE_MAX = 1000
 _ATTEMPTS_MAX = 16
+
+T = TypeVar("T")
 
 
 class RedisShardLog:
     """Implements ``ports.ShardLog``.
 
     Every change is one transaction on a watched lease, reads included: a former owner that wakes up can neither settle entries
-    nor take new ones away from the present owner.
+    nor take new ones away from the present owner. A server out of memory refuses these too: then the shard's reserve is spent.
     """
 
     def __init__(self, options: RedisOptions) -> None:
@@ -35,9 +38,16 @@ class RedisShardLog:
         self._nodes = Nodes(options)
         self._keys = [shard_keys(options.namespace, shard) for shard in range(options.shards)]
         self._seen: dict[int, str] = {}
+        self._reserve = Reserve(options)
+        self._reserve_missing: set[int] = set()
 
     async def acquire(self, shard: int, owner: str) -> Lease | None:
         """Take the lease with a new epoch when it is free, expired or ``owner``'s own; else None."""
+        lease = await self._relieved(shard, lambda: self._acquire(shard, owner))
+        await self._lay_reserve(shard)
+        return lease
+
+    async def _acquire(self, shard: int, owner: str) -> Lease | None:
         keys = self._keys[shard]
         async with self._pipeline(shard) as (client, pipeline):
             await pipeline.watch(keys.lease)
@@ -98,6 +108,8 @@ class RedisShardLog:
                 pipeline.hincrby(keys.ledger, field, amount)
 
         await self._fenced(lease, build)
+        if lease.shard in self._reserve_missing:
+            await self._lay_reserve(lease.shard)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -137,10 +149,29 @@ class RedisShardLog:
             await client.xread({stream: self._seen[shard]}, count=1, block=max(1, int(seconds * 1000)))
 
     async def _fenced(self, lease: Lease, build: Callable[[ShardKeys, Pipeline], Any]) -> list[Any]:
-        """Carry out the commands in one transaction if the lease is ours. Raises LeaseLost; then none was carried out.
+        """Carry out the commands in one transaction if the lease is ours. Raises LeaseLost; then none was carried out."""
+        return await self._relieved(lease.shard, lambda: self._fenced_once(lease, build))
 
-        A transaction that fails because the lease was touched, by our own renewal perhaps, looks at the lease again.
-        """
+    async def _relieved(self, shard: int, change: Callable[[], Awaitable[T]]) -> T:
+        """Make the change; if the server is out of memory, once more with the reserve spent."""
+        try:
+            return await change()
+        except Overloaded:
+            async with self._pipeline(shard) as (client, _):
+                await self._reserve.spend(client, self._keys[shard])
+            self._reserve_missing.add(shard)
+            return await change()
+
+    async def _lay_reserve(self, shard: int) -> None:
+        """Set the reserve aside; without room for it the next settlement tries again."""
+        self._reserve_missing.add(shard)
+        with suppress(Overloaded, BufferUnavailable):
+            async with self._pipeline(shard) as (client, _):
+                if await self._reserve.lay(client, self._keys[shard]):
+                    self._reserve_missing.discard(shard)
+
+    async def _fenced_once(self, lease: Lease, build: Callable[[ShardKeys, Pipeline], Any]) -> list[Any]:
+        """A transaction that fails because the lease was touched, by our own renewal perhaps, looks at the lease again."""
         keys = self._keys[lease.shard]
         async with self._pipeline(lease.shard) as (_, pipeline):
             for _ in range(_ATTEMPTS_MAX):
