@@ -91,7 +91,7 @@ class Engine:
         _chdb.set_signal_handlers_enabled(0)
         self._address = f"{data}?config-file={config}"
         self._keeper = _chdb.connect(self._address)
-        # The engine lays an overlay with the file system over ``default``; made or attached by us, it is a database like any other.
+        # The engine lays an overlay with the file system over ``default``; made or attached by us, it is a plain database.
         known = (data / "metadata" / "default.sql").exists()
         self._keeper.query("DETACH DATABASE default" if known else "DROP DATABASE default")
         self._keeper.query("ATTACH DATABASE default" if known else "CREATE DATABASE default ENGINE = Atomic")

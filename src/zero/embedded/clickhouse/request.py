@@ -42,11 +42,7 @@ class Request:
     query_id: str
     content_encoding: str
     accept_encoding: str
-
-    @property
-    def is_reader(self) -> bool:
-        """Say whether the request may only read."""
-        return self.user == READER
+    reads_only: bool
 
 
 def read_request(
@@ -70,12 +66,13 @@ def read_request(
         user=user,
         query=fields.get("query") or None,
         params={name[6:]: value for name, value in fields.items() if name.startswith("param_")},
-        settings=_reader_settings(settings, limits) if user == READER else _writer_settings(settings),
+        settings=_reader_settings(settings, limits) if user == READER else _writer_settings(settings, limits),
         database=fields.get("database") or headers.get("x-clickhouse-database") or "default",
         default_format=fields.get("default_format") or headers.get("x-clickhouse-format") or "TabSeparated",
         query_id=query_id,
         content_encoding=headers.get("content-encoding", "").strip().lower(),
         accept_encoding=headers.get("accept-encoding", "") if wants_encoding else "",
+        reads_only=user == READER or _renounces(settings),
     )
 
 
@@ -101,11 +98,19 @@ def _credentials(headers: Mapping[str, str], fields: Mapping[str, str]) -> tuple
     return fields.get("user", WRITER), fields.get("password", "")
 
 
-def _writer_settings(asked: Mapping[str, str]) -> dict[str, str | int]:
+def _renounces(settings: Mapping[str, str]) -> bool:
+    """Say whether a request gives up its right to write with the setting ``readonly``."""
+    return settings.get("readonly", "0") != "0"
+
+
+def _writer_settings(asked: Mapping[str, str], limits: ReaderLimits) -> dict[str, str | int]:
     for name in asked:
         if _SETTING.match(name) is None:
             raise EngineError(115, "UNKNOWN_SETTING", f"Setting {name[:64]} is no setting")
-    return dict(asked)
+    if not _renounces(asked):
+        return dict(asked)
+    settings: dict[str, str | int] = {**limits.settings(), "allow_introspection_functions": 0, **asked}
+    return {**{name: value for name, value in settings.items() if name != "readonly"}, "readonly": 1}
 
 
 def _reader_settings(asked: Mapping[str, str], limits: ReaderLimits) -> dict[str, str | int]:

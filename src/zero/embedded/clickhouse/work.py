@@ -135,7 +135,7 @@ class Worker:
         whole = f"{statement.sql} FORMAT Null" if statement.takes_data else statement.sql
         judgement = self._engine.judge(whole)
         guard.refuse_several(judgement.statements)
-        if call.request.is_reader:
+        if call.request.reads_only:
             guard.refuse_more_than_reading(statement.kind, judgement.query_class)
         guard.refuse_outside_reach(whole, self._engine.canonical)
         call.reads = judgement.query_class == "READ_ONLY"

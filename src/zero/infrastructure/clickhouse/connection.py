@@ -1,0 +1,69 @@
+"""Connections to ClickHouse: pooled, persistent, without sessions, so that threads can share a client."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from zero.infrastructure.clickhouse.errors import translate
+from zero.infrastructure.clickhouse.options import ClickHouseOptions
+
+# The first release whose text index and JSON column need no experimental setting.
+OLDEST_VERSION = (26, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerVersion:
+    """What the server says of itself. ``now_seconds`` is its clock, Unix time."""
+
+    version: str
+    now_seconds: float
+
+    @property
+    def fits(self) -> bool:
+        """Whether the server is new enough."""
+        return tuple(int(part) for part in self.version.split(".")[:2]) >= OLDEST_VERSION
+
+
+def connect(options: ClickHouseOptions) -> Client:
+    """Return a client that can only read, whoever its user is. Raises the client's own errors."""
+    return _client(options, options.database, {"readonly": "1"})
+
+
+def connect_writer(options: ClickHouseOptions, database: str | None = None) -> Client:
+    """Return a client with all rights of its user. Raises the client's own errors."""
+    return _client(options, database or options.database, {})
+
+
+def server_version(options: ClickHouseOptions) -> ServerVersion:
+    """Ask the server for its version and clock. Raises StoreUnavailable or StoreHalted."""
+    try:
+        client = connect_writer(options, "default")
+        try:
+            now = client.raw_query("SELECT toUnixTimestamp64Milli(now64(3))", fmt="TSV")
+            return ServerVersion(str(client.server_version), int(now) / 1000)
+        finally:
+            client.close()
+    except (ClickHouseError, OSError) as error:
+        raise translate(error) from error
+
+
+def _client(options: ClickHouseOptions, database: str, settings: dict[str, Any]) -> Client:
+    return clickhouse_connect.get_client(
+        interface=options.scheme,
+        host=options.host,
+        port=options.port,
+        username=options.user,
+        password=options.password,
+        database=database,
+        compress="lz4" if not options.is_local else False,
+        connect_timeout=options.connect_timeout_seconds,
+        send_receive_timeout=options.insert_timeout_seconds,
+        query_retries=0,
+        client_name="zero",
+        settings=settings,
+        autogenerate_session_id=False,
+        dedicated_pool=True,
+    )

@@ -1,0 +1,112 @@
+"""Numbered migrations: SQL files applied in order, each once; running them twice, or two at once, does no harm.
+
+Every statement is idempotent (IF NOT EXISTS), so two runs at once may both apply a file; the table ``zero_migrations`` says
+which files are done. Retention is a setting, not a migration: the TTL is altered whenever it differs.
+"""
+
+import re
+from dataclasses import dataclass
+from importlib import resources
+from string import Template
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from zero.infrastructure.clickhouse.connection import connect_writer
+from zero.infrastructure.clickhouse.errors import translate
+from zero.infrastructure.clickhouse.options import ClickHouseOptions
+
+_FILE = re.compile(r"(\d{4})_(\w+)\.sql\Z")
+_TTL_DAYS = re.compile(r"TTL .*?toIntervalDay\((\d+)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """A file of ``sql/``: its number, its name, its statements."""
+
+    number: int
+    name: str
+    statements: tuple[str, ...]
+
+
+def migrate(options: ClickHouseOptions) -> list[str]:
+    """Bring the store up to date; returns the names of the migrations applied now. Raises StoreUnavailable or StoreHalted."""
+    try:
+        _create_database(options)
+        client = connect_writer(options)
+        try:
+            applied = _apply(client, options)
+            _set_retention(client, options)
+            return applied
+        finally:
+            client.close()
+    except (ClickHouseError, OSError) as error:
+        raise translate(error) from error
+
+
+def migrations(options: ClickHouseOptions) -> list[Migration]:
+    """Return all migrations in order, their text made for one server or for a cluster."""
+    found = []
+    for file in sorted(resources.files("zero.infrastructure.clickhouse").joinpath("sql").iterdir(), key=lambda file: file.name):
+        name = _FILE.match(file.name)
+        if name is not None:
+            text = Template(file.read_text(encoding="utf-8")).substitute(_values(options))
+            statements = tuple(statement.strip() for statement in text.split(";\n") if statement.strip())
+            found.append(Migration(int(name[1]), file.name.removesuffix(".sql"), statements))
+    return found
+
+
+def _values(options: ClickHouseOptions) -> dict[str, str]:
+    """Return what the templates leave open. In a cluster ``logs`` is distributed over ``logs_local`` on every server."""
+    retention = {"retention_days": str(options.retention_days)}
+    if options.cluster is None:
+        return {"local": "logs", "on_cluster": "", "engine": "MergeTree", "distributed": "", **retention}
+    on_cluster = f"ON CLUSTER '{options.cluster}'"
+    # Rows of one batch go to one server: an insert stays one part for each partition.
+    distributed = f"Distributed('{options.cluster}', currentDatabase(), 'logs_local', _bid)"
+    return {
+        "local": "logs_local",
+        "on_cluster": on_cluster,
+        "engine": "ReplicatedMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')",
+        "distributed": f"CREATE TABLE IF NOT EXISTS logs {on_cluster} AS logs_local ENGINE = {distributed};\n",
+        **retention,
+    }
+
+
+def _create_database(options: ClickHouseOptions) -> None:
+    client = connect_writer(options, "default")
+    try:
+        on_cluster = _values(options)["on_cluster"]
+        client.command(f"CREATE DATABASE IF NOT EXISTS `{options.database}` {on_cluster}")
+    finally:
+        client.close()
+
+
+def _apply(client: Client, options: ClickHouseOptions) -> list[str]:
+    values = _values(options)
+    columns = "(number UInt32, name String, applied_at DateTime DEFAULT now())"
+    client.command(
+        f"CREATE TABLE IF NOT EXISTS zero_migrations {values['on_cluster']} {columns}"
+        f" ENGINE = {values['engine']} ORDER BY number SETTINGS fsync_after_insert = 1, fsync_part_directory = 1"
+    )
+    known = {int(number) for number in client.raw_query("SELECT number FROM zero_migrations", fmt="TSV").split()}
+    applied = []
+    for migration in migrations(options):
+        if migration.number in known:
+            continue
+        for statement in migration.statements:
+            client.command(statement)
+        row = {"number": migration.number, "name": migration.name}
+        client.command("INSERT INTO zero_migrations (number, name) SELECT {number:UInt32}, {name:String}", row)
+        applied.append(migration.name)
+    return applied
+
+
+def _set_retention(client: Client, options: ClickHouseOptions) -> None:
+    """Alter the TTL when its days differ. Existing parts keep theirs until they merge; whole parts are dropped when due."""
+    values = _values(options)
+    sql = "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = {name:String}"
+    found = _TTL_DAYS.search(client.raw_query(sql, {"name": values["local"]}, fmt="TSVRaw").decode())
+    if found is None or int(found[1]) != options.retention_days:
+        ttl = f"toDateTime(timestamp) + toIntervalDay({options.retention_days})"
+        client.command(f"ALTER TABLE {values['local']} {values['on_cluster']} MODIFY TTL {ttl}")

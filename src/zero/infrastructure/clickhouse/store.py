@@ -1,0 +1,147 @@
+"""The store as the drain sees it: blocks in, identities out, and no insert of a former owner left behind.
+
+An insert goes through the door of its lease, a table ``logs_door_<shard>_<epoch>`` of engine Alias, which the fence of a higher
+epoch drops (docs/decisions/0130). A marker in its text finds it in ``system.processes``.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import lz4.frame  # type: ignore[import-untyped]
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from zero.application.ports import Block, Lease
+from zero.domain.errors import LeaseLost, StoreUnavailable
+from zero.infrastructure.clickhouse.connection import connect_writer
+from zero.infrastructure.clickhouse.errors import error_code, translate
+from zero.infrastructure.clickhouse.options import ClickHouseOptions
+
+Result = TypeVar("Result")
+
+_UNKNOWN_TABLE = 60
+_IDS_MAX = 2_000  # ids in one look-up: about 42 KB of text
+# Synchronous, and never dropped as a repetition: what may be repeated is decided by verifying identities.
+_INSERT_SETTINGS = {"async_insert": 0, "insert_deduplicate": 0}
+_POLL_SECONDS = 0.05
+
+
+class ClickHouseStore:
+    """Implements Store over ``clickhouse-connect`` in a bounded pool of threads; connects at the first use."""
+
+    def __init__(self, options: ClickHouseOptions) -> None:
+        self._options = options
+        self._client: Client | None = None
+        self._connecting = asyncio.Lock()
+        self._threads = ThreadPoolExecutor(options.connections_max, thread_name_prefix="clickhouse-store")
+        self._on_cluster = f" ON CLUSTER '{options.cluster}'" if options.cluster else ""
+
+    async def fence(self, lease: Lease) -> None:
+        """Make the door of the lease's epoch, drop those of lower ones."""
+        await self._run(self._fence, lease)
+
+    async def quiesce(self, shard: int) -> None:
+        """Kill the shard's running inserts and return when none is left. Raises StoreUnavailable after the bound."""
+        await self._run(self._quiesce, shard)
+
+    async def present(self, batch_ids: Sequence[int]) -> Mapping[int, Sequence[int]]:
+        """Look the batches up, a bounded number in one query."""
+        found: dict[int, list[int]] = defaultdict(list)
+        ids = list(batch_ids)
+        for start in range(0, len(ids), _IDS_MAX):
+            for batch_id, index in await self._run(self._present, ids[start : start + _IDS_MAX]):
+                found[batch_id].append(index)
+        return dict(found)
+
+    async def insert(self, block: Block, lease: Lease) -> None:
+        """Send the block once; what a failure left behind is for fence, quiesce and verify to find out."""
+        await self._run(self._insert, block, lease)
+
+    async def close(self) -> None:
+        """Close the connections once running calls have ended."""
+        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+        if self._client is not None:
+            await asyncio.to_thread(self._client.close)
+            self._client = None
+
+    async def _run(self, step: Callable[..., Result], *arguments: Any) -> Result:
+        loop = asyncio.get_running_loop()
+        async with self._connecting:
+            if self._client is None:
+                self._client = await loop.run_in_executor(self._threads, self._guarded, self._open, ())
+        return await loop.run_in_executor(self._threads, self._guarded, step, (self._client, *arguments))
+
+    @staticmethod
+    def _guarded(step: Callable[..., Result], arguments: tuple[Any, ...]) -> Result:
+        try:
+            return step(*arguments)
+        except (ClickHouseError, OSError) as error:
+            raise translate(error) from error
+
+    def _open(self) -> Client:
+        return connect_writer(self._options)
+
+    def _insert(self, client: Client, block: Block, lease: Lease) -> None:
+        sql = f"INSERT INTO {_marker(lease.shard)}{lease.epoch} */ {_door(lease.shard, lease.epoch)} FORMAT Native"
+        data, headers = block.data, {}
+        if not self._options.is_local:
+            data, headers = lz4.frame.compress(data), {"Content-Encoding": "lz4"}
+        try:
+            # ``command`` and not ``raw_insert``: the latter sends a block again by itself when the connection breaks.
+            client.command(sql, data=data, settings=dict(_INSERT_SETTINGS), transport_settings=headers)
+        except ClickHouseError as error:
+            if error_code(error) == _UNKNOWN_TABLE and _door(lease.shard, lease.epoch) in str(error):
+                raise LeaseLost(f"epoch {lease.epoch} of shard {lease.shard} is fenced in the store") from error
+            raise
+
+    def _fence(self, client: Client, lease: Lease) -> None:
+        newest = max(self._doors(client, lease.shard), default=0)
+        if newest > lease.epoch:
+            raise LeaseLost(f"epoch {lease.epoch} of shard {lease.shard} is fenced in the store by {newest}")
+        door = _door(lease.shard, lease.epoch)
+        client.command(
+            f"CREATE TABLE IF NOT EXISTS {door}{self._on_cluster} ENGINE = Alias('logs')",
+            settings={"allow_experimental_alias_table_engine": 1},
+        )
+        for epoch in self._doors(client, lease.shard):
+            if epoch < lease.epoch:
+                client.command(f"DROP TABLE IF EXISTS {_door(lease.shard, epoch)}{self._on_cluster}")
+
+    @staticmethod
+    def _doors(client: Client, shard: int) -> list[int]:
+        """Return the epochs of the shard's doors."""
+        prefix = _door(shard, "")
+        sql = "SELECT name FROM system.tables WHERE database = currentDatabase() AND startsWith(name, {prefix:String})"
+        names = client.raw_query(sql, {"prefix": prefix}, fmt="TSV").decode().split()
+        return [int(name.removeprefix(prefix)) for name in names if name.removeprefix(prefix).isdigit()]
+
+    def _quiesce(self, client: Client, shard: int) -> None:
+        deadline = time.monotonic() + self._options.quiesce_timeout_seconds
+        ours = f"query_kind = 'Insert' AND current_database = '{self._options.database}'"
+        running = f"{ours} AND position(query, '{_marker(shard)}') > 0"
+        processes = "system.processes"
+        if self._options.cluster:
+            processes = f"clusterAllReplicas('{self._options.cluster}', system.processes)"
+        while int(client.raw_query(f"SELECT count() FROM {processes} WHERE {running}", fmt="TSV")):
+            client.command(f"KILL QUERY{self._on_cluster} WHERE {running} SYNC")
+            if time.monotonic() > deadline:
+                raise StoreUnavailable(f"inserts of shard {shard} still run after {self._options.quiesce_timeout_seconds} s")
+            time.sleep(_POLL_SECONDS)
+
+    @staticmethod
+    def _present(client: Client, batch_ids: list[int]) -> list[tuple[int, int]]:
+        sql = "SELECT _bid, _idx FROM logs WHERE _bid IN {ids:Array(UInt64)}"
+        rows = client.raw_query(sql, {"ids": batch_ids}, fmt="TSV").split(b"\n")[:-1]
+        return [(int(batch_id), int(index)) for batch_id, index in (row.split(b"\t") for row in rows)]
+
+
+def _door(shard: int, epoch: int | str) -> str:
+    return f"logs_door_{shard}_{epoch}"
+
+
+def _marker(shard: int) -> str:
+    return f"/* zero shard={shard} epoch="
