@@ -46,4 +46,5 @@ def test_fuzz_target_finds_nothing(programs: Path, tmp_path: Path, name: str) ->
     corpus = tmp_path / "corpus"
     corpus.mkdir()
     limits = [f"-max_total_time={FUZZ_SECONDS}", "-rss_limit_mb=1024", "-timeout=10", f"-artifact_prefix={tmp_path}/"]
-    run([programs / name, *limits, corpus], FUZZ_SECONDS + TEST_SECONDS_MAX)
+    seeds = [ROOT / "native" / "fuzz" / "seeds" / name]
+    run([programs / name, *limits, corpus, *(folder for folder in seeds if folder.is_dir())], FUZZ_SECONDS + TEST_SECONDS_MAX)
