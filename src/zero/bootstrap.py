@@ -9,6 +9,7 @@ import random
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from zero.domain.errors import ConfigurationError
@@ -16,6 +17,7 @@ from zero.settings import Address, Settings, environment_name
 
 if TYPE_CHECKING:
     from zero.application.ports import Durability
+    from zero.infrastructure.clickhouse.connection import ServerVersion
     from zero.infrastructure.clickhouse.options import ClickHouseOptions
     from zero.infrastructure.redis.options import RedisOptions
 
@@ -41,6 +43,13 @@ def clickhouse_options(settings: Settings) -> "ClickHouseOptions":
     if not settings.clickhouse_url:
         raise ConfigurationError("ZERO_CLICKHOUSE_URL is empty: set it, or run `zero up`, which starts a store of its own")
     return ClickHouseOptions(settings.clickhouse_url, retention_days=settings.retention_days)
+
+
+def run_migrations(settings: Settings) -> list[str]:
+    """Bring the store up to date; returns what was applied."""
+    from zero.infrastructure.clickhouse.migrations import migrate
+
+    return migrate(clickhouse_options(settings))
 
 
 async def run_ingest(settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
@@ -124,7 +133,7 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
 
     _, metrics = process_telemetry()
     clock, buffer = SystemClock(), RedisBuffer(redis_options(settings))
-    store = clickhouse_options(settings)
+    store = clickhouse_options(replace(settings, clickhouse_url=settings.clickhouse_reader_url or settings.clickhouse_url))
     reader = ClickHouseReader(lambda: connect(store))
     search, overview = Search(LuceneParser(), reader, clock), Overview(buffer, reader, clock)
     services = ApiServices(search, TimelineSearch(search, reader, clock), Tail(search, reader, clock), overview, metrics.text)
@@ -159,6 +168,13 @@ async def look_at_buffer(settings: Settings) -> "Durability":
         return await buffer.durability()
     finally:
         await buffer.close()
+
+
+def look_at_store(settings: Settings) -> "ServerVersion":
+    """Return what the store says of itself."""
+    from zero.infrastructure.clickhouse.connection import server_version
+
+    return server_version(clickhouse_options(settings))
 
 
 async def _announce(ready: Ready, look: Callable[[], Awaitable[bool]]) -> None:

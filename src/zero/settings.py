@@ -73,6 +73,9 @@ class Settings:
     clickhouse_url: str = field(
         default="", metadata=_about("ClickHouse of the store: http(s)://user:password@host:port/database. Empty: embedded.")
     )
+    clickhouse_reader_url: str = field(
+        default="", metadata=_about("The same store for the api, best as a user who can only read. Empty: ZERO_CLICKHOUSE_URL.")
+    )
     ingest_http: Address = field(default=Address("127.0.0.1", 4318), metadata=_about("Where ingest listens for HTTP."))
     api: Address = field(default=Address("127.0.0.1", 8080), metadata=_about("Where the api listens."))
     embedded_clickhouse: Address = field(

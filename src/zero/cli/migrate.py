@@ -1,7 +1,5 @@
 """``zero migrate``: bring the store's tables up to date."""
 
-import asyncio
-
 import click
 
 from zero.cli import parent_option, settings_flags
@@ -18,6 +16,6 @@ def migrate(settings: Settings, parent: int | None) -> None:
 
     if parent is not None:
         die_with(parent)
-    for name in asyncio.run(run_migrations(settings)):
+    for name in run_migrations(settings):
         click.echo(f"applied {name}")
     click.echo("the store is up to date")

@@ -53,9 +53,7 @@ def send(settings: Settings, files: tuple[str, ...], as_json: bool, batch: int, 
     \b
     Exit code 0: all accepted. 1: some rejected. 2: a file cannot be read. 3: the door cannot be reached.
     """
-    records = RecordOptions(
-        **{key: given[key] for key in ("form", "app_id", "level", "message_column", "timestamp_column")}
-    )
+    records = RecordOptions(**{key: given[key] for key in ("form", "app_id", "level", "message_column", "timestamp_column")})
     url = given["url"] or f"http://{settings.ingest_http}"
     tally, started, problem, code = _Tally(), time.monotonic(), "", 0
     try:

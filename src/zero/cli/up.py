@@ -47,7 +47,7 @@ class _Up:
 
     async def run(self) -> int:
         """Run until told to stop; returns the exit code."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, self._asked_to_stop)
         try:
             started = time.monotonic()

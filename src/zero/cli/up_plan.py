@@ -42,13 +42,11 @@ def plan(settings: Settings, folder: Path) -> Plan:
     settings = _with_ports(replace(settings, data_dir=folder))
     servers = []
     if not settings.buffer_url:
-        command, url = _embedded_buffer(settings)
+        command, settings = _embedded_buffer(settings)
         servers.append(command)
-        settings = replace(settings, buffer_url=url)
     if not settings.clickhouse_url:
-        command, url = _embedded_store(settings)
+        command, settings = _embedded_store(settings)
         servers.append(command)
-        settings = replace(settings, clickhouse_url=url)
     return Plan(settings, folder, tuple(servers), _role(settings, "migrate"), _roles(settings))
 
 
@@ -67,22 +65,25 @@ def _with_ports(settings: Settings) -> Settings:
     return replace(settings, **chosen)
 
 
-def _embedded_buffer(settings: Settings) -> tuple[ChildCommand, str]:
+def _embedded_buffer(settings: Settings) -> tuple[ChildCommand, Settings]:
     from zero.embedded.valkey import ValkeyOptions, prepare
 
     server = prepare(ValkeyOptions(settings.data_dir, memory_max_bytes=settings.buffer_memory_max_bytes))
-    return ChildCommand("buffer", server.argv, ready_pattern="Ready to accept connections"), server.url
+    command = ChildCommand("buffer", server.argv, ready_pattern="Ready to accept connections")
+    return command, replace(settings, buffer_url=server.url)
 
 
-def _embedded_store(settings: Settings) -> tuple[ChildCommand, str]:
-    from zero.embedded.clickhouse.options import WRITER, read_passwords
+def _embedded_store(settings: Settings) -> tuple[ChildCommand, Settings]:
+    from zero.embedded.clickhouse.options import READER, WRITER, read_passwords
 
     folder, address = settings.data_dir / "clickhouse", settings.embedded_clickhouse
-    passwords = folder / "passwords"
-    password = read_passwords(passwords)[WRITER]
-    server = ("zero.embedded.clickhouse", "--path", str(folder), "--listen", str(address), "--password-file", str(passwords))
-    argv = (sys.executable, "-P", "-m", *server, "--die-with-parent")
-    return ChildCommand("store", argv, ready_pattern="^ready http"), f"http://{WRITER}:{quote(password)}@{address}/zero"
+    file = folder / "passwords"
+    passwords = read_passwords(file)
+    server = ("zero.embedded.clickhouse", "--path", str(folder), "--listen", str(address), "--password-file", str(file))
+    argv = (sys.executable, "-P", "-m", *server, "--parent", str(os.getpid()))
+    writer, reader = (f"http://{user}:{quote(passwords[user])}@{address}/zero" for user in (WRITER, READER))
+    told = replace(settings, clickhouse_url=writer, clickhouse_reader_url=reader)
+    return ChildCommand("store", argv, ready_pattern="^ready http"), told
 
 
 def _roles(settings: Settings) -> tuple[ChildCommand, ...]:

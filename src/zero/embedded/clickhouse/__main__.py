@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 
 from zero.embedded.clickhouse.options import ServerOptions, read_passwords
-from zero.embedded.clickhouse.server import die_with_parent, serve
+from zero.embedded.clickhouse.server import serve
+from zero.embedded.lifeline import die_with
 
 
 def main() -> None:
@@ -13,11 +14,11 @@ def main() -> None:
     parser.add_argument("--path", type=Path, required=True, help="the data directory")
     parser.add_argument("--listen", default="127.0.0.1:8123", help="HOST:PORT; port 0 takes a free one")
     parser.add_argument("--password-file", type=Path, help="lines user:password; made when missing (default: DIR/passwords)")
-    parser.add_argument("--die-with-parent", action="store_true", help="end when the parent process ends (Linux)")
+    parser.add_argument("--parent", type=int, help="the process to live and die with")
     parser.add_argument("--hooks", action="store_true", help="answer /_hooks: faults for torture tests")
     arguments = parser.parse_args()
-    if arguments.die_with_parent:
-        die_with_parent()
+    if arguments.parent is not None:
+        die_with(arguments.parent)
     host, _, port = arguments.listen.rpartition(":")
     passwords = read_passwords(arguments.password_file or arguments.path / "passwords")
     options = ServerOptions(arguments.path, host.strip("[]"), int(port), passwords, hooks=arguments.hooks)

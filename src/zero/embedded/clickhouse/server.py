@@ -2,7 +2,6 @@
 
 import asyncio
 import fcntl
-import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -115,16 +114,3 @@ def _socket(options: ServerOptions) -> Iterator[socket.socket]:
     finally:
         with suppress(OSError):
             listener.close()
-
-
-def die_with_parent() -> None:
-    """Ask the kernel to kill this process when its parent ends (Linux); data is fsynced, so nothing acknowledged is lost."""
-    import ctypes
-
-    pr_set_pdeathsig = 1
-    parent = os.getppid()
-    libc = ctypes.CDLL(None, use_errno=True)
-    if hasattr(libc, "prctl"):
-        libc.prctl(pr_set_pdeathsig, signal.SIGKILL, 0, 0, 0)
-    if parent == 1 or os.getppid() != parent:
-        raise SystemExit("the parent is gone")
