@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.clickhouse_server import ClickHouseServer
 from tests.integration.servers import Server, embedded_valkey
+from zero.infrastructure.clickhouse.connection import connect_writer
+from zero.infrastructure.clickhouse.migrations import migrate
+from zero.infrastructure.clickhouse.options import ClickHouseOptions
 
 _numbers = itertools.count(1)
 
@@ -39,3 +43,23 @@ def own_valkey(tmp_path: Path) -> Iterator[Server]:
     server = embedded_valkey(tmp_path).start()
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def clickhouse_server() -> Iterator[ClickHouseServer]:
+    """An embedded ClickHouse for the whole run, with hooks; tests keep apart by database."""
+    with tempfile.TemporaryDirectory(prefix="zero-") as directory:
+        server = ClickHouseServer(Path(directory), "--hooks").start()
+        yield server
+        assert server.close() == 0
+
+
+@pytest.fixture
+def clickhouse_options(clickhouse_server: ClickHouseServer) -> Iterator[ClickHouseOptions]:
+    """A fresh, migrated database of its own on the shared ClickHouse."""
+    options = clickhouse_server.options(f"test_{next(_numbers)}")
+    migrate(options)
+    yield options
+    client = connect_writer(options, "default")
+    client.command(f"DROP DATABASE {options.database} SYNC")
+    client.close()

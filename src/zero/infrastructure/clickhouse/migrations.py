@@ -108,5 +108,5 @@ def _set_retention(client: Client, options: ClickHouseOptions) -> None:
     sql = "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = {name:String}"
     found = _TTL_DAYS.search(client.raw_query(sql, {"name": values["local"]}, fmt="TSVRaw").decode())
     if found is None or int(found[1]) != options.retention_days:
-        ttl = f"toDateTime(timestamp) + toIntervalDay({options.retention_days})"
+        ttl = f"toDate32(timestamp) + toIntervalDay({options.retention_days})"
         client.command(f"ALTER TABLE {values['local']} {values['on_cluster']} MODIFY TTL {ttl}")
