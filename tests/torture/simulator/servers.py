@@ -137,14 +137,14 @@ class SimBuffer:
         return await self.line.call(lambda: answer(self.server.pending(lease, after, limit)))
 
     async def read(self, lease: Lease, limit: int, wait_seconds: float) -> Sequence[Delivery]:
-        """As the port says; a waiting read looks again every quarter of a second."""
+        """As the port says; a waiting read looks again every half second."""
         deadline = self._world.now + wait_seconds
         while True:
             found = await self.line.call(lambda: answer(self.server.read(self._reader(lease), limit, 0.0)))
             left = deadline - self._world.now
             if found or left <= 0:
                 return found
-            await self._world.sleep(min(left, 0.25))
+            await self._world.sleep(min(left, 0.5))
 
     def steal(self) -> None:
         """Give the next entry to a reader of long ago, who is dead."""
