@@ -38,7 +38,7 @@ from zero.interfaces.ingest_http.options import IngestHttpOptions
 from zero.interfaces.ingest_http.server import IngestServices, bind, serve
 
 SECONDS = 6
-BUFFER_BYTES = 3 * 1024**3
+BUFFER_BYTES = 3 * 512 * 1024 * 1024  # what is sent in SECONDS, undrained, with room to spare
 
 
 class Share(NamedTuple):

@@ -154,6 +154,7 @@ class Ingest:
                         self._fail(self._funnel.take(), error)
                 finally:
                     self._funnel.done()
+                await asyncio.sleep(0)  # what has arrived by now joins the next flush
         finally:
             self._flusher = None
 
