@@ -1,6 +1,5 @@
 #include "zero/columns.hpp"
 
-#include <algorithm>
 #include <random>
 
 #include "zero/hash64.hpp"
@@ -31,14 +30,6 @@ void append_narrowed(ByteBuffer& out, const ByteBuffer& indexes, std::size_t row
 }
 
 }  // namespace
-
-void ByteBuffer::grow(std::size_t more) {
-  const std::size_t capacity = std::max({size_ + more, capacity_ * 2, std::size_t{256}});
-  std::unique_ptr<char[]> data(new char[capacity]);
-  if (size_ != 0) std::memcpy(data.get(), data_.get(), size_);
-  data_ = std::move(data);
-  capacity_ = capacity;
-}
 
 TextSet::TextSet() : slots_(initial_slots) {}
 
@@ -91,7 +82,7 @@ void TextSet::clear() {
 void DictionaryColumn::append_repeated(std::string_view text, std::size_t rows) {
   if (rows == 0) return;
   append(text);
-  for (std::size_t row = 1; row < rows; ++row) indexes_.append_number(last_number_);
+  indexes_.append_repeated(last_number_, rows - 1);
 }
 
 void DictionaryColumn::write(ByteBuffer& out) const {

@@ -19,7 +19,7 @@ void append_value(ByteBuffer& out, const ColumnValue& value) {
   if (value.type == ColumnType::string)
     out.append_string(value.text);
   else if (value.type == ColumnType::boolean)
-    out.append(static_cast<char>(value.bits));
+    out.append_byte(static_cast<char>(value.bits));
   else
     out.append_number(value.bits);
 }
@@ -40,11 +40,11 @@ void PathColumn::reset(std::string_view name) {
 
 void PathColumn::append(std::size_t row, const ColumnValue& value) {
   if (rows_.size() > row) {
-    values_[static_cast<std::size_t>(rows_.data()[row])].truncate(last_value_start_);
-    rows_.truncate(row);
+    values_[static_cast<std::size_t>(rows_.data()[row])].resize_down(last_value_start_);
+    rows_.resize_down(row);
   }
   rows_.append_fill(absent, row - rows_.size());
-  rows_.append(static_cast<char>(value.type));
+  rows_.append_byte(static_cast<char>(value.type));
   ByteBuffer& values = values_[static_cast<std::size_t>(value.type)];
   last_value_start_ = values.size();
   append_value(values, value);
@@ -78,7 +78,7 @@ void PathColumn::write_data(ByteBuffer& out, std::size_t rows, bool flattened) c
   char* to = out.extend(rows);
   for (std::size_t row = 0; row < rows_.size(); ++row) to[row] = numbers[static_cast<unsigned char>(rows_.data()[row])];
   std::memset(to + rows_.size(), no_value, rows - rows_.size());
-  for (const ByteBuffer& values : values_) out.append(values.data(), values.size());
+  for (const ByteBuffer& values : values_) out.append(values.view());
 }
 
 std::size_t PathColumn::capacity_bytes() const {
@@ -125,7 +125,7 @@ void ColumnJson::write_shared_row() {
     if (at + 1 < shared_row_.size() && shared_row_[at + 1].path == path) continue;
     shared_paths_.append_string(path);
     shared_values_.append_varint(1 + value_bytes(value));
-    shared_values_.append(type_codes[static_cast<std::size_t>(value.type)]);
+    shared_values_.append_byte(type_codes[static_cast<std::size_t>(value.type)]);
     append_value(shared_values_, value);
     ++shared_count_;
   }
@@ -146,7 +146,7 @@ void ColumnJson::write(ByteBuffer& out) {
   for (const std::size_t path : order) paths_[path]->write_structure(out, flattened);
   for (const std::size_t path : order) paths_[path]->write_data(out, row_, flattened);
   if (flattened) return;
-  for (const ByteBuffer* part : {&shared_offsets_, &shared_paths_, &shared_values_}) out.append(part->data(), part->size());
+  for (const ByteBuffer* part : {&shared_offsets_, &shared_paths_, &shared_values_}) out.append(part->view());
 }
 
 std::size_t ColumnJson::capacity_bytes() const {

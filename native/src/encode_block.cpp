@@ -142,37 +142,35 @@ EntryFields read_entry(pbf_reader reader, ColumnJson& metadata) {
   return entry;
 }
 
-constexpr int hex_digit(char letter) {
-  if (letter >= '0' && letter <= '9') return letter - '0';
-  if (letter >= 'a' && letter <= 'f') return letter - 'a' + 10;
-  return -1;
+// Turns eight lower-case hex digits into four bytes. Returns false when one of them is something else.
+bool pack_hex(const char* text, char* packed) {
+  constexpr std::uint64_t ones = 0x0101010101010101u;
+  std::uint64_t letters;
+  std::memcpy(&letters, text, sizeof letters);
+  const std::uint64_t nibbles = (letters & ones * 0x0f) + (letters >> 6 & ones) * 9;
+  const std::uint64_t above_nine = (nibbles + ones * 6) >> 4 & ones;
+  if ((nibbles & ones * 0xf0) != 0 || nibbles + ones * '0' + above_nine * ('a' - '0' - 10) != letters) return false;
+  std::uint64_t bytes = (nibbles << 4 | nibbles >> 8) & 0x00ff00ff00ff00ffu;
+  bytes = (bytes | bytes >> 8) & 0x0000ffff0000ffffu;
+  bytes |= bytes >> 16;
+  std::memcpy(packed, &bytes, 4);
+  return true;
 }
-
-constexpr auto hex_digits = [] {
-  std::array<signed char, 256> digits{};
-  for (int letter = 0; letter < 256; ++letter) digits[letter] = static_cast<signed char>(hex_digit(static_cast<char>(letter)));
-  return digits;
-}();
 
 // 32 lower-case hex digits become 16 bytes. Any other text stays, with one NUL appended where it would look like packed bytes
 // or like a text with that NUL: of 16 bytes, or longer with only NULs behind the 16th.
 void append_trace(ByteBuffer& out, std::string_view text) {
   if (text.size() == 2 * packed_trace_bytes) {
     std::array<char, packed_trace_bytes> packed;
-    int bad = 0;
-    for (std::size_t at = 0; at < packed_trace_bytes; ++at) {
-      const int high = hex_digits[static_cast<unsigned char>(text[2 * at])];
-      const int low = hex_digits[static_cast<unsigned char>(text[2 * at + 1])];
-      bad |= high | low;
-      packed[at] = static_cast<char>(high * 16 + low);
-    }
-    if (bad >= 0) return out.append_string({packed.data(), packed.size()});
+    bool hex = true;
+    for (std::size_t at = 0; at < packed.size(); at += 4) hex &= pack_hex(text.data() + 2 * at, packed.data() + at);
+    if (hex) return out.append_string({packed.data(), packed.size()});
   }
   const bool marked =
       text.size() >= packed_trace_bytes && text.find_first_not_of('\0', packed_trace_bytes) == std::string_view::npos;
   out.append_varint(text.size() + marked);
-  out.append(text.data(), text.size());
-  if (marked) out.append('\0');
+  out.append(text);
+  if (marked) out.append_byte('\0');
 }
 
 // Reads the entries of one frame in order; going back means starting again.
@@ -234,8 +232,8 @@ struct BlockEncoder::Columns {
       index.append_number(row);
     }
     tenant.append_repeated(header.tenant, stop - start);
-    for (std::uint32_t row = start; row < stop; ++row) received_at.append_number(header.received_ms);
-    for (std::uint32_t row = start; row < stop; ++row) batch.append_number(header.batch_id);
+    received_at.append_repeated(header.received_ms, stop - start);
+    batch.append_repeated(header.batch_id, stop - start);
   }
 
   void append(const EntryFields& entry) {
@@ -243,7 +241,7 @@ struct BlockEncoder::Columns {
     source.append(entry.source);
     environment.append(entry.environment);
     timestamp.append_number(entry.timestamp_ns);
-    level.append(static_cast<char>(entry.level));
+    level.append_byte(static_cast<char>(entry.level));
     message.append_string(entry.message);
     append_trace(trace, entry.trace_id);
     span_id.append_string(entry.span_id);

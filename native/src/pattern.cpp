@@ -267,7 +267,7 @@ class Masker {
 void mask(std::string_view message, ByteBuffer& out) {
   out.clear();
   char* const start = out.extend(Masker::room(message.size()));
-  out.truncate(static_cast<std::size_t>(Masker(message, start).run() - start));
+  out.resize_down(static_cast<std::size_t>(Masker(message, start).run() - start));
 }
 
 std::uint64_t pattern_id(std::string_view message) {

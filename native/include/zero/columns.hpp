@@ -5,34 +5,20 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <string_view>
 #include <vector>
+
+#include "zero/bytes.hpp"
 
 namespace zero {
 
 static_assert(std::endian::native == std::endian::little, "the Native format is little endian");
 
-// Bytes that grow without being zeroed first; clearing keeps the memory.
-class ByteBuffer {
+// Bytes with what the Native format is made of: numbers, varints and strings.
+class ByteBuffer : public Bytes {
  public:
-  std::size_t size() const { return size_; }
-  std::size_t capacity() const { return capacity_; }
-  const char* data() const { return data_.get(); }
-  char* data() { return data_.get(); }
-  void clear() { size_ = 0; }
-  void truncate(std::size_t size) { size_ = size; }
-
-  char* extend(std::size_t more) {
-    if (capacity_ - size_ < more) grow(more);
-    char* start = data_.get() + size_;
-    size_ += more;
-    return start;
-  }
-  void append(const void* bytes, std::size_t count) {
-    if (count != 0) std::memcpy(extend(count), bytes, count);
-  }
-  void append(char byte) { *extend(1) = byte; }
+  void clear() { resize_down(0); }
+  void append_byte(char byte) { *extend(1) = byte; }
   void append_fill(char byte, std::size_t count) {
     if (count != 0) std::memset(extend(count), byte, count);
   }
@@ -40,27 +26,24 @@ class ByteBuffer {
   void append_number(Number number) {
     std::memcpy(extend(sizeof number), &number, sizeof number);
   }
+  template <typename Number>
+  void append_repeated(Number number, std::size_t count) {
+    char* const start = extend(count * sizeof number);
+    for (std::size_t at = 0; at < count; ++at) std::memcpy(start + at * sizeof number, &number, sizeof number);
+  }
   void append_varint(std::uint64_t number) {
-    for (; number >= 0x80; number >>= 7) append(static_cast<char>(number | 0x80));
-    append(static_cast<char>(number));
+    for (; number >= 0x80; number >>= 7) append_byte(static_cast<char>(number | 0x80));
+    append_byte(static_cast<char>(number));
   }
   // The way Native writes a String: its length as a varint, then its bytes.
   void append_string(std::string_view text) {
     append_varint(text.size());
-    append(text.data(), text.size());
+    append(text);
   }
-  std::string_view view() const { return {data_.get(), size_}; }
 
   static std::size_t varint_bytes(std::uint64_t number) {
     return (static_cast<std::size_t>(std::bit_width(number | 1)) + 6) / 7;
   }
-
- private:
-  void grow(std::size_t more);
-
-  std::unique_ptr<char[]> data_;
-  std::size_t size_ = 0;
-  std::size_t capacity_ = 0;
 };
 
 // Distinct texts, each with a number in order of first appearance. Keeps views: the texts must outlive the set.

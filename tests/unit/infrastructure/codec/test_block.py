@@ -98,6 +98,13 @@ def test_dictionaries_of_every_index_width_give_the_bytes_of_the_twin(distinct: 
     assert CODEC.encode_block(frames) == block_twin.encode_block(frames)
 
 
+def test_every_byte_at_every_place_of_a_trace_id_gives_the_bytes_of_the_twin() -> None:
+    digits = "0123456789abcdef" * 2
+    traces = [digits[:at] + chr(byte) + digits[at + 1 :] for byte in range(0x100) for at in range(32)]
+    frames = [frame_of([LogEntry("m", 1, trace_id=trace) for trace in traces])]
+    assert CODEC.encode_block(frames) == block_twin.encode_block(frames)
+
+
 def test_keys_beyond_the_bound_leave_the_flattened_form() -> None:
     at_bound = [LogEntry("m", 1, metadata={f"k{number}": 1}) for number in range(DYNAMIC_PATHS_MAX)]
     flattened = b"\x08metadata\x04JSON\x03"
