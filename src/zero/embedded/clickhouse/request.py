@@ -6,7 +6,9 @@ import hmac
 import re
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from email import message_from_bytes
+from email.policy import HTTP
 from urllib.parse import parse_qsl
 
 from zero.embedded.clickhouse.errors import EngineError, authentication_failed, readonly
@@ -41,6 +43,7 @@ class Request:
     default_format: str
     query_id: str
     content_encoding: str
+    content_type: str
     accept_encoding: str
     reads_only: bool
 
@@ -71,9 +74,30 @@ def read_request(
         default_format=fields.get("default_format") or headers.get("x-clickhouse-format") or "TabSeparated",
         query_id=query_id,
         content_encoding=headers.get("content-encoding", "").strip().lower(),
+        content_type=headers.get("content-type", ""),
         accept_encoding=headers.get("accept-encoding", "") if wants_encoding else "",
         reads_only=user == READER or _renounces(settings),
     )
+
+
+def with_form(request: Request, body: bytes) -> Request:
+    """Return the request with the statement and the parameters of its form."""
+    form = _read_form(request.content_type, body)
+    params = {name[6:]: value for name, value in form.items() if name.startswith("param_")}
+    return replace(request, query=form.get("query") or request.query, params={**request.params, **params})
+
+
+def _read_form(content_type: str, body: bytes) -> dict[str, str]:
+    """Return the text fields of a multipart/form-data body: clients send long parameters so. Files are refused."""
+    form = message_from_bytes(b"Content-Type: " + content_type.encode("latin-1") + b"\r\n\r\n" + body, policy=HTTP)
+    fields = {}
+    for part in form.iter_parts() if form.is_multipart() else ():
+        name, file = part.get_param("name", header="content-disposition"), part.get_filename()
+        payload = part.get_payload(decode=True)
+        if not isinstance(name, str) or file is not None or not isinstance(payload, bytes):
+            raise EngineError(48, "NOT_IMPLEMENTED", "External data is not supported")
+        fields[name] = payload.decode("utf-8", "replace")
+    return fields
 
 
 def _authenticate(headers: Mapping[str, str], fields: Mapping[str, str], passwords: Mapping[str, str]) -> str:

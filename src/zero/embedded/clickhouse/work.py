@@ -15,7 +15,7 @@ from zero.embedded.clickhouse.feed import KILLED, BodyAborted, Feed
 from zero.embedded.clickhouse.gate import InsertGate, Ticket
 from zero.embedded.clickhouse.hooks import Hooks
 from zero.embedded.clickhouse.options import ServerOptions
-from zero.embedded.clickhouse.request import Request
+from zero.embedded.clickhouse.request import Request, with_form
 from zero.embedded.clickhouse.statement import Statement, read_statement
 
 _HEAD_BYTES = 64 << 10
@@ -103,6 +103,9 @@ class Worker:
     def _read(self, call: Call) -> tuple[Statement, Iterator[bytes]]:
         """Return the statement and the data behind it. The body continues the text of the ``query`` parameter."""
         body = decoded(call.request.content_encoding, call.feed)
+        if call.request.content_type.startswith("multipart/form-data"):
+            call.request = with_form(call.request, b"".join(self._limited(body)))
+            return read_statement(call.request.query or ""), iter(())
         if call.request.query is not None:
             statement = read_statement(call.request.query)
             if statement.takes_data:
