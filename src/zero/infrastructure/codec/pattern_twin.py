@@ -138,7 +138,7 @@ class _Masker:
                 del self.out[self.date_start :]
             elif self.host_end >= 0 and self.out[self.host_end :] == b":":
                 del self.out[self.host_start :]
-            elif self.out[-1:] in (b"<", b">") and (len(self.out) == 1 or self.out[-2] in b" "):
+            elif bytes(self.out[-1:]) in (b"<", b">") and (len(self.out) == 1 or self.out[-2] in b" "):
                 del self.out[-1:]
             self.out += MASK
             self.mask_end = len(self.out)
