@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.buffer_contract import BufferContract, LeaseOver
+from tests.contract.buffer_contract import BufferContract, LeaseOver, taken
 from tests.integration.redis.cluster import Cluster
 from tests.integration.servers import debian_redis
 from zero.infrastructure.redis import RedisBuffer, RedisOptions, RedisShardLog
@@ -42,6 +42,16 @@ class RedisContract(BufferContract):
             await asyncio.sleep(LEASE_SECONDS + 0.05)
 
         return over
+
+    async def test_a_buffer_that_starts_empty_goes_on_above_the_epochs_of_the_one_before_it(
+        self, buffer: Both, url: str, namespace: str
+    ) -> None:
+        epochs = [(await taken(buffer)).epoch for _ in range(3)]
+        fresh = Both(RedisOptions(url, namespace=f"{namespace}:fresh", lease_seconds=LEASE_SECONDS))
+        try:
+            assert (await taken(fresh)).epoch > max(epochs)
+        finally:
+            await fresh.close()
 
 
 class TestValkey(RedisContract):

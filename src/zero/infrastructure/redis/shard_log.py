@@ -1,6 +1,7 @@
 """The durable buffer as the drain sees it: leases, fenced reads and settlements."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -11,6 +12,7 @@ from redis.asyncio.client import Pipeline
 from redis.exceptions import ResponseError, WatchError
 
 from zero.application.ports import Delivery, Lease, Position, Settlement
+from zero.domain.entry import NANOSECONDS_PER_MILLISECOND
 from zero.domain.errors import BufferUnavailable, LeaseLost, Overloaded
 from zero.infrastructure.redis.dead import dead_fields
 from zero.infrastructure.redis.failures import FOREIGN, translate
@@ -54,6 +56,8 @@ class RedisShardLog:
             holder: Any = await pipeline.get(keys.lease)
             if holder is not None and holder.decode().rpartition(":")[0] != owner:
                 return None
+            # A buffer that starts empty goes on above the epochs that the store has fenced for the one before it.
+            await client.set(keys.epoch, time.time_ns() // NANOSECONDS_PER_MILLISECOND, nx=True)
             lease = Lease(shard, owner, int(await client.incr(keys.epoch)))
             pipeline.multi()  # type: ignore[no-untyped-call]
             pipeline.set(keys.lease, _value(lease), px=self._lease_ms)
