@@ -155,7 +155,7 @@ def test_hostile_entries_come_back_as_they_were_even_after_a_merge(store: _chdb.
 
 def test_thousands_of_distinct_keys_in_one_block_all_come_back(store: _chdb.connect) -> None:
     values: list[MetadataValue] = ["text", 7, 2.5, True, 2**64 - 1, ""]
-    rows = [{f"key {row * 37 + key}": values[(row + key) % 6] for key in range(40)} for row in range(60)]
+    rows = [{f"key {row * 36 + key}": values[(row + key) % 6] for key in range(40)} for row in range(30)]
     entries = [entry(number, metadata) for number, metadata in enumerate(rows)]
     insert(store, CODEC.encode_block([frame_of(entries)]).data)
     assert_stored(store, entries)
