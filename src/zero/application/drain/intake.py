@@ -44,14 +44,16 @@ class Intake:
         self._gone: list[Position] = []
         self._corrupt: list[DeadLetter] = []
         self._corrupt_bytes = 0
-        self._frame_bytes = 0
+        self._frame_bytes = 1
+        self._frame_rows = 1
         self._trusted = FIRST_LIMIT
         self.cursor = "0"
         self.spilled = False
 
     def admit(self, deliveries: Sequence[Delivery]) -> None:
         """Take deliveries in up to ``cursor``. What does not fit stays in the pending list, and ``spilled`` says so."""
-        self._learn([len(delivery.data) for delivery in deliveries if delivery.data is not None])
+        some = [(len(delivery.data), delivery.count) for delivery in deliveries if delivery.data is not None]
+        self._learn([size for size, _ in some], [count for _, count in some])
         for delivery in deliveries:
             try:
                 self._admit(delivery)
@@ -89,15 +91,16 @@ class Intake:
         return full or self._funnel.ready
 
     def limit(self) -> int:
-        """Return how many frames to ask for next: what still fits if they are like the largest of the last ones."""
-        room = max(self._options.block_bytes_max - self._funnel.weight, 0)
-        return max(1, min(self._trusted, room // self._frame_bytes if self._frame_bytes else FIRST_LIMIT))
+        """Return how many frames to ask for next: what a block still holds if they are like the largest of the last ones."""
+        bytes_left = max(self._options.block_bytes_max - self._funnel.weight, 0)
+        rows_left = max(self._options.block_rows_max - self._funnel.count, 0)
+        return max(1, min(self._trusted, bytes_left // self._frame_bytes, rows_left // self._frame_rows))
 
-    def _learn(self, sizes: Sequence[int]) -> None:
+    def _learn(self, sizes: Sequence[int], counts: Sequence[int]) -> None:
         """Trust grows twofold with each read that was no larger than a block, and is gone after one that was."""
         if sizes:
-            self._frame_bytes = max(sizes)
-            within = sum(sizes) <= self._options.block_bytes_max
+            self._frame_bytes, self._frame_rows = max(sizes) or 1, max(counts) or 1
+            within = sum(sizes) <= self._options.block_bytes_max and sum(counts) <= self._options.block_rows_max
             self._trusted = min(self._trusted * 2, self._options.read_frames_max) if within else FIRST_LIMIT
 
     def _admit(self, delivery: Delivery) -> None:

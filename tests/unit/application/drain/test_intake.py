@@ -48,6 +48,13 @@ def test_the_limit_shrinks_to_what_still_fits_when_frames_are_large() -> None:
     assert gathered.limit() == 2
 
 
+def test_the_limit_shrinks_to_what_still_fits_when_frames_hold_many_rows() -> None:
+    gathered = intake(block_rows_max=100)
+    gathered.admit([delivery(1), delivery(2, count=40)])
+    assert gathered.limit() == 1
+    assert not gathered.spilled
+
+
 def test_a_read_larger_than_a_block_loses_the_trust_that_small_ones_earned() -> None:
     gathered = intake(block_bytes_max=10_000)
     for turn in range(6):
