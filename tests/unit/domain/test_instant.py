@@ -33,8 +33,8 @@ def test_a_time_is_read_in_every_form_people_write(text: str, expected_ns: int) 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "yesterday", "2026-13-01", "2026-02-30T00:00:00Z", "25:00", "1969-12-31T23:59:59Z", "2300-01-01", "9" * 19, "-99999999w",
-     "1h", "+1h", "2026-11-22T10:00:00Z; DROP", "１２３", "1e400"],
+    ["", "yesterday", "2026-13-01", "2026-02-30T00:00:00Z", "25:00", "1969-12-31T23:59:59Z", "2300-01-01", "9" * 19,
+     "-99999999w", "1h", "+1h", "2026-11-22T10:00:00Z; DROP", "\uff11\uff12", "1e400"],
 )  # fmt: skip
 def test_a_text_that_is_no_time_of_ours_is_refused_with_a_message(text: str) -> None:
     with pytest.raises(ValueError, match=r"not a time|does not|that exists|outside"):

@@ -37,8 +37,6 @@ from zero.domain.query import (
 )
 from zero.domain.query_fields import parse_number
 
-Parameters = dict[str, str | int | float]
-
 _LIKE_SPECIAL = re.compile(r"[\\%_]")
 _NOT_WORD_ASCII = re.compile(r"[^0-9A-Za-z_\x80-\U0010ffff]")
 _INNER_TOKEN = re.compile(r"(?<=[^0-9A-Za-z\x80-\U0010ffff])[0-9A-Za-z]+(?=[^0-9A-Za-z\x80-\U0010ffff])")
@@ -51,6 +49,19 @@ _TRACE_BYTES = 16
 _PACKED_TRACE = re.compile(r"[0-9a-f]{32}")
 # A shorter piece is in so many tokens of the index that reading them costs more than it saves.
 _PIECE_CHARS_MIN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """A name to bind. Unlike texts, identifiers are taken by the server as they are: the client must not escape them."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+Parameters = dict[str, str | int | float | Identifier]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +115,7 @@ class _Compiler:
                 return self._message(node)
         return self._key(node) if node.field.is_key else self._column(node)
 
-    def _bind(self, value: str | int | float, type_name: str = "String") -> str:
+    def _bind(self, value: str | int | float | Identifier, type_name: str = "String") -> str:
         name = f"p{len(self.parameters)}"
         self.parameters[name] = value
         return f"{{{name}:{type_name}}}"
@@ -184,7 +195,7 @@ class _Compiler:
                 return "(" + " AND ".join(tests) + ")"
 
     def _key(self, node: Is | Like | Between | Exists) -> str:
-        path = f"metadata.{self._bind(node.field.name, 'Identifier')}"
+        path = f"metadata.{self._bind(Identifier(node.field.name), 'Identifier')}"
         match node:
             case Is(_, text):
                 return self._key_is(path, text)

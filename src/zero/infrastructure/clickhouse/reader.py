@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from zero.application.ports import Scope, StoreFigures, Tally
 from zero.domain.batch_id import batch_id, batch_id_ms
 from zero.domain.entry import EntryLimits, Level
-from zero.domain.errors import Overloaded, QueryTooExpensive, StoreHalted, StoreUnavailable, ZeroError
+from zero.domain.errors import Overloaded, QueryTooExpensive, ZeroError
 from zero.domain.instant import NANOSECONDS
 from zero.domain.query import TEXT_FIELDS, And, Node, TimeBetween
 from zero.domain.stored import EntryKey, StoredEntry
+from zero.infrastructure.clickhouse.errors import error_code, translate
 from zero.infrastructure.clickhouse.query_compiler import Parameters, compile_query
 from zero.infrastructure.clickhouse.rows import ENTRY_COLUMNS, read_entries, read_json_rows
 
@@ -23,12 +24,10 @@ MILLISECOND_NS = 1_000_000
 FIVE_MINUTES_NS = 300 * NANOSECONDS
 FACET_FIELDS = (*TEXT_FIELDS, "level")
 # How far back a search looks at first, then next, before it looks at everything: most pages fill from the newest entries.
-WINDOWS_NS = (2 * FIVE_MINUTES_NS, 36 * FIVE_MINUTES_NS, 576 * FIVE_MINUTES_NS)
+WINDOWS_NS = (2 * FIVE_MINUTES_NS, 72 * FIVE_MINUTES_NS)
 NEWEST_FIRST = "ORDER BY timestamp DESC, _bid DESC, _idx DESC"
 # ClickHouse: too many rows, timeout exceeded, memory limit, too many bytes, result too large.
 _TOO_EXPENSIVE = frozenset({158, 159, 160, 241, 307, 396})
-# Authentication, rights, and a table or column that is missing: an operator has to act.
-_HALTED = frozenset({16, 47, 60, 81, 192, 193, 194, 497, 516})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +71,11 @@ class ClickHouseReader:
 
     async def latest(self, scope: Scope, limit: int, before: EntryKey | None = None) -> Sequence[StoredEntry]:
         """Look backwards in growing windows of time until the page is full."""
-        newest_ns = before.timestamp_ns if before else await self._newest_ns()
-        to_ns = min(newest_ns + 1, scope.to_ns if scope.to_ns is not None else newest_ns + 1)
+        oldest_ns, newest_ns = await self._extent()
+        ends = [newest_ns + 1, *([] if scope.to_ns is None else [scope.to_ns])]
+        to_ns = min(*ends, before.timestamp_ns + 1) if before else min(ends)
         found: list[StoredEntry] = []
-        for window in _windows(scope.from_ns, to_ns):
+        for window in _windows(max(scope.from_ns or 0, oldest_ns), to_ns):
             condition, parameters = _condition(scope, window)
             if before is not None:
                 condition += _AFTER_KEY
@@ -168,9 +168,11 @@ class ClickHouseReader:
             await asyncio.to_thread(self._client.close)
             self._client = None
 
-    async def _newest_ns(self) -> int:
-        """Return the newest timestamp of any tenant: read from the partitions' own figures, so a bound and never shown."""
-        return await self._number("SELECT toUnixTimestamp64Nano(max(timestamp)) FROM logs", {})
+    async def _extent(self) -> tuple[int, int]:
+        """Return the oldest and newest timestamp of any tenant: read from the parts' own figures; a bound, never shown."""
+        sql = "SELECT toUnixTimestamp64Nano(min(timestamp)), toUnixTimestamp64Nano(max(timestamp)) FROM logs"
+        oldest_ns, newest_ns = next(read_json_rows(await self._query(sql, {})))
+        return int(oldest_ns), int(newest_ns)
 
     async def _number(self, sql: str, parameters: Mapping[str, Any]) -> int:
         return int(next(read_json_rows(await self._query(sql, parameters)))[0])
@@ -221,22 +223,20 @@ def _condition(scope: Scope, window: TimeBetween) -> tuple[str, dict[str, Any]]:
     return f"tenant = {{tenant:String}} AND {compiled.sql}", {**parameters, **compiled.parameters}
 
 
-def _windows(from_ns: int | None, to_ns: int) -> Iterator[TimeBetween]:
-    """Yield windows of time that together cover everything before ``to_ns``, newest first."""
+def _windows(from_ns: int, to_ns: int) -> Iterator[TimeBetween]:
+    """Yield windows of time that together cover ``from_ns`` up to ``to_ns`` (exclusive), newest first."""
     upper_ns = to_ns
     for width_ns in WINDOWS_NS:
         lower_ns = (to_ns - width_ns) // FIVE_MINUTES_NS * FIVE_MINUTES_NS
-        if lower_ns <= (from_ns or 0):
+        if lower_ns <= from_ns:
             break
         yield TimeBetween(lower_ns, upper_ns)
         upper_ns = lower_ns
-    yield TimeBetween(from_ns, upper_ns)
+    if from_ns < upper_ns:
+        yield TimeBetween(from_ns, upper_ns)
 
 
 def _translate(error: Exception) -> ZeroError:
-    code = getattr(error, "code", None) or 0
-    if isinstance(error, DatabaseError) and code in _TOO_EXPENSIVE:
+    if error_code(error) in _TOO_EXPENSIVE:
         return QueryTooExpensive("the search passes a limit of time, memory or rows: narrow the time range or the page")
-    if isinstance(error, DatabaseError) and code in _HALTED:
-        return StoreHalted(f"the store refuses to search: {error}", store_code=code)
-    return StoreUnavailable(f"the store does not answer: {error}")
+    return translate(error)

@@ -30,7 +30,7 @@ from zero.domain.query import (
 from zero.domain.query_fields import parse_number
 from zero.domain.stored import StoredEntry
 
-_WORD_CHAR = r"[0-9A-Za-z_\x80-\U0010ffff]"
+_WORD_CHAR = "[0-9A-Za-z_\x80-\U0010ffff]"
 _NON_BLANK = r"[^ \t\n\v\f\r]"
 
 

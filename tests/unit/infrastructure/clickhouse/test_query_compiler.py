@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zero.domain.query import And, Between, Bound, Contains, Exists, Field, HasWord, Is, Like, MessageLike, Node, Wild
-from zero.infrastructure.clickhouse.query_compiler import compile_query, pack_trace_id
+from zero.infrastructure.clickhouse.query_compiler import Identifier, compile_query, pack_trace_id
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
-EVIL = ["'", "' OR 1=1 --", "\\'; DROP TABLE logs", "`", "{p0:String}", "%", "_", "\\", "\x00", "}}", "/*", "metadata.`x`", "\n"]
+EVIL = ["'", "' OR 1=1 --", "\\'; DROP TABLE x", "`", "{p0:String}", "%", "_", "\\", "\x00", "}}", "/*", "metadata.`x`", "\n"]
 
 
 def searches(text: str) -> list[Node]:
@@ -69,7 +69,8 @@ def test_a_phrase_without_a_whole_token_inside_is_narrowed_by_its_longest_piece(
 def test_a_metadata_key_is_bound_and_read_as_its_own_column() -> None:
     compiled = compile_query(Is(Field("a.b`c", is_key=True), "x"))
     assert compiled.sql == "(ifNull(metadata.{p0:Identifier}.:String = {p1:String}, 0))"
-    assert compiled.parameters == {"p0": "a.b`c", "p1": "x"}
+    assert compiled.parameters == {"p0": Identifier("a.b`c"), "p1": "x"}
+    assert str(compiled.parameters["p0"]) == "a.b`c"
 
 
 def test_values_are_numbered_through_the_whole_query() -> None:

@@ -36,6 +36,7 @@ class Stream:
 
     def __init__(self, answer: httpx.Response) -> None:
         self._lines = answer.aiter_lines()
+        self.first = ""
 
     async def until(self, start: str) -> str:
         async with asyncio.timeout(5):
@@ -46,13 +47,17 @@ class Stream:
 
 
 @asynccontextmanager
-async def following(url: str, path: str = "/api/logs/tail", **headers: str) -> AsyncIterator[Stream]:
+async def following(
+    url: str, path: str = "/api/logs/tail", last_event_id: str = "", first: str = ": still here"
+) -> AsyncIterator[Stream]:
+    """A stream that has shown the line that starts with ``first``."""
+    headers = {"last-event-id": last_event_id}
     async with httpx.AsyncClient() as client, client.stream("GET", url + path, headers=headers) as answer:
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
         stream = Stream(answer)
         await stream.until(": following")
-        await stream.until(": still here")
+        stream.first = await stream.until(first)
         yield stream
 
 
@@ -77,23 +82,21 @@ async def test_a_quiet_log_still_shows_signs_of_life(api) -> None:
 async def test_a_client_that_returns_with_its_last_id_misses_nothing(api) -> None:
     seen = api.store("seen", later(api) - 5)
     missed = api.store("missed", later(api) - 4)
-    async with served(api) as url, httpx.AsyncClient() as client:
-        async with client.stream("GET", f"{url}/api/logs/tail", headers={"last-event-id": seen.id}) as answer:
-            assert await Stream(answer).until("id:") == f"id: {missed.id}"
+    async with served(api) as url, following(url, last_event_id=seen.id, first="id:") as stream:
+        assert stream.first == f"id: {missed.id}"
 
 
 async def test_more_clients_than_allowed_are_told_to_wait_and_a_leaving_one_makes_room(api) -> None:
-    async with served(api) as url, httpx.AsyncClient() as client:
+    async with served(api) as url, httpx.AsyncClient() as client, following(url):
         async with following(url):
-            async with following(url):
-                answer = await client.get(f"{url}/api/logs/tail")
-                assert (answer.status_code, answer.json()["error"]["code"]) == (429, "overloaded")
-            async with asyncio.timeout(5):
-                while True:
-                    async with client.stream("GET", f"{url}/api/logs/tail") as answer:
-                        if answer.status_code == 200:
-                            break
-                    await asyncio.sleep(0.02)
+            answer = await client.get(f"{url}/api/logs/tail")
+            assert (answer.status_code, answer.json()["error"]["code"]) == (429, "overloaded")
+        async with asyncio.timeout(5):
+            while True:
+                async with client.stream("GET", f"{url}/api/logs/tail") as answer:
+                    if answer.status_code == 200:
+                        break
+                await asyncio.sleep(0.02)
 
 
 async def test_a_failing_store_ends_the_stream_with_its_reason(api) -> None:
@@ -125,9 +128,8 @@ async def test_a_client_that_does_not_read_is_dropped(api) -> None:
 
 async def test_stopping_the_api_ends_live_tails_at_once(api) -> None:
     began = asyncio.get_running_loop().time()
-    async with served(api) as url, httpx.AsyncClient() as client:
-        async with client.stream("GET", f"{url}/api/logs/tail") as answer:
-            await Stream(answer).until(": following")
+    async with served(api) as url, httpx.AsyncClient() as client, client.stream("GET", f"{url}/api/logs/tail") as answer:
+        await Stream(answer).until(": following")
     assert asyncio.get_running_loop().time() - began < 5
 
 

@@ -16,8 +16,8 @@ async def test_a_log_has_the_promised_shape(api) -> None:
     assert answer.json() == {
         "logs": [
             {
-                "id": stored.id, "timestamp": "2026-11-22T10:00:00.000000001Z", "level": "ERROR", "app_id": "web", "message": "hi",
-                "source": "n1", "environment": "prod", "trace_id": "t", "span_id": "s", "user_id": "u",
+                "id": stored.id, "timestamp": "2026-11-22T10:00:00.000000001Z", "level": "ERROR", "app_id": "web",
+                "message": "hi", "source": "n1", "environment": "prod", "trace_id": "t", "span_id": "s", "user_id": "u",
                 "metadata": {"a": 1, "a.b": "x", "big": 2**63, "f": 1.0, "ok": True},
             }
         ],
