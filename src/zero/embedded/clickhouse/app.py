@@ -39,6 +39,8 @@ _CONTENT_TYPES = {
 }
 # Threads beyond the bound on queries: for KILL and system.processes, and to refuse what is too much.
 _SPARE_THREADS = 4
+# How long a client that is still sending a body may go on before it is told what was wrong.
+_READ_AWAY_SECONDS = 2.0
 _FIXED = {"/ping": b"Ok.\n", "/replicas_status": b"Ok.\n"}
 
 
@@ -111,7 +113,7 @@ class Application:
         except (EngineError, BodyAborted) as error:
             if call.feed.aborted == KILLED:
                 raise cancelled() from error
-            await asyncio.wait([pump], timeout=self._options.settle_seconds)  # a client still sending would not see the answer
+            await asyncio.wait([pump], timeout=_READ_AWAY_SECONDS)  # a client still sending would not see the answer
             raise
         finally:
             pump.cancel()

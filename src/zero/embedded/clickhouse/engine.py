@@ -40,14 +40,24 @@ _SERVER_SETTINGS = {
 # What the database itself needs, and no SOURCES: so file(), url(), s3(), remote() and their kin are refused in every position.
 _GRANTS = (
     "GRANT SHOW, SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, CREATE TEMPORARY TABLE, DROP, "
-    "UNDROP TABLE, TRUNCATE, OPTIMIZE, CHECK, KILL QUERY, SYSTEM, TABLE ENGINE ON *.*"
+    "UNDROP TABLE, TRUNCATE, OPTIMIZE, CHECK, KILL QUERY, SYSTEM ON *.*"
+)
+_ENGINES = (
+    *(
+        f"{kind}MergeTree"
+        for kind in ("", "Replacing", "Summing", "Aggregating", "Collapsing", "VersionedCollapsing", "Coalescing")
+    ),
+    *("Memory", "Log", "TinyLog", "StripeLog", "Null", "Set", "Join", "Buffer", "View", "MaterializedView", "Merge", "Alias"),
 )
 _USERS = f"""<clickhouse>
   <profiles><default/></profiles>
   <quotas><default/></quotas>
   <users><default>
     <password></password><networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota>
-    <grants><query>{_GRANTS}</query></grants>
+    <grants>
+      <query>{_GRANTS}</query>
+      {"".join(f"<query>GRANT TABLE ENGINE ON {name}</query>" for name in _ENGINES)}
+    </grants>
   </default></users>
 </clickhouse>
 """

@@ -85,6 +85,7 @@ class Worker:
                 self._bounded(call, statement, data, deliver)
         finally:
             del self._calls[call.tag]
+            call.settle()
             call.feed.close()
 
     def kill(self, call: Call) -> None:
