@@ -162,7 +162,8 @@ def test_every_hostile_key_finds_its_entry_and_no_other(filled: Finder) -> None:
     keys = [
         "a", "a.b", "a..b", ".a", "a.", "x y", "x`y", "x\\y", "x'y", 'x"y', "^a", "a.^b", "a.:Int64", "a[]", "a[].b", "a[0]",
         "é", "a\nb", "a\tb", "a:b", "@t", "$x", "1", "select", "null", "a`.`b", "\x01", "a\x00b", "{p0:Identifier}", "?",
-        "a%20b", ".", "..", "a--b", "/*", "a;b", "') OR 1=1 --", "tenant", "_bid", "metadata.x", "size0", "a.size0", "%", "k" * 128,
+        "a%20b", ".", "..", "a--b", "/*", "a;b", "') OR 1=1 --", "tenant", "_bid", "metadata.x", "size0", "a.size0",
+        "%", "k" * 128,
     ]  # fmt: skip
     entries = [
         StoredEntry(batch_id(START_S * 1000, 1, 0), number, LogEntry("m", START_S * 10**9, metadata={key: "v", "n": number}))
