@@ -63,6 +63,9 @@ _USERS = f"""<clickhouse>
 """
 
 
+_DEFAULT_ASIDE = "zero_default"
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What a statement read and wrote."""
@@ -91,6 +94,14 @@ class Judgement:
     statements: int
 
 
+def _set_aside(metadata: Path) -> None:
+    """Let the engine load the plain ``default`` of the last run under another name; at any moment just one file names it."""
+    file = metadata / "default.sql"
+    if file.exists():
+        (metadata / "default").unlink(missing_ok=True)
+        file.rename(metadata / f"{_DEFAULT_ASIDE}.sql")
+
+
 class Engine:
     """Opens the data directory and gives out sessions. The engine lives until ``close``."""
 
@@ -100,11 +111,12 @@ class Engine:
         config = _write_config(path, memory_bytes)
         _chdb.set_signal_handlers_enabled(0)
         self._address = f"{data}?config-file={config}"
+        _set_aside(data / "metadata")
         self._keeper = _chdb.connect(self._address)
-        # The engine lays an overlay with the file system over ``default``; made or attached by us, it is a plain database.
-        known = (data / "metadata" / "default.sql").exists()
-        self._keeper.query("DETACH DATABASE default" if known else "DROP DATABASE default")
-        self._keeper.query("ATTACH DATABASE default" if known else "CREATE DATABASE default ENGINE = Atomic")
+        # The engine lays an overlay with the file system over ``default``, and does not load a database of that name.
+        self._keeper.query("DROP DATABASE default")
+        self._keeper.query(f"CREATE DATABASE IF NOT EXISTS {_DEFAULT_ASIDE} ENGINE = Atomic")
+        self._keeper.query(f"RENAME DATABASE {_DEFAULT_ASIDE} TO default")
         self.version, self.timezone = str(self._keeper.query("SELECT version(), timezone()", "TSV").data()).split()
 
     def session(self) -> "Session":
