@@ -5,7 +5,7 @@ Ports are asynchronous where they wait. The application never sees a foreign exc
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from zero.application.events import Event
 from zero.domain.entry import Level
@@ -41,9 +41,8 @@ class Telemetry(Protocol):
         """Take the event. Never raises, never blocks."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """What a decoder made of one body.
+class Decoded(NamedTuple):
+    """What a decoder made of one body: a tuple, the cheapest thing to make, because every request makes one.
 
     ``payload`` is the ``LogBatch`` of the accepted entries, complete and valid. ``errors`` names the rejected ones: (index in
     the body, message), the first 100. ``repaired`` counts entries in which invalid UTF-8 became U+FFFD.
