@@ -69,11 +69,11 @@ def load(url: str, bodies: list[bytes], connections: int, seconds: int) -> dict[
 
 
 def settle(running: Platform) -> dict[str, Any]:
-    """Wait until the buffer is empty; return the ledger."""
+    """Wait until the buffer is empty and every stored entry can be counted; return the ledger."""
     deadline = time.monotonic() + SETTLE_SECONDS_MAX
     while True:
         ledger: dict[str, Any] = running.get("/api/ledger")
-        if ledger["in_buffer"] == 0 or time.monotonic() > deadline:
+        if (ledger["in_buffer"] == 0 and not ledger["missing"]) or time.monotonic() > deadline:
             return ledger
         time.sleep(0.02)
 

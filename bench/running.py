@@ -105,7 +105,6 @@ def platform(**settings: str) -> Iterator[Platform]:
             **os.environ,
             "ZERO_DATA_DIR": f"{folder}/data",
             "ZERO_INGEST_HTTP": f"127.0.0.1:{ingest}",
-            "ZERO_INGEST_GRPC": f"127.0.0.1:{free_port()}",
             "ZERO_API": f"127.0.0.1:{api}",
             "ZERO_EMBEDDED_CLICKHOUSE": f"127.0.0.1:{free_port()}",
             **settings,
