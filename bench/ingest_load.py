@@ -27,11 +27,13 @@ from bench import corpus
 from bench.ingest import load
 from zero.application.events import Event
 from zero.application.ingest import Ingest
+from zero.application.key_ring import KeyRing
 from zero.application.readiness import Readiness
 from zero.embedded.valkey import ValkeyOptions, prepare
 from zero.infrastructure.codec.decompress import BoundedDecompressor
 from zero.infrastructure.native.codec import NativeCodec
 from zero.infrastructure.redis.buffer import RedisBuffer
+from zero.infrastructure.redis.key_store import RedisKeyStore
 from zero.infrastructure.redis.options import RedisOptions
 from zero.infrastructure.system.clock import SystemClock
 from zero.interfaces.ingest_http.options import IngestHttpOptions
@@ -72,10 +74,13 @@ def worker(url: str, port: int, report: Connection) -> None:
         buffer = RedisBuffer(RedisOptions(url))
         codec, clock = NativeCodec(), SystemClock()
         ingest = Ingest(codec, buffer, clock, flushes)
-        services = IngestServices(ingest, codec, BoundedDecompressor(), Readiness(buffer), bytes, flushes)
+        keys = KeyRing(RedisKeyStore(RedisOptions(url)), clock, flushes)
+        await keys.start()
+        services = IngestServices(ingest, codec, BoundedDecompressor(), Readiness(buffer), bytes, flushes, keys)
         sock = bind("127.0.0.1", port)
         report.send("listening")
         await serve(services, IngestHttpOptions(), [sock], stop)
+        await keys.close()
         await buffer.close()
 
     begun = time.process_time()

@@ -7,8 +7,8 @@ import asyncio
 import os
 import random
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,8 @@ from zero.domain.errors import ConfigurationError
 from zero.settings import Address, Settings, environment_name
 
 if TYPE_CHECKING:
-    from zero.application.ports import Durability
+    from zero.application.key_ring import KeyRing
+    from zero.application.ports import Durability, Telemetry
     from zero.infrastructure.clickhouse.connection import ServerVersion
     from zero.infrastructure.clickhouse.options import ClickHouseOptions
     from zero.infrastructure.redis.options import RedisOptions
@@ -52,6 +53,24 @@ def run_migrations(settings: Settings) -> list[str]:
     return migrate(clickhouse_options(settings))
 
 
+@asynccontextmanager
+async def key_ring(settings: Settings, address: Address, processes: int, telemetry: "Telemetry") -> AsyncIterator["KeyRing"]:
+    """Keep the keys of a listener that ``processes`` share. Raises ConfigurationError when it is exposed without any."""
+    from zero.application.key_ring import KeyRing, KeyRingOptions
+    from zero.infrastructure.redis.key_store import RedisKeyStore
+    from zero.infrastructure.system.clock import SystemClock
+
+    store = RedisKeyStore(redis_options(settings))
+    options = KeyRingOptions(exposed=not address.is_loopback, processes=processes)
+    ring = KeyRing(store, SystemClock(), telemetry, options)
+    try:
+        await ring.start()
+        yield ring
+    finally:
+        await ring.close()
+        await store.close()
+
+
 async def run_ingest(settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
     """Serve the ingest doors until ``stop`` is set."""
     from zero.application.ingest import Ingest, IngestOptions
@@ -69,7 +88,6 @@ async def run_ingest(settings: Settings, stop: asyncio.Event, ready: Ready) -> N
     buffer, codec = RedisBuffer(redis_options(settings)), NativeCodec()
     ingest = Ingest(codec, buffer, SystemClock(), telemetry, IngestOptions(shards=settings.shards, strict_durability=strict))
     readiness = Readiness(buffer, strict_durability=strict)
-    services = IngestServices(ingest, codec, BoundedDecompressor(), readiness, metrics.text, telemetry)
     options = IngestHttpOptions(stop_timeout_seconds=float(settings.stop_seconds_max))
 
     async def is_ready() -> bool:
@@ -79,7 +97,9 @@ async def run_ingest(settings: Settings, stop: asyncio.Event, ready: Ready) -> N
         sock = bind(settings.ingest_http.host, settings.ingest_http.port)
     announcing = asyncio.create_task(_announce(ready, is_ready))
     try:
-        await serve(services, options, [sock], stop)
+        async with key_ring(settings, settings.ingest_http, settings.ingest_workers, telemetry) as keys:
+            services = IngestServices(ingest, codec, BoundedDecompressor(), readiness, metrics.text, telemetry, keys)
+            await serve(services, options, [sock], stop)
     finally:
         announcing.cancel()
         await buffer.close()

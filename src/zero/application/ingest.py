@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from zero.application.framing import FrameBounds, Gathered, Parcel, parcels
 from zero.application.funnel import Funnel, FunnelOptions
 from zero.application.ingest_events import DurabilityFound, FlushFailed, RequestsAccepted
+from zero.application.key_events import AccessRefused, QuotaReached
 from zero.application.ports import Appended, Buffer, Clock, Codec, Decoded, Telemetry
 from zero.application.receipt import Receipt
 from zero.application.stored_ack import StoredAck, StoredAckOptions
-from zero.application.submission import Ack, Submission, Waiter
+from zero.application.submission import Ack, MeteredWaiter, Submission, Waiter
 from zero.domain.batch_id import BatchIds
 from zero.domain.entry import NANOSECONDS_PER_MILLISECOND
-from zero.domain.errors import ConfigurationError, Overloaded, Unavailable, ZeroError
+from zero.domain.errors import ConfigurationError, Overloaded, QuotaExceeded, Unauthenticated, Unavailable, ZeroError
 
 _REQUEST_OVERHEAD_BYTES = 512
 
@@ -86,12 +87,15 @@ class Ingest:
         try:
             if self._closed:
                 raise Unavailable("this process is stopping")
+            meter = submission.identity.admit(len(submission.body))
+            if meter is not None:
+                submission.waiter = MeteredWaiter(submission.waiter, meter)
             if submission.heavy or len(submission.body) > self._options.inline_bytes_max:
                 self._decode_in_thread(submission)
             else:
                 self._gather(submission, submission.decode(submission.body, self._clock.now_ns(), submission.source))
         except Exception as error:
-            submission.waiter.failed(_told(error))
+            self._refuse(submission, error)
 
     async def close(self) -> None:
         """Refuse what is new, finish what was taken. The caller bounds the wait."""
@@ -122,11 +126,13 @@ class Ingest:
             decoded = await loop.run_in_executor(self._threads, submission.decode, submission.body, now_ns, submission.source)
             self._gather(submission, decoded)
         except Exception as error:
-            submission.waiter.failed(_told(error))
+            self._refuse(submission, error)
         finally:
             self._decoding_bytes -= size
 
     def _gather(self, submission: Submission, decoded: Decoded) -> None:
+        if submission.identity.meter is not None:  # a compressed body is charged for what it holds
+            submission.identity.meter.charge(max(0, len(decoded.payload) - len(submission.body)))
         submission.body = b""  # decoded: let the memory go while the flush waits
         if not decoded.accepted:
             submission.waiter.settled(Receipt(0, decoded.rejected, 0, 0, decoded.errors))
@@ -135,6 +141,13 @@ class Ingest:
         if self._flusher is None and not self._flush_scheduled:
             self._flush_scheduled = True
             asyncio.get_running_loop().call_soon(self._start_flush)
+
+    def _refuse(self, submission: Submission, error: Exception) -> None:
+        if isinstance(error, QuotaExceeded):
+            self._telemetry.emit(QuotaReached(error.limit))
+        elif isinstance(error, Unauthenticated):
+            self._telemetry.emit(AccessRefused(error.code))
+        submission.waiter.failed(_told(error))
 
     def _start_flush(self) -> None:
         self._flush_scheduled = False

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from zero.application.identity import Identity, Meter
 from zero.application.ports import Decoded
 from zero.application.receipt import Receipt
 from zero.domain.errors import InvalidInput, ZeroError
 
 IDEMPOTENCY_KEY_CHARACTERS = 255
-DEFAULT_TENANT = "default"
 
 Decode = Callable[[bytes, int, str], Decoded]
 """Body, time of receipt in Unix nanoseconds and source, to what was decoded. Raises InvalidInput."""
@@ -41,10 +41,35 @@ class Submission:
     decode: Decode
     source: str
     waiter: Waiter
-    tenant: str = DEFAULT_TENANT
+    identity: Identity
     key: str | None = None
     ack: Ack | None = None
     heavy: bool = False
+
+    @property
+    def tenant(self) -> str:
+        """Whose entries these are: that of the key, whatever the request says."""
+        return self.identity.tenant
+
+
+class MeteredWaiter:
+    """Releases a meter when the outcome is known."""
+
+    __slots__ = ("_meter", "_waiter")
+
+    def __init__(self, waiter: Waiter, meter: Meter) -> None:
+        self._waiter = waiter
+        self._meter = meter
+
+    def settled(self, receipt: Receipt) -> None:
+        """Release, and pass the receipt on."""
+        self._meter.release()
+        self._waiter.settled(receipt)
+
+    def failed(self, error: ZeroError) -> None:
+        """Release, and pass the reason on."""
+        self._meter.release()
+        self._waiter.failed(error)
 
 
 def checked_key(text: str) -> str:

@@ -5,8 +5,12 @@
     │   ├── TooLarge              a size limit was passed
     │   ├── UnsupportedMedia      an encoding or content type we do not read
     │   ├── QuerySyntaxError      a query that cannot be parsed; says where
-    │   └── QueryTooExpensive     a query that passes a time, memory or size limit
+    │   ├── QueryTooExpensive     a query that passes a time, memory or size limit
+    │   └── NotFound              there is nothing under that name
+    ├── Unauthenticated           no key, or one that is not good
+    ├── Forbidden                 a good key that is not for this
     ├── Overloaded                a bound was reached; the same call may pass later
+    │   └── QuotaExceeded         the bound is the sender's own
     ├── Unavailable               an outside part does not answer
     │   ├── BufferUnavailable
     │   └── StoreUnavailable      outcome unknown: verify before doing it again
@@ -67,6 +71,24 @@ class QueryTooExpensive(InvalidInput):
     code = "query_too_expensive"
 
 
+class NotFound(InvalidInput):
+    """There is nothing under that name."""
+
+    code = "not_found"
+
+
+class Unauthenticated(ZeroError):
+    """No API key was shown, or one that is not good."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(ZeroError):
+    """The API key is good, but not for this."""
+
+    code = "forbidden"
+
+
 class Overloaded(ZeroError):
     """A bound was reached; try again after ``retry_after_seconds``."""
 
@@ -76,6 +98,16 @@ class Overloaded(ZeroError):
     def __init__(self, message: str, *, retry_after_seconds: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class QuotaExceeded(Overloaded):
+    """A sender has reached a bound of its own; ``limit`` names it: requests, bytes, in_flight or share."""
+
+    code = "quota_exceeded"
+
+    def __init__(self, message: str, *, limit: str, retry_after_seconds: float = 1.0) -> None:
+        super().__init__(message, retry_after_seconds=retry_after_seconds)
+        self.limit = limit
 
 
 class Unavailable(ZeroError):

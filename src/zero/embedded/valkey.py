@@ -28,8 +28,9 @@ LOCK_WAIT_SECONDS = 10.0
 COMMANDS = (
     *("auth", "ping", "info", "config|get", "client|setinfo", "client|setname"),
     *("multi", "exec", "discard", "watch", "unwatch"),
-    *("get", "set", "setrange", "del", "incrby", "pexpire", "hincrby", "hgetall", "rpush", "lpop"),
-    *("xadd", "xack", "xdel", "xlen", "xrange", "xread", "xreadgroup", "xpending", "xgroup|create", "xinfo|groups"),
+    *("get", "set", "setrange", "del", "incrby", "pexpire", "hincrby", "hgetall", "hset", "hdel", "rpush", "lpop"),
+    *("xadd", "xack", "xdel", "xlen", "xrange", "xrevrange", "xread", "xreadgroup", "xpending"),
+    *("xgroup|create", "xinfo|groups"),
 )
 """All that the platform may run: no scripts, no KEYS, no FLUSH, no CONFIG SET, nothing outside ``<namespace>:*``."""
 

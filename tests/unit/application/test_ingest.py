@@ -6,6 +6,7 @@ import pytest
 
 from zero.application.framing import FrameBounds
 from zero.application.funnel import FunnelOptions
+from zero.application.identity import Identity, anyone
 from zero.application.ingest import Ingest, IngestOptions, future_waiter
 from zero.application.ingest_events import DurabilityFound, FlushFailed, RequestsAccepted
 from zero.application.ports import Decoded
@@ -68,7 +69,8 @@ class Rig:
 
     def send(self, body: bytes, **more) -> "asyncio.Future[Receipt]":
         waiter, future = future_waiter()
-        self.ingest.accept(Submission(body, more.pop("decode", decode), "peer", waiter, **more))
+        identity = Identity(more.pop("tenant"), "key", frozenset()) if "tenant" in more else more.pop("identity", anyone())
+        self.ingest.accept(Submission(body, more.pop("decode", decode), "peer", waiter, identity, **more))
         return future
 
     def frames(self):
@@ -301,7 +303,7 @@ async def test_batch_ids_differ_between_processes_and_never_go_back_with_the_clo
     assert after > before
     other = Ingest(MemoryCodec(), rig.buffer, rig.clock, rig.telemetry)
     waiter, future = future_waiter()
-    other.accept(Submission(b"a", decode, "peer", waiter))
+    other.accept(Submission(b"a", decode, "peer", waiter, anyone()))
     assert (await future).batch_id >> 8 & 0x3FFF != before >> 8 & 0x3FFF
     await other.close()
 

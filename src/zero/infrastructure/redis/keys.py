@@ -41,6 +41,22 @@ def shard_keys(namespace: str, shard: int) -> ShardKeys:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class KeyNames:
+    """Where the API keys and the audit log lie: beside shard 0, which always exists."""
+
+    records: str
+    version: str
+    used: str
+    audit: str
+
+
+def key_names(namespace: str) -> KeyNames:
+    """Return the names for the API keys."""
+    tag = f"{namespace}:{{0}}:keys"
+    return KeyNames(records=tag, version=f"{tag}:version", used=f"{tag}:used", audit=f"{namespace}:{{0}}:audit")
+
+
 def process_epoch_key(namespace: str) -> str:
     """Return the key of the counter from which processes take their epoch."""
     return f"{namespace}:{{0}}:processes"

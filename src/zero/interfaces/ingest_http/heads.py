@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from zero.domain.errors import ZeroError
+from zero.domain.errors import Forbidden, Unauthenticated, Unavailable, ZeroError
 from zero.interfaces.ingest_http.exchange import Handle, Head
 from zero.interfaces.ingest_http.options import IngestHttpOptions
 from zero.interfaces.ingest_http.reply import HttpRefusal, Reply, reply_for
@@ -51,6 +51,7 @@ class Heads:
         self._options = options
         self._known: dict[bytes, KnownHead] = {}
         self.get = self._known.get
+        routes.keys.on_change(self._known.clear)
 
     def learn(self, data: bytes, head: KnownHead) -> None:
         """Remember what these bytes, from the first to the empty line, mean. Forgets everything when full: cheap, and rare."""
@@ -68,7 +69,7 @@ class Heads:
             message = f"the body is larger than {self._options.body_bytes_max} bytes"
             raise HttpRefusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", message)
         expects_continue = _expects_continue(fields)
-        handle, refusal = self._find(raw, fields)
+        handle, refusal, lasting = self._find(raw, fields)
         return KnownHead(
             handle=handle,
             refusal=refusal,
@@ -77,7 +78,7 @@ class Heads:
             keep_alive=raw.keep_alive and not (refusal and refusal.close),
             bodiless_reply=raw.method == "HEAD",
             expects_continue=expects_continue,
-            learnable=not (chunked or expects_continue or "upgrade" in fields or "idempotency-key" in fields),
+            learnable=lasting and not (chunked or expects_continue or "upgrade" in fields or "idempotency-key" in fields),
         )
 
     def _fields(self, raw: RawHead) -> dict[str, str]:
@@ -92,15 +93,16 @@ class Heads:
             raise HttpRefusal(HTTPStatus.BAD_REQUEST, "bad_request", "HTTP/1.1 needs the header field Host")
         return fields
 
-    def _find(self, raw: RawHead, fields: dict[str, str]) -> tuple[Handle | None, Reply | None]:
+    def _find(self, raw: RawHead, fields: dict[str, str]) -> tuple[Handle | None, Reply | None, bool]:
+        """Return how to handle it, or the refusal, and whether that is so for good: a key may become known, or come back."""
         target = _ORIGIN.sub("", raw.target, count=1) if raw.target[:1] not in ("/", "*") else raw.target
         path, _, query = target.partition("?")
         try:
-            return self._routes.find(Head(raw.method, path or "/", query, fields)), None
+            return self._routes.find(Head(raw.method, path or "/", query, fields)), None, True
         except HttpRefusal as refusal:
-            return None, refusal.reply
+            return None, refusal.reply, True
         except ZeroError as error:
-            return None, reply_for(error)
+            return None, reply_for(error), not isinstance(error, Unauthenticated | Forbidden | Unavailable)
 
 
 def too_many_fields(most: int) -> HttpRefusal:

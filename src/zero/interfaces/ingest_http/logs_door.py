@@ -51,18 +51,19 @@ class LogsDoor:
         ack = parse_ack(head.headers["zero-ack"]) if "zero-ack" in head.headers else None
         key = checked_key(head.headers["idempotency-key"]) if "idempotency-key" in head.headers else None
         if ack or key or heavy:
-            return self._full_handle(decode, key, ack, heavy)
-        accept, telemetry = self._ingest.accept, self._telemetry
+            return self._full_handle(head, decode, key, ack, heavy)
+        accept, telemetry, identity = self._ingest.accept, self._telemetry, head.identity
 
         def handle(body: bytes, exchange: Exchange) -> None:
-            accept(Submission(body, decode, exchange.source, LogsReply(exchange, telemetry)))
+            accept(Submission(body, decode, exchange.source, LogsReply(exchange, telemetry), identity))
 
         return handle
 
-    def _full_handle(self, decode: Decode, key: str | None, ack: Ack | None, heavy: bool) -> Handle:
+    def _full_handle(self, head: Head, decode: Decode, key: str | None, ack: Ack | None, heavy: bool) -> Handle:
         def handle(body: bytes, exchange: Exchange) -> None:
             waiter = LogsReply(exchange, self._telemetry)
-            self._ingest.accept(Submission(body, decode, exchange.source, waiter, key=key, ack=ack, heavy=heavy))
+            submission = Submission(body, decode, exchange.source, waiter, head.identity, key=key, ack=ack, heavy=heavy)
+            self._ingest.accept(submission)
 
         return handle
 

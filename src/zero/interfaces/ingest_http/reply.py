@@ -4,9 +4,19 @@ import json
 from http import HTTPStatus
 from typing import NamedTuple
 
-from zero.domain.errors import InvalidInput, Overloaded, TooLarge, Unavailable, UnsupportedMedia, ZeroError
+from zero.domain.errors import (
+    Forbidden,
+    InvalidInput,
+    Overloaded,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMedia,
+    ZeroError,
+)
 
 JSON = b"application/json"
+CHALLENGE = (b"WWW-Authenticate", b'Bearer realm="zero"')
 
 
 class Reply(NamedTuple):
@@ -44,6 +54,10 @@ def reply_for(error: ZeroError) -> Reply:
         return error_reply(status, error.code, error.message, headers=((b"Retry-After", after),))
     if isinstance(error, InvalidInput):
         return error_reply(status, error.code, error.message, field=error.field, position=error.position)
+    if isinstance(error, Unauthenticated):
+        return error_reply(status, error.code, error.message, headers=(CHALLENGE,))
+    if isinstance(error, Forbidden):
+        return error_reply(status, error.code, error.message)
     return error_reply(status, error.code, "the request could not be handled; the log of this process says why")
 
 
@@ -69,6 +83,8 @@ _STATUS: tuple[tuple[type[ZeroError], int], ...] = (
     (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (UnsupportedMedia, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
     (InvalidInput, HTTPStatus.BAD_REQUEST),
+    (Unauthenticated, HTTPStatus.UNAUTHORIZED),
+    (Forbidden, HTTPStatus.FORBIDDEN),
     (Overloaded, HTTPStatus.TOO_MANY_REQUESTS),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
 )

@@ -7,8 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from zero.application.ingest import Ingest
+from zero.application.key_ring import KeyRing
 from zero.application.ports import Codec, Decompressor, Telemetry
 from zero.application.readiness import Readiness
+from zero.domain.key import KeyScope
 from zero.interfaces.ingest_http.connections import Connections
 from zero.interfaces.ingest_http.http1 import Http1Connection
 from zero.interfaces.ingest_http.logs_door import LogsDoor
@@ -30,19 +32,22 @@ class IngestServices:
     readiness: Readiness
     metrics: Callable[[], bytes]
     telemetry: Telemetry
+    keys: KeyRing
 
 
 def ingest_routes(services: IngestServices, options: IngestHttpOptions) -> Routes:
     """Return the table of all doors."""
     logs = LogsDoor(services.ingest, services.codec, services.decompressor, services.telemetry, options.body_bytes_max)
     probes = Probes(services.readiness, services.metrics)
+    metrics = (KeyScope.QUERY, KeyScope.ADMIN) if services.keys.exposed else ()
     return Routes(
         {
             "/api/logs": Route({"POST": logs.prepare}),
-            "/health": Route({"GET": probes.health}),
-            "/ready": Route({"GET": probes.ready}),
-            "/metrics": Route({"GET": probes.metrics}),
-        }
+            "/health": Route({"GET": probes.health}, scopes=()),
+            "/ready": Route({"GET": probes.ready}, scopes=()),
+            "/metrics": Route({"GET": probes.metrics}, scopes=metrics),
+        },
+        services.keys,
     )
 
 

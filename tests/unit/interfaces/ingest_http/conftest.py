@@ -11,11 +11,12 @@ import pytest
 import uvloop
 
 from zero.application.ingest import Ingest, IngestOptions
+from zero.application.key_ring import KeyRing, KeyRingOptions
 from zero.application.ports import Decoded
 from zero.application.readiness import Readiness
 from zero.domain.errors import InvalidInput
 from zero.infrastructure.codec.decompress import BoundedDecompressor
-from zero.infrastructure.memory import ManualClock, MemoryBuffer, MemoryCodec, MemoryTelemetry
+from zero.infrastructure.memory import ManualClock, MemoryBuffer, MemoryCodec, MemoryKeyStore, MemoryTelemetry
 from zero.interfaces.ingest_http.options import IngestHttpOptions
 from zero.interfaces.ingest_http.server import IngestServices, bind, serve
 
@@ -94,6 +95,7 @@ class Server:
     telemetry: MemoryTelemetry
     stop: asyncio.Event
     task: "asyncio.Task[None]"
+    keys: KeyRing
     peers: list[Peer] = field(default_factory=list)
 
     async def connect(self) -> Peer:
@@ -125,7 +127,7 @@ def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> d
 
 @pytest.fixture
 async def serving() -> AsyncIterator[Serve]:
-    """Starts servers: ``await serving(options=…, buffer=…, codec=…, ingest=…)``."""
+    """Starts servers: ``await serving(options=…, buffer=…, codec=…, ingest=…, keys=…)``."""
     servers: list[Server] = []
 
     async def start(
@@ -133,15 +135,20 @@ async def serving() -> AsyncIterator[Serve]:
         buffer: MemoryBuffer | None = None,
         codec: MemoryCodec | None = None,
         ingest: IngestOptions | None = None,
+        keys: tuple[MemoryKeyStore, KeyRingOptions] | None = None,
     ) -> Server:
         buffer = buffer or MemoryBuffer(ManualClock())
         codec, telemetry, stop = codec or LineCodec(), MemoryTelemetry(), asyncio.Event()
         service = Ingest(codec, buffer, ManualClock(), telemetry, ingest)
-        services = IngestServices(service, codec, BoundedDecompressor(), Readiness(buffer), lambda: b"zero_up 1\n", telemetry)
+        store, key_options = keys or (MemoryKeyStore(), KeyRingOptions())
+        ring = KeyRing(store, ManualClock(), telemetry, key_options)
+        await ring.refresh()
+        readiness, decompressor = Readiness(buffer), BoundedDecompressor()
+        services = IngestServices(service, codec, decompressor, readiness, lambda: b"zero_up 1\n", telemetry, ring)
         sock = bind("127.0.0.1", 0)
         options = replace(options or IngestHttpOptions(), stop_timeout_seconds=2.0)
         task = asyncio.create_task(serve(services, options, [sock], stop))
-        servers.append(Server(sock.getsockname()[1], buffer, telemetry, stop, task))
+        servers.append(Server(sock.getsockname()[1], buffer, telemetry, stop, task, ring))
         return servers[-1]
 
     yield start

@@ -5,6 +5,8 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zero.application.key_ring import KeyRing
+from zero.infrastructure.memory import ManualClock, MemoryKeyStore, MemoryTelemetry
 from zero.interfaces.ingest_http.exchange import Exchange, Handle, Head
 from zero.interfaces.ingest_http.heads import Heads, KnownHead
 from zero.interfaces.ingest_http.options import IngestHttpOptions
@@ -19,8 +21,9 @@ class Harness:
     def __init__(self, known_heads_max: int = 1024) -> None:
         self.options = IngestHttpOptions(known_heads_max=known_heads_max)
         self.prepared = 0
-        route = Route({"POST": self._prepare, "GET": self._prepare})
-        self.heads = Heads(Routes({"/a": route, "/b": route}), self.options)
+        route = Route({"POST": self._prepare, "GET": self._prepare}, scopes=())
+        keys = KeyRing(MemoryKeyStore(), ManualClock(), MemoryTelemetry())
+        self.heads = Heads(Routes({"/a": route, "/b": route}, keys), self.options)
         self.budget = BodyBudget(self.options.bodies_bytes_max)
         self.now = 0.0
         self.requests: list[tuple[str, bytes]] = []
