@@ -86,13 +86,14 @@ class ClickHouseStore:
         return connect_writer(self._options)
 
     def _insert(self, client: Client, block: Block, lease: Lease) -> None:
-        sql = f"INSERT INTO {_marker(lease.shard)}{lease.epoch} */ {_door(lease.shard, lease.epoch)} FORMAT Native"
-        data, headers = block.data, {}
+        data, compression = block.data, None
         if not self._options.is_local:
-            data, headers = lz4.frame.compress(data), {"Content-Encoding": "lz4"}
+            data, compression = lz4.frame.compress(data), "lz4"
+        # A view: bytes the client searches for SQL (0.6 s and 240 MB for 30 MB), and sends again when a connection breaks.
+        body: Any = memoryview(data)
+        door = f"{_marker(lease.shard)}{lease.epoch} */ {_door(lease.shard, lease.epoch)}"
         try:
-            # ``command`` and not ``raw_insert``: the latter sends a block again by itself when the connection breaks.
-            client.command(sql, data=data, settings=dict(_INSERT_SETTINGS), transport_settings=headers)
+            client.raw_insert(door, insert_block=body, fmt="Native", settings=dict(_INSERT_SETTINGS), compression=compression)
         except ClickHouseError as error:
             if error_code(error) == _UNKNOWN_TABLE and _door(lease.shard, lease.epoch) in str(error):
                 raise LeaseLost(f"epoch {lease.epoch} of shard {lease.shard} is fenced in the store") from error
