@@ -1,16 +1,21 @@
 """Content encodings of the HTTP interface: bounded decoding of request bodies, streaming encoding of answers."""
 
+import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 import lz4.frame  # type: ignore[import-untyped]
-import zstandard
 
 from zero.embedded.clickhouse.errors import EngineError
 from zero.embedded.clickhouse.feed import PIECE_BYTES
 
-_WINDOW_BYTES_MAX = 128 << 20
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_WINDOW_LOG_MAX = 27  # 128 MiB
 
 
 class Encoder(Protocol):
@@ -39,7 +44,7 @@ class _Lz4Encoder:
 
 
 _ENCODERS: dict[str, Callable[[], Encoder]] = {
-    "zstd": lambda: zstandard.ZstdCompressor(level=1).compressobj(),
+    "zstd": lambda: zstd.ZstdCompressor(level=1),
     "lz4": _Lz4Encoder,
     "gzip": lambda: zlib.compressobj(level=3, wbits=31),
     "deflate": lambda: zlib.compressobj(level=3),
@@ -72,7 +77,7 @@ def decoded(encoding: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
         raise EngineError(48, "NOT_IMPLEMENTED", f"Unknown compression method: {encoding}")
     try:
         yield from decoders[encoding](pieces)
-    except (zlib.error, zstandard.ZstdError, RuntimeError, EOFError) as error:
+    except (zlib.error, zstd.ZstdError, RuntimeError, EOFError) as error:
         raise EngineError(354, "ZLIB_INFLATE_FAILED", f"Cannot decode the {encoding} body: {error}") from error
 
 
@@ -94,40 +99,39 @@ def _inflate(pieces: Iterable[bytes]) -> Iterator[bytes]:
         raise EOFError("the body ends early")
 
 
-def _unlz4(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    machine = lz4.frame.LZ4FrameDecompressor()
+class _Frame(Protocol):
+    """A decoder of one frame, as the standard library shapes them."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+
+
+def _frames(new_frame: Callable[[], _Frame], pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Decode frames that follow one another. A body that ends within a frame is an error: its data would be half a body."""
+    frame = new_frame()
     for piece in pieces:
         rest: bytes | None = piece
         while rest is not None:
-            out = machine.decompress(rest, PIECE_BYTES)
+            if frame.eof:
+                frame = new_frame()
+            out = frame.decompress(rest, PIECE_BYTES)
             if out:
                 yield out
-            if machine.eof:
-                rest = machine.unused_data or None
-                if rest is not None:
-                    machine.reset()
-            else:
-                rest = None if machine.needs_input else b""
-    if not machine.eof:
+            more = None if frame.needs_input else b""
+            rest = (frame.unused_data or None) if frame.eof else more
+    if not frame.eof:
         raise EOFError("the body ends early")
 
 
-class _Reader:
-    """Pieces as the file that ``zstandard`` wants to read."""
-
-    def __init__(self, pieces: Iterable[bytes]) -> None:
-        self._pieces = iter(pieces)
-        self._rest = b""
-
-    def read(self, size: int) -> bytes:
-        if not self._rest:
-            self._rest = next(self._pieces, b"")
-        out, self._rest = self._rest[:size], self._rest[size:]
-        return out
+def _unlz4(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    return _frames(lz4.frame.LZ4FrameDecompressor, pieces)
 
 
 def _unzstd(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    source = zstandard.ZstdDecompressor(max_window_size=_WINDOW_BYTES_MAX)
-    with source.stream_reader(_Reader(pieces), read_size=PIECE_BYTES, read_across_frames=True) as reader:  # type: ignore[arg-type]
-        while piece := reader.read(PIECE_BYTES):
-            yield piece
+    options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: _WINDOW_LOG_MAX}
+    return _frames(lambda: zstd.ZstdDecompressor(options=options), pieces)

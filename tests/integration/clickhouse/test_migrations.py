@@ -1,0 +1,54 @@
+"""Migrations against a real server."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from tests.integration.clickhouse_server import ClickHouseServer
+from zero.infrastructure.clickhouse.connection import connect_writer, server_version
+from zero.infrastructure.clickhouse.migrations import migrate
+from zero.infrastructure.clickhouse.options import ClickHouseOptions
+
+
+def test_a_second_run_applies_nothing(clickhouse_options: ClickHouseOptions) -> None:
+    assert migrate(clickhouse_options) == []
+
+
+def test_two_runs_at_once_do_no_harm(clickhouse_server: ClickHouseServer) -> None:
+    options = clickhouse_server.options("migrated_twice")
+    with ThreadPoolExecutor(4) as threads:
+        runs = list(threads.map(lambda _: migrate(options), range(4)))
+    assert ["0001_logs"] in runs
+    client = connect_writer(options)
+    assert client.command("SELECT count() FROM logs") == 0
+    client.command("DROP DATABASE migrated_twice SYNC")
+    client.close()
+
+
+def test_a_changed_retention_alters_the_table(clickhouse_options: ClickHouseOptions) -> None:
+    client = connect_writer(clickhouse_options)
+    for days in (7, 365, 36_500):
+        migrate(replace(clickhouse_options, retention_days=days))
+        assert f"toIntervalDay({days})" in str(client.command("SHOW CREATE TABLE logs"))
+    client.close()
+
+
+def test_the_server_says_its_version(clickhouse_options: ClickHouseOptions) -> None:
+    found = server_version(clickhouse_options)
+    assert found.fits
+    assert found.version.startswith("26.")
+
+
+def test_an_id_is_shown_as_24_hex_digits_and_a_trace_as_it_came(clickhouse_options: ClickHouseOptions) -> None:
+    client = connect_writer(clickhouse_options)
+    traces = ["unhex('0af7651916cd43dd8448eb211c80319c')", "'short'", "'exactly-16-bytes\\0'", "''"]
+    for number, trace in enumerate(traces):
+        values = f"'t', now64(9), 'm', {trace}, 255, {number}"
+        client.command(f"INSERT INTO logs (tenant, timestamp, message, _trace, _bid, _idx) SELECT {values}")
+    found = client.query("SELECT id, trace_id FROM logs ORDER BY _idx").result_rows
+    assert found == [
+        ("00000000000000ff00000000", "0af7651916cd43dd8448eb211c80319c"),
+        ("00000000000000ff00000001", "short"),
+        ("00000000000000ff00000002", "exactly-16-bytes"),
+        ("00000000000000ff00000003", ""),
+    ]
+    client.close()
