@@ -76,17 +76,38 @@ class LogBatchDecoder {
 
   void field(const WireReader& reader) {
     switch (reader.tag()) {
-      case wire_tag(1, WireType::length_delimited): entry_[Field::app_id] = text(reader.bytes()); break;
-      case wire_tag(2, WireType::fixed64): timestamp_ns_ = reader.number(); break;
-      case wire_tag(3, WireType::varint): level_ = reader.number(); break;
-      case wire_tag(4, WireType::length_delimited): entry_[Field::message] = text(reader.bytes()); break;
-      case wire_tag(5, WireType::length_delimited): entry_[Field::source] = text(reader.bytes()); break;
-      case wire_tag(6, WireType::length_delimited): entry_[Field::environment] = text(reader.bytes()); break;
-      case wire_tag(7, WireType::length_delimited): entry_[Field::trace_id] = text(reader.bytes()); break;
-      case wire_tag(8, WireType::length_delimited): entry_[Field::span_id] = text(reader.bytes()); break;
-      case wire_tag(9, WireType::length_delimited): entry_[Field::user_id] = text(reader.bytes()); break;
-      case metadata_tag: attribute(reader.bytes()); break;
-      default: canonical_ = false;
+      case wire_tag(1, WireType::length_delimited):
+        entry_[Field::app_id] = text(reader.bytes());
+        break;
+      case wire_tag(2, WireType::fixed64):
+        timestamp_ns_ = reader.number();
+        break;
+      case wire_tag(3, WireType::varint):
+        level_ = reader.number();
+        break;
+      case wire_tag(4, WireType::length_delimited):
+        entry_[Field::message] = text(reader.bytes());
+        break;
+      case wire_tag(5, WireType::length_delimited):
+        entry_[Field::source] = text(reader.bytes());
+        break;
+      case wire_tag(6, WireType::length_delimited):
+        entry_[Field::environment] = text(reader.bytes());
+        break;
+      case wire_tag(7, WireType::length_delimited):
+        entry_[Field::trace_id] = text(reader.bytes());
+        break;
+      case wire_tag(8, WireType::length_delimited):
+        entry_[Field::span_id] = text(reader.bytes());
+        break;
+      case wire_tag(9, WireType::length_delimited):
+        entry_[Field::user_id] = text(reader.bytes());
+        break;
+      case metadata_tag:
+        attribute(reader.bytes());
+        break;
+      default:
+        canonical_ = false;
     }
   }
 
@@ -117,15 +138,26 @@ class LogBatchDecoder {
     WireReader reader(encoded, field_start_);
     for (; reader.next(); ++members) {
       switch (reader.tag()) {
-        case wire_tag(1, WireType::length_delimited): value = Value::of_text(text(reader.bytes())); break;
-        case wire_tag(2, WireType::varint): value = Value::of_int(unzigzag(reader.number())); break;
-        case wire_tag(3, WireType::varint): value = Value::of_uint(reader.number()); break;
-        case wire_tag(4, WireType::fixed64): value = Value::of_float(std::bit_cast<double>(reader.number())); break;
+        case wire_tag(1, WireType::length_delimited):
+          value = Value::of_text(text(reader.bytes()));
+          break;
+        case wire_tag(2, WireType::varint):
+          value = Value::of_int(unzigzag(reader.number()));
+          break;
+        case wire_tag(3, WireType::varint):
+          value = Value::of_uint(reader.number());
+          break;
+        case wire_tag(4, WireType::fixed64):
+          value = Value::of_float(std::bit_cast<double>(reader.number()));
+          break;
         case wire_tag(5, WireType::varint):
           value = Value::of_bool(reader.number() != 0);
           canonical_ &= reader.number() <= 1;
           break;
-        default: --members; canonical_ = false; continue;
+        default:
+          --members;
+          canonical_ = false;
+          continue;
       }
       canonical_ &= static_cast<std::uint32_t>(value.kind) == reader.tag() >> 3;
     }

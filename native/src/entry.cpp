@@ -43,11 +43,16 @@ std::uint64_t zigzag(std::uint64_t bits) { return bits << 1 ^ (0 - (bits >> 63))
 
 std::size_t value_bytes(const Value& value) {
   switch (value.kind) {
-    case Value::Kind::text: return text_bytes(value.text);
-    case Value::Kind::int64: return 1 + varint_bytes(zigzag(value.bits));
-    case Value::Kind::uint64: return 1 + varint_bytes(value.bits);
-    case Value::Kind::float64: return 1 + sizeof(double);
-    case Value::Kind::boolean: break;
+    case Value::Kind::text:
+      return text_bytes(value.text);
+    case Value::Kind::int64:
+      return 1 + varint_bytes(zigzag(value.bits));
+    case Value::Kind::uint64:
+      return 1 + varint_bytes(value.bits);
+    case Value::Kind::float64:
+      return 1 + sizeof(double);
+    case Value::Kind::boolean:
+      break;
   }
   return 2;
 }
@@ -75,11 +80,20 @@ class Writer {
   }
   void value(const Value& value) {
     switch (value.kind) {
-      case Value::Kind::text: return text(1, value.text);
-      case Value::Kind::int64: byte(tag(2, varint)); return number(zigzag(value.bits));
-      case Value::Kind::uint64: byte(tag(3, varint)); return number(value.bits);
-      case Value::Kind::float64: byte(tag(4, fixed64)); return little_endian(value.bits);
-      case Value::Kind::boolean: byte(tag(5, varint)); return byte(static_cast<char>(value.bits));
+      case Value::Kind::text:
+        return text(1, value.text);
+      case Value::Kind::int64:
+        byte(tag(2, varint));
+        return number(zigzag(value.bits));
+      case Value::Kind::uint64:
+        byte(tag(3, varint));
+        return number(value.bits);
+      case Value::Kind::float64:
+        byte(tag(4, fixed64));
+        return little_endian(value.bits);
+      case Value::Kind::boolean:
+        byte(tag(5, varint));
+        return byte(static_cast<char>(value.bits));
     }
   }
 
@@ -124,35 +138,34 @@ std::size_t Entry::find(std::string_view key) const {
   return at;
 }
 
-void Entry::put(std::string_view key, const Value& value) {
-  if (key.empty()) return reject_metadata("metadata key: empty");
-  if (key.size() > limits::metadata_key_bytes) return put_oversize_key(key.size());
-  if (value.text.size() > limits::metadata_value_bytes) {
-    return reject_metadata(over_limit(std::string("metadata.").append(key), value.text.size(), limits::metadata_value_bytes));
-  }
-  const std::size_t at = find(key);
-  if (at == limits::metadata_keys) {
-    return reject_metadata("metadata: more than " + std::to_string(limits::metadata_keys) + " keys");
-  }
-  attributes_[at] = {key, value};
-  if (at == attribute_count_) {
+std::string_view* Entry::put(std::string_view key, const Value& value) {
+  if (!metadata_reason_.empty()) return nullptr;  // an object of a million keys costs no more than reading it
+  if (key.empty()) {
+    metadata_reason_ = "metadata key: empty";
+  } else if (key.size() > limits::metadata_key_bytes) {
+    put_oversize_key(key.size());
+  } else if (value.text.size() > limits::metadata_value_bytes) {
+    metadata_reason_ = over_limit(std::string("metadata.").append(key), value.text.size(), limits::metadata_value_bytes);
+  } else if (const std::size_t at = find(key); at == limits::metadata_keys) {
+    metadata_reason_ = "metadata: more than " + std::to_string(limits::metadata_keys) + " keys";
+  } else if (at == attribute_count_) {
+    attributes_[at] = {key, value};
     ++attribute_count_;
+    return &attributes_[at].key;
   } else {
+    attributes_[at].value = value;
     stamped_ = true;
   }
+  return nullptr;
 }
 
 void Entry::put_oversize_key(std::size_t key_bytes) {
-  reject_metadata(over_limit("metadata key", key_bytes, limits::metadata_key_bytes));
+  if (metadata_reason_.empty()) metadata_reason_ = over_limit("metadata key", key_bytes, limits::metadata_key_bytes);
 }
 
 void Entry::reject(std::string reason) {
   if (!rejected_) reason_ = std::move(reason);
   rejected_ = true;
-}
-
-void Entry::reject_metadata(std::string reason) {
-  if (metadata_reason_.empty()) metadata_reason_ = std::move(reason);
 }
 
 void Entry::stamp_text(Field field, std::string_view text) {

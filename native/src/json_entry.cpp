@@ -1,7 +1,7 @@
 #include "zero/json_entry.hpp"
 
+#include <algorithm>
 #include <bit>
-#include <cstring>
 #include <optional>
 #include <string>
 
@@ -13,11 +13,11 @@ namespace {
 
 // Each name has a slot. The slots of a field lie together, its own name first, then its aliases by rank.
 constexpr std::pair<std::string_view, int> slot_names[] = {
-    {"message", 0},      {"msg", 1},         {"body", 2},        {"log", 3},        {"text", 4},       {"short_message", 5},
-    {"timestamp", 6},    {"time", 7},        {"ts", 8},          {"@timestamp", 9}, {"level", 10},     {"severity", 11},
-    {"lvl", 12},         {"log.level", 13},  {"app_id", 14},     {"app", 15},       {"service", 16},   {"service.name", 17},
-    {"source", 18},      {"host", 19},       {"hostname", 20},   {"logger", 21},    {"environment", 22}, {"env", 23},
-    {"trace_id", 24},    {"span_id", 25},    {"user_id", 26},    {"metadata", 27},  {"attributes", 28}, {"fields", 29},
+    {"message", 0},   {"msg", 1},        {"body", 2},      {"log", 3},        {"text", 4},         {"short_message", 5},
+    {"timestamp", 6}, {"time", 7},       {"ts", 8},        {"@timestamp", 9}, {"level", 10},       {"severity", 11},
+    {"lvl", 12},      {"log.level", 13}, {"app_id", 14},   {"app", 15},       {"service", 16},     {"service.name", 17},
+    {"source", 18},   {"host", 19},      {"hostname", 20}, {"logger", 21},    {"environment", 22}, {"env", 23},
+    {"trace_id", 24}, {"span_id", 25},   {"user_id", 26},  {"metadata", 27},  {"attributes", 28},  {"fields", 29},
     {"extra", 30},
 };
 constexpr auto slots_by_name = name_table(slot_names);
@@ -96,17 +96,20 @@ bool JsonEntryReader::known(std::size_t slot) {
 JsonEntryReader::Path JsonEntryReader::join(const Path& path, std::string_view key) {
   if (path.root) return {key, key.size(), false};
   const std::size_t bytes = path.bytes + 1 + key.size();
-  if (bytes > limits::metadata_key_bytes) return {{}, bytes, false};
-  char* text = arena_.take(bytes);
-  std::memcpy(text, path.text.data(), path.bytes);
-  text[path.bytes] = '.';
-  std::memcpy(text + path.bytes + 1, key.data(), key.size());
-  return {{text, bytes}, bytes, false};
+  if (bytes > joined_.size()) return {{}, bytes, false};
+  if (path.text.data() != joined_.data()) std::copy(path.text.begin(), path.text.end(), joined_.begin());
+  joined_[path.bytes] = '.';
+  std::copy(key.begin(), key.end(), joined_.begin() + static_cast<std::ptrdiff_t>(path.bytes) + 1);
+  return {{joined_.data(), bytes}, bytes, false};
 }
 
 void JsonEntryReader::put(const Path& path, const Value& value) {
   if (path.bytes > limits::metadata_key_bytes) return entry_.put_oversize_key(path.bytes);
-  entry_.put(path.text, value);
+  std::string_view* kept = entry_.put(path.text, value);
+  if (!kept || kept->data() != joined_.data()) return;
+  char* key = arena_.take(kept->size());
+  std::copy(kept->begin(), kept->end(), key);
+  *kept = {key, kept->size()};
 }
 
 // `depth` is that of the container around the value.
@@ -137,8 +140,9 @@ bool JsonEntryReader::metadata_object(const Path& path, int depth) {
 // Returns the present slots of a field that were not chosen. Only a field's own name, or any with `containers`, may hold one.
 std::uint32_t JsonEntryReader::choose(std::size_t first, std::size_t count, bool containers, const JsonToken*& chosen) {
   const std::uint32_t mask = ((1u << count) - 1) << first;
-  std::uint32_t candidates = present_ & mask;
+  const std::uint32_t candidates = present_ & mask;
   chosen = nullptr;
+  if (candidates == 0) return 0;
   for (std::uint32_t left = candidates; left != 0; left &= left - 1) {
     const auto slot = static_cast<std::size_t>(std::countr_zero(left));
     if (slots_[slot].container() && !containers && slot != first) continue;

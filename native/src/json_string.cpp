@@ -41,21 +41,31 @@ Escape unicode_escape(std::string_view text) {
   if (unit < 0xd800 || unit > 0xdfff) return {static_cast<std::uint32_t>(unit), unit_bytes, false};
   const int next = unit < 0xdc00 ? code_unit(text.substr(unit_bytes)) : -1;
   if (next < 0xdc00 || next > 0xdfff) return {replacement, unit_bytes, true};
-  return {0x10000 + (static_cast<std::uint32_t>(unit - 0xd800) << 10 | static_cast<std::uint32_t>(next - 0xdc00)), 2 * unit_bytes,
-          false};
+  return {0x10000 + (static_cast<std::uint32_t>(unit - 0xd800) << 10 | static_cast<std::uint32_t>(next - 0xdc00)),
+          2 * unit_bytes, false};
 }
 
 Escape read_escape(std::string_view text) {
   if (text.size() < 2) return {};
   switch (text[1]) {
-    case '"': case '\\': case '/': return {static_cast<std::uint32_t>(text[1]), 2, false};
-    case 'b': return {'\b', 2, false};
-    case 'f': return {'\f', 2, false};
-    case 'n': return {'\n', 2, false};
-    case 'r': return {'\r', 2, false};
-    case 't': return {'\t', 2, false};
-    case 'u': return unicode_escape(text);
-    default: return {};
+    case '"':
+    case '\\':
+    case '/':
+      return {static_cast<std::uint32_t>(text[1]), 2, false};
+    case 'b':
+      return {'\b', 2, false};
+    case 'f':
+      return {'\f', 2, false};
+    case 'n':
+      return {'\n', 2, false};
+    case 'r':
+      return {'\r', 2, false};
+    case 't':
+      return {'\t', 2, false};
+    case 'u':
+      return unicode_escape(text);
+    default:
+      return {};
   }
 }
 

@@ -31,13 +31,21 @@ class SyntaxCheck {
     while (is(' ') || is('\t') || is('\n') || is('\r')) ++at_;
     if (done()) return false;
     switch (expect_) {
-      case Expect::value_or_close: return is(']') ? close(false) : value();
-      case Expect::value: return value();
-      case Expect::key_or_close: return is('}') ? close(true) : key();
-      case Expect::key: return key();
-      case Expect::colon: expect_ = Expect::value; return take(':');
-      case Expect::comma_or_close: return comma_or_close();
-      case Expect::end: return false;
+      case Expect::value_or_close:
+        return is(']') ? close(false) : value();
+      case Expect::value:
+        return value();
+      case Expect::key_or_close:
+        return is('}') ? close(true) : key();
+      case Expect::key:
+        return key();
+      case Expect::colon:
+        expect_ = Expect::value;
+        return take(':');
+      case Expect::comma_or_close:
+        return comma_or_close();
+      case Expect::end:
+        return false;
     }
     return false;
   }
@@ -80,11 +88,17 @@ class SyntaxCheck {
 
   bool scalar(char first) {
     switch (first) {
-      case '"': ++at_; return string();
-      case 't': return literal("true");
-      case 'f': return literal("false");
-      case 'n': return literal("null");
-      default: return number();
+      case '"':
+        ++at_;
+        return string();
+      case 't':
+        return literal("true");
+      case 'f':
+        return literal("false");
+      case 'n':
+        return literal("null");
+      default:
+        return number();
     }
   }
 

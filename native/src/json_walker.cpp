@@ -1,7 +1,6 @@
 #include "zero/json_walker.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <new>
 
 #include "zero/json_string.hpp"
@@ -12,16 +11,16 @@ namespace {
 constexpr std::size_t ordinary_capacity_bytes = 64 * 1024;
 constexpr std::size_t kept_capacity_bytes = 1024 * 1024;
 
-bool is_blank(char byte) { return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t'; }
-
 }  // namespace
 
 bool JsonIndex::build(std::string_view text) {
   if (!stage_) {
-    const auto error = simdjson::get_active_implementation()->create_dom_parser_implementation(ordinary_capacity_bytes, 1, stage_);
+    const auto error =
+        simdjson::get_active_implementation()->create_dom_parser_implementation(ordinary_capacity_bytes, 1, stage_);
     if (error) throw std::bad_alloc();
   }
-  if (text.size() > stage_->capacity() && stage_->set_capacity(std::max(text.size(), 2 * stage_->capacity()))) throw std::bad_alloc();
+  if (text.size() > stage_->capacity() && stage_->set_capacity(std::max(text.size(), 2 * stage_->capacity())))
+    throw std::bad_alloc();
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(text.data());
   if (text.empty() || stage_->stage1(bytes, text.size(), simdjson::stage1_mode::regular)) return false;
   stage_->structural_indexes[size()] = static_cast<std::uint32_t>(text.size());
@@ -36,13 +35,8 @@ void JsonWalker::start(std::string_view text, const JsonIndex& index) {
   text_ = text;
   offsets_ = index.offsets();
   size_ = index.size();
-  rewind(0);
+  next_ = plain_from_ = plain_to_ = 0;
   forget();
-}
-
-void JsonWalker::rewind(std::size_t mark) {
-  next_ = mark;
-  backslash_ = text_.data() - 1;
 }
 
 void JsonWalker::forget() {
@@ -50,36 +44,12 @@ void JsonWalker::forget() {
   deepest_ = 0;
 }
 
-// Returns the text of the next token, without the blanks behind it.
-std::string_view JsonWalker::take_span() {
-  const std::size_t start = offsets_[next_];
-  std::size_t end = offsets_[++next_];
-  while (is_blank(text_[end - 1])) --end;
-  return text_.substr(start, end - start);
+void JsonWalker::find_escape(std::size_t from) {
+  plain_from_ = from;
+  plain_to_ = std::min(text_.find('\\', from), text_.size());
 }
 
-// A string token ends with its closing quote: whatever else follows the quote starts a token of its own.
-bool JsonWalker::raw_string(std::string_view& raw) {
-  if (peek() != '"') return false;
-  raw = take_span();
-  if (raw.size() < 2 || raw.back() != '"') return false;
-  raw = raw.substr(1, raw.size() - 2);
-  return true;
-}
-
-// Looks for the next backslash of the whole text only once each is passed: one search over the text, however many strings.
-bool JsonWalker::has_escape(std::string_view raw) {
-  if (backslash_ < raw.data()) {
-    const char* end = text_.data() + text_.size();
-    const void* found = std::memchr(raw.data(), '\\', static_cast<std::size_t>(end - raw.data()));
-    backslash_ = found ? static_cast<const char*>(found) : end;
-  }
-  return backslash_ < raw.data() + raw.size();
-}
-
-bool JsonWalker::string(std::string_view& characters) {
-  if (!raw_string(characters)) return false;
-  if (!has_escape(characters)) return true;
+bool JsonWalker::unescape(std::string_view& characters) {
   const auto unescaped = unescape_json(characters, arena_, repaired_);
   if (unescaped) characters = *unescaped;
   return unescaped.has_value();

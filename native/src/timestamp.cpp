@@ -83,24 +83,28 @@ bool read_offset(Scanner& scan, std::int64_t& seconds) {
   return scan.done();
 }
 
+// Returns the number of two digits, or -1.
+int two_digits(const char* text) {
+  const unsigned tens = static_cast<unsigned char>(text[0]) - '0';
+  const unsigned ones = static_cast<unsigned char>(text[1]) - '0';
+  return tens <= 9 && ones <= 9 ? static_cast<int>(tens * 10 + ones) : -1;
+}
+
 std::optional<std::uint64_t> parse_rfc3339(std::string_view text) {
-  Scanner scan(text);
-  const int year = scan.digits(4);
-  if (year < 0 || !scan.take_any("-")) return {};
-  const int month = scan.digits(2);
-  if (month < 0 || !scan.take_any("-")) return {};
-  const int day = scan.digits(2);
-  if (!is_date(year, month, day) || !scan.take_any("Tt ")) return {};
-  const int hour = scan.digits(2);
-  if (hour < 0 || hour > 23 || !scan.take_any(":")) return {};
-  const int minute = scan.digits(2);
-  if (minute < 0 || minute > 59 || !scan.take_any(":")) return {};
-  const int second = scan.digits(2);
-  if (second < 0 || second > 60) return {};
+  constexpr std::size_t seconds_end = 19;  // of 2026-11-22T10:00:00
+  if (text.size() < seconds_end || text[7] != '-' || text[13] != ':' || text[16] != ':') return {};
+  if (text[10] != 'T' && text[10] != 't' && text[10] != ' ') return {};
+  const int century = two_digits(&text[0]), year = two_digits(&text[2]), month = two_digits(&text[5]),
+            day = two_digits(&text[8]);
+  const int hour = two_digits(&text[11]), minute = two_digits(&text[14]), second = two_digits(&text[17]);
+  if (century < 0 || year < 0 || !is_date(century * 100 + year, month, day)) return {};
+  if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60) return {};
+  Scanner scan(text.substr(seconds_end));
   const std::int64_t fraction = read_fraction(scan);
   std::int64_t offset = 0;
   if (fraction < 0 || !read_offset(scan, offset)) return {};
-  const std::int64_t seconds = days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;
+  const std::int64_t days = days_from_civil(century * 100 + year, month, day);
+  const std::int64_t seconds = days * 86400 + hour * 3600 + minute * 60 + second - offset;
   if (seconds < 0 || seconds >= 10'000'000'000) return {};
   return static_cast<std::uint64_t>(seconds) * nanoseconds_per_second + static_cast<std::uint64_t>(fraction);
 }

@@ -49,9 +49,7 @@ Sequence first_sequence(std::string_view text) {
 
 }  // namespace
 
-bool is_valid_utf8(std::string_view text) {
-  return is_ascii(text) || simdjson::validate_utf8(text.data(), text.size());
-}
+bool is_valid_utf8(std::string_view text) { return is_ascii(text) || simdjson::validate_utf8(text.data(), text.size()); }
 
 std::string repair_utf8(std::string_view text, std::vector<Replacement>* replacements) {
   std::string repaired;

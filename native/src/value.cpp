@@ -110,7 +110,8 @@ bool is_shortest_form(double value, const Parts& parts) {
   // Scientific: the plain form writes large values with all their digits.
   const char* end = std::to_chars(shortest.data(), room_end, std::fabs(value), std::chars_format::scientific).ptr;
   Parts other;
-  return split({shortest.data(), static_cast<std::size_t>(end - shortest.data())}, other) && canonical(other) == canonical(parts);
+  return split({shortest.data(), static_cast<std::size_t>(end - shortest.data())}, other) &&
+         canonical(other) == canonical(parts);
 }
 
 // Up to 15 digits and no exponent: exact by one division (W. Clinger), and every such number is its own shortest form.

@@ -46,8 +46,9 @@ class Entry {
   void set_level(Level level) { level_ = level; }
   // Uses the time of receipt, and keeps `original`, when the timestamp is none or wild.
   void set_timestamp(const Stamp& stamp, std::optional<std::uint64_t> timestamp_ns, std::string_view original);
-  // Adds a metadata value; of equal keys the last value wins, at the place of the first.
-  void put(std::string_view key, const Value& value);
+  // Adds a metadata value; of equal keys the last value wins, at the place of the first. Returns where a new key is kept, else
+  // null: only a kept key has to live on.
+  std::string_view* put(std::string_view key, const Value& value);
   // Notes a key too long to be made at all.
   void put_oversize_key(std::size_t key_bytes);
   void mark_repaired() { repaired_ = true; }
@@ -72,7 +73,6 @@ class Entry {
   };
 
   std::size_t find(std::string_view key) const;
-  void reject_metadata(std::string reason);
   void stamp_text(Field field, std::string_view text);
 
   std::array<std::string_view, field_count> texts_;

@@ -15,12 +15,13 @@ class JsonEntryReader {
  public:
   JsonEntryReader(JsonWalker& walker, Entry& entry, Arena& arena) : walker_(walker), entry_(entry), arena_(arena) {}
 
-  // Reads the object that comes next in the walker into the entry. Returns false when it is not well-formed; whatever else is wrong
-  // rejects the entry and the walker stands behind it.
+  // Reads the object that comes next in the walker into the entry. Returns false when it is not well-formed; whatever else is
+  // wrong rejects the entry and the walker stands behind it.
   bool read(const Stamp& stamp);
 
  private:
-  // The path of a metadata key. Longer ones than any key may be are only measured.
+  // The path of a metadata key: a key of the object itself, or several joined in `joined_`. Longer ones than any key may be are
+  // only measured.
   struct Path {
     std::string_view text;
     std::size_t bytes = 0;
@@ -45,6 +46,7 @@ class JsonEntryReader {
   Arena& arena_;
   std::array<JsonToken, slot_count> slots_;
   std::uint32_t present_ = 0;  // a bit for each slot
+  std::array<char, limits::metadata_key_bytes> joined_;
 };
 
 }  // namespace zero

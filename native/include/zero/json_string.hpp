@@ -8,8 +8,8 @@
 
 namespace zero {
 
-// Returns the text that `raw` stands for, made in the arena; nothing when an escape is wrong. A surrogate without its pair becomes
-// U+FFFD and sets `repaired`.
+// Returns the text that `raw` stands for, made in the arena; nothing when an escape is wrong. A surrogate without its pair
+// becomes U+FFFD and sets `repaired`.
 std::optional<std::string_view> unescape_json(std::string_view raw, Arena& arena, bool& repaired);
 
 // Returns whether every escape in `raw` is right. A surrogate without its pair sets `repaired`.

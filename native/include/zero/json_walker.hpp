@@ -1,5 +1,6 @@
 // JSON as a row of tokens. simdjson's first stage finds where they start, at gigabytes a second, and checks the UTF-8; what the
-// tokens mean is read here, because a log has to survive what a strict parser refuses (numbers beyond Float64, depth, surrogates).
+// tokens mean is read here, because a log has to survive what a strict parser refuses (numbers beyond Float64, depth,
+// surrogates).
 #pragma once
 
 #include <simdjson.h>
@@ -56,7 +57,10 @@ class JsonWalker {
     ++next_;
     return true;
   }
-  bool string(std::string_view& characters);
+  bool string(std::string_view& characters) {
+    if (!raw_string(characters)) return false;
+    return has_escape(characters) ? unescape(characters) : true;
+  }
   bool scalar(JsonToken& token);
   // Reads any value at nesting depth `depth` (containers lie one deeper), and checks it to its last byte.
   bool skip(int depth);
@@ -64,7 +68,7 @@ class JsonWalker {
   bool container(JsonToken& token, int depth);
 
   std::size_t mark() const { return next_; }
-  void rewind(std::size_t mark);
+  void rewind(std::size_t mark) { next_ = mark; }
   // Offset of the next token in the text; its size behind the last.
   std::size_t offset() const { return offsets_[next_]; }
 
@@ -74,9 +78,31 @@ class JsonWalker {
   void forget();
 
  private:
-  std::string_view take_span();
-  bool raw_string(std::string_view& raw);
-  bool has_escape(std::string_view raw);
+  static bool is_blank(char byte) { return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t'; }
+
+  // Returns the text of the next token, without the blanks behind it.
+  std::string_view take_span() {
+    const char* start = text_.data() + offsets_[next_];
+    const char* last = text_.data() + offsets_[++next_] - 1;
+    while (is_blank(*last)) --last;
+    return {start, static_cast<std::size_t>(last + 1 - start)};
+  }
+  // A string token ends with its closing quote: whatever else follows the quote starts a token of its own.
+  bool raw_string(std::string_view& raw) {
+    if (peek() != '"') return false;
+    raw = take_span();
+    if (raw.size() < 2 || raw.back() != '"') return false;
+    raw = {raw.data() + 1, raw.size() - 2};
+    return true;
+  }
+  bool has_escape(std::string_view raw) {
+    const auto start = static_cast<std::size_t>(raw.data() - text_.data());
+    if (start < plain_from_) return raw.find('\\') != std::string_view::npos;  // only after a rewind
+    if (start > plain_to_ || plain_from_ == plain_to_) find_escape(start);
+    return plain_to_ < start + raw.size();
+  }
+  void find_escape(std::size_t from);
+  bool unescape(std::string_view& characters);
   bool skip_string();
 
   Arena& arena_;
@@ -84,7 +110,10 @@ class JsonWalker {
   const std::uint32_t* offsets_ = nullptr;
   std::size_t size_ = 0;
   std::size_t next_ = 0;
-  const char* backslash_ = nullptr;  // the first one not before the latest string
+  // There is no backslash between these two, and one at the second unless it is the end: one search over the text serves all
+  // its strings.
+  std::size_t plain_from_ = 0;
+  std::size_t plain_to_ = 0;
   bool repaired_ = false;
   int deepest_ = 0;
   std::vector<bool> in_object_;  // the containers that `skip` is inside of

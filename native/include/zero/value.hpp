@@ -27,8 +27,8 @@ struct Value {
   static Value of_bool(bool value) { return {Kind::boolean, {}, value}; }
 };
 
-// Reads a number of JSON's grammar; nothing when the text is not one. A number that Int64, UInt64 or Float64 cannot hold exactly
-// (for decimals: whose shortest form is another number) becomes the text itself; -0 is the float.
+// Reads a number of JSON's grammar; nothing when the text is not one. A number that Int64, UInt64 or Float64 cannot hold
+// exactly (for decimals: whose shortest form is another number) becomes the text itself; -0 is the float.
 std::optional<Value> parse_json_number(std::string_view text);
 
 }  // namespace zero

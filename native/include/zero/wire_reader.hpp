@@ -29,17 +29,26 @@ class WireReader {
     if (tag >> 32 != 0 || tag >> 3 == 0) throw protozero::invalid_tag_exception{};
     tag_ = static_cast<std::uint32_t>(tag);
     switch (static_cast<WireType>(tag & 7)) {
-      case WireType::varint: number_ = protozero::decode_varint(&at_, end_); break;
-      case WireType::fixed64: number_ = little_endian(take(8)); break;
-      case WireType::length_delimited: bytes_ = take(protozero::decode_varint(&at_, end_)); break;
-      case WireType::fixed32: take(4); break;
-      default: throw protozero::unknown_pbf_wire_type_exception{};
+      case WireType::varint:
+        number_ = protozero::decode_varint(&at_, end_);
+        break;
+      case WireType::fixed64:
+        number_ = little_endian(take(8));
+        break;
+      case WireType::length_delimited:
+        bytes_ = take(protozero::decode_varint(&at_, end_));
+        break;
+      case WireType::fixed32:
+        take(4);
+        break;
+      default:
+        throw protozero::unknown_pbf_wire_type_exception{};
     }
     return true;
   }
 
   std::uint32_t tag() const { return tag_; }
-  std::uint64_t number() const { return number_; }    // of varint and fixed64
+  std::uint64_t number() const { return number_; }   // of varint and fixed64
   std::string_view bytes() const { return bytes_; }  // of length_delimited
 
  private:

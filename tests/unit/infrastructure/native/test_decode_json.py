@@ -1,5 +1,6 @@
 """What the JSON door accepts, repairs, keeps and rejects, and how it says so."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -307,3 +308,26 @@ def test_one_entry_too_many_is_too_large(decode, between: bytes) -> None:
 def test_a_body_beyond_16_mib_is_too_large(decode) -> None:
     with pytest.raises(TooLarge, match=r"^body: 16777217 bytes, limit 16777216$"):
         decode(b" " * (16 * 1024 * 1024 + 1))
+
+
+MIB = 1024 * 1024
+DISPLACED = b'{"message":"' + b"m" * 700 + b'","log":{"a":"b"},"host":{"a":"b"}}'
+LONG_PATH = b'{"message":"m","' + b"p" * 100 + b'":{'
+HOSTILE: dict[str, tuple[int, Callable[[], bytes]]] = {
+    "a million keys": (0, lambda: b'{"message":"m",' + b",".join(b'"%x":1' % number for number in range(MIB)) + b"}"),
+    "one key a million times": (1, lambda: LONG_PATH + b",".join([b'"key":1'] * MIB) + b"}}"),
+    "many long paths": (0, lambda: LONG_PATH + b",".join(b'"%x":1' % number for number in range(MIB)) + b"}}"),
+    "displaced objects": (20_000, lambda: b"[" + b",".join([DISPLACED] * 20_000) + b"]"),
+    "brackets": (0, lambda: b"[" * (8 * MIB) + b"]" * (8 * MIB)),
+    "bad bytes": (0, lambda: b'{"message":"' + b"\xff" * (15 * MIB) + b'"}'),
+    "escapes": (0, lambda: b'[{"message":"' + b"\\ud800" * (2 * MIB) + b'"}]'),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_large_hostile_body_takes_time_in_proportion_to_its_size(name: str) -> None:
+    accepted, make_body = HOSTILE[name]
+    body = make_body()
+    start = time.process_time()
+    assert NativeCodec().decode_json(body, NOW_NS, PEER).accepted == accepted
+    assert time.process_time() - start < 3.0
