@@ -20,7 +20,7 @@ class DrainOptions:
     poison_rows_max: int = 256  # so many refused and none taken means that the table is wrong, not the rows
     linger_seconds: float = 0.2
     idle_seconds: float = 1.0
-    renew_seconds: float = 3.0  # well under the lease's time to live (10 s)
+    renew_seconds: float = 1.0  # well under the lease's time to live (3 s or more)
     sweep_seconds: float = 15.0
     retry: BackoffOptions = field(default_factory=BackoffOptions)
 
