@@ -9,7 +9,7 @@ from zero.application.ports import DeadLetter, Delivery, Position
 from zero.domain.errors import CorruptFrame, Overloaded
 from zero.domain.frame import Crc32c, Frame, unpack_frame
 
-FIRST_LIMIT = 4  # frames of the first read: what lies in the buffer is unknown, and a frame may have 16 MiB
+FIRST_LIMIT = 2  # frames of the first read: what lies in the buffer is unknown, and a frame may have 16 MiB
 
 
 @dataclass(frozen=True, slots=True)

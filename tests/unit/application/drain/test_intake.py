@@ -39,7 +39,7 @@ def test_the_limit_starts_small_grows_twofold_and_honours_its_bound() -> None:
     for turn in range(4):
         gathered.admit([delivery(turn)])
         limits.append(gathered.limit())
-    assert limits == [FIRST_LIMIT, 8, 16, 20, 20]
+    assert limits == [FIRST_LIMIT, 4, 8, 16, 20]
 
 
 def test_the_limit_shrinks_to_what_still_fits_when_frames_are_large() -> None:
