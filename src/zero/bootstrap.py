@@ -17,6 +17,7 @@ from zero.settings import Address, Settings, environment_name
 
 if TYPE_CHECKING:
     from zero.application.key_ring import KeyRing
+    from zero.application.keys import Keys
     from zero.application.ports import Durability, Telemetry
     from zero.infrastructure.clickhouse.connection import ServerVersion
     from zero.infrastructure.clickhouse.options import ClickHouseOptions
@@ -68,6 +69,21 @@ async def key_ring(settings: Settings, address: Address, processes: int, telemet
         yield ring
     finally:
         await ring.close()
+        await store.close()
+
+
+@asynccontextmanager
+async def key_admin(settings: Settings, telemetry: "Telemetry | None" = None) -> AsyncIterator["Keys"]:
+    """Give what changes the keys in the buffer."""
+    from zero.application.keys import Keys
+    from zero.infrastructure.redis.key_store import RedisKeyStore
+    from zero.infrastructure.system.clock import SystemClock
+    from zero.infrastructure.telemetry.process import process_telemetry
+
+    store = RedisKeyStore(redis_options(settings))
+    try:
+        yield Keys(store, SystemClock(), telemetry or process_telemetry()[0])
+    finally:
         await store.close()
 
 
@@ -151,12 +167,12 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
     from zero.interfaces.api.server import serve
     from zero.interfaces.api.services import ApiServices
 
-    _, metrics = process_telemetry()
+    telemetry, metrics = process_telemetry()
     clock, buffer = SystemClock(), RedisBuffer(redis_options(settings))
     store = clickhouse_options(replace(settings, clickhouse_url=settings.clickhouse_reader_url or settings.clickhouse_url))
     reader = ClickHouseReader(lambda: connect(store))
     search, overview = Search(LuceneParser(), reader, clock), Overview(buffer, reader, clock)
-    services = ApiServices(search, TimelineSearch(search, reader, clock), Tail(search, reader, clock), overview, metrics.text)
+    timeline, tail = TimelineSearch(search, reader, clock), Tail(search, reader, clock)
     with _bound("api", settings):
         sock = socket.create_server((settings.api.host, settings.api.port), family=_family(settings.api))
 
@@ -166,7 +182,9 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
     announcing = asyncio.create_task(_announce(ready, is_ready))
     options = ApiOptions(host=settings.api.host, stop_seconds_max=float(settings.stop_seconds_max))
     try:
-        await serve(services, options, [sock], stop)
+        async with key_ring(settings, settings.api, 1, telemetry) as keys, key_admin(settings, telemetry) as admin:
+            services = ApiServices(search, timeline, tail, overview, metrics.text, keys, admin)
+            await serve(services, options, [sock], stop)
     finally:
         announcing.cancel()
         await buffer.close()

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner, Result
@@ -23,7 +24,6 @@ from zero.domain.entry import Level
 from zero.infrastructure.system.clock import SystemClock
 from zero.interfaces.api.options import ApiOptions
 from zero.interfaces.api.server import serve
-from zero.interfaces.api.services import ApiServices
 
 
 class Served(Api):
@@ -33,7 +33,7 @@ class Served(Api):
         super().__init__()
         services = self.services
         following = Tail(services.search, self.reader, SystemClock(), TailOptions(poll_seconds=0.02, load_max=1))
-        self._services = ApiServices(services.search, services.timeline, following, services.overview, services.metrics)
+        self._services = replace(services, tail=following)
         self._options = ApiOptions(tail_heartbeat_seconds=0.05)
         self.port = 0
         self.start()
@@ -49,6 +49,7 @@ class Served(Api):
     async def _serve(self, sock: socket.socket, started: threading.Event) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         started.set()
+        await self.keys.refresh()
         with sock:
             await serve(self._services, self._options, [sock], self._stop)
 

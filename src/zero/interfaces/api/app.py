@@ -6,6 +6,7 @@ from zero.interfaces.api import failures
 from zero.interfaces.api.figures import figures_router, probes_router
 from zero.interfaces.api.following import Followers, following_router
 from zero.interfaces.api.guard import Guard
+from zero.interfaces.api.keys import keys_router
 from zero.interfaces.api.logs import app_router, logs_router
 from zero.interfaces.api.options import ApiOptions
 from zero.interfaces.api.pages import OPENAPI_URL, pages_router
@@ -17,12 +18,14 @@ def create_app(services: ApiServices, options: ApiOptions | None = None, followe
     options = options or ApiOptions()
     followers = followers or Followers(options.tail_clients_max)
     app = FastAPI(title="zero", version="1", openapi_url=OPENAPI_URL, docs_url=None, redoc_url=None)
+    app.state.keys = services.keys
     failures.install(app)
     for router in (
         logs_router(services),
         following_router(services, options, followers),
         app_router(services),
         figures_router(services),
+        keys_router(services),
         probes_router(services),
         pages_router(),
     ):

@@ -6,11 +6,14 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from zero.domain.errors import (
+    Forbidden,
     InvalidInput,
+    NotFound,
     Overloaded,
     QueryTooExpensive,
     StoreHalted,
     TooLarge,
+    Unauthenticated,
     Unavailable,
     ZeroError,
 )
@@ -19,7 +22,10 @@ from zero.interfaces.api.shapes import problem
 _STATUS: tuple[tuple[type[ZeroError], int], ...] = (
     (TooLarge, 413),
     (QueryTooExpensive, 422),
+    (NotFound, 404),
     (InvalidInput, 400),
+    (Unauthenticated, 401),
+    (Forbidden, 403),
     (Overloaded, 429),
     (Unavailable, 503),
     (StoreHalted, 503),
@@ -29,7 +35,7 @@ _STATUS: tuple[tuple[type[ZeroError], int], ...] = (
 def zero_problem(error: ZeroError) -> JSONResponse:
     """Return the answer for an error of the platform."""
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
-    return problem(
+    answer = problem(
         status,
         error.code,
         error.message,
@@ -37,6 +43,9 @@ def zero_problem(error: ZeroError) -> JSONResponse:
         position=getattr(error, "position", None),
         retry_after_seconds=getattr(error, "retry_after_seconds", None),
     )
+    if status == 401:
+        answer.headers["WWW-Authenticate"] = 'Bearer realm="zero"'
+    return answer
 
 
 def install(app: FastAPI) -> None:

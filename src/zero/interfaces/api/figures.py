@@ -7,8 +7,10 @@ from fastapi.responses import JSONResponse, Response
 
 from zero.application.overview import TenantBalance
 from zero.application.ports import DeadLetter
+from zero.domain.key import KeyScope
+from zero.interfaces.api.access import Admin, ReaderOrAdmin, Tenant, asks_query_or_admin
 from zero.interfaces.api.logs import RESPONSES
-from zero.interfaces.api.services import ApiServices, tenant_of
+from zero.interfaces.api.services import ApiServices
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _FIGURES = ("accepted", "stored", "dead_lettered", "in_buffer")
@@ -19,7 +21,7 @@ def figures_router(services: ApiServices) -> APIRouter:
     router = APIRouter(prefix="/api", tags=["platform"], responses=RESPONSES)
 
     @router.get("/stats")
-    async def stats(tenant: Annotated[str, Depends(tenant_of)]) -> Response:
+    async def stats(tenant: Tenant) -> Response:
         """Say what is stored, how much arrives, and how far the drain is behind."""
         figures, level = await services.overview.figures(tenant)
         return JSONResponse(
@@ -34,9 +36,14 @@ def figures_router(services: ApiServices) -> APIRouter:
         )
 
     @router.get("/ledger")
-    async def ledger() -> Response:
-        """Show that accepted = stored + dead-lettered + in buffer, and the rows that the store itself counts."""
+    async def ledger(asker: ReaderOrAdmin) -> Response:
+        """Show that accepted = stored + dead-lettered + in buffer, and the rows that the store itself counts.
+
+        With the scope ``admin`` that is of every tenant, else of one's own.
+        """
         balances = await services.overview.ledger()
+        if KeyScope.ADMIN not in asker.scopes:
+            balances = {tenant: balance for tenant, balance in balances.items() if tenant == asker.tenant}
         tenants = {tenant: _balance(balance) for tenant, balance in balances.items()}
         totals = {name: sum(figures[name] for figures in tenants.values()) for name in (*_FIGURES, "rows", "missing")}
         balanced = all(balance.balanced for balance in balances.values())
@@ -44,7 +51,9 @@ def figures_router(services: ApiServices) -> APIRouter:
 
     @router.get("/dead-letters")
     async def dead_letters(
-        after: Annotated[str, Query(max_length=256)] = "", limit: Annotated[int, Query(description="1 to 1000")] = 100
+        admin: Admin,
+        after: Annotated[str, Query(max_length=256)] = "",
+        limit: Annotated[int, Query(description="1 to 1000")] = 100,
     ) -> Response:
         """List what could not be stored, oldest first, with the reason."""
         letters = await services.overview.dead_letters(after, limit)
@@ -57,6 +66,7 @@ def figures_router(services: ApiServices) -> APIRouter:
 def probes_router(services: ApiServices) -> APIRouter:
     """Return the doors for those who look after the process."""
     router = APIRouter(tags=["platform"])
+    of_metrics = [Depends(asks_query_or_admin)] if services.keys.exposed else []
 
     @router.get("/health")
     async def health() -> Response:
@@ -70,7 +80,7 @@ def probes_router(services: ApiServices) -> APIRouter:
         body = {"ready": not found.reasons, "durability": found.durability, "detail": found.detail, "reasons": found.reasons}
         return JSONResponse(body, 503 if found.reasons else 200, {"Retry-After": "1"} if found.reasons else None)
 
-    @router.get("/metrics")
+    @router.get("/metrics", dependencies=of_metrics)
     async def metrics() -> Response:
         """Give the metrics as Prometheus text."""
         return Response(services.metrics(), headers={"Content-Type": METRICS_TYPE})

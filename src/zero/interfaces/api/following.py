@@ -6,15 +6,17 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from zero.application.identity import Identity
 from zero.application.tail import Arrivals
-from zero.domain.errors import Overloaded, ZeroError
+from zero.domain.errors import Overloaded, Unauthenticated, ZeroError
+from zero.interfaces.api.access import Reader
 from zero.interfaces.api.logs import RESPONSES, Filters
 from zero.interfaces.api.options import ApiOptions
-from zero.interfaces.api.services import ApiServices, tenant_of
+from zero.interfaces.api.services import ApiServices
 from zero.interfaces.api.shapes import log_shape, to_json
 
 RETRY_MS = 2000
@@ -101,24 +103,27 @@ def following_router(services: ApiServices, options: ApiOptions, followers: Foll
 
     @router.get("/logs/tail", response_class=EventStream, status_code=200)
     async def follow_logs(
-        tenant: Annotated[str, Depends(tenant_of)],
+        reader: Reader,
         filters: Annotated[TailFilters, Query()],
         last_event_id: Annotated[str | None, Header()] = None,
     ) -> EventStream:
         """Follow the log: event ``log`` for each entry, ``gap`` when there were too many, ``problem`` before it ends."""
         followers.check_room()
-        arrivals = services.tail.follow(filters.request(tenant), filters.after or last_event_id)
-        return EventStream(_events(arrivals, options.tail_heartbeat_seconds), followers, options.tail_send_seconds_max)
+        arrivals = services.tail.follow(filters.request(reader.tenant), filters.after or last_event_id)
+        events = _events(reader, arrivals, options.tail_heartbeat_seconds)
+        return EventStream(events, followers, options.tail_send_seconds_max)
 
     return router
 
 
-async def _events(arrivals: AsyncGenerator[Arrivals], heartbeat_seconds: float) -> AsyncGenerator[str]:
+async def _events(reader: Identity, arrivals: AsyncGenerator[Arrivals], heartbeat_seconds: float) -> AsyncGenerator[str]:
     yield f"retry: {RETRY_MS}\n: following\n\n"
     sent_at = time.monotonic()
     try:
         async with aclosing(arrivals):
             async for arrived in arrivals:
+                if reader.ended:
+                    raise Unauthenticated(reader.ended)
                 chunk = _chunk(arrived)
                 if not chunk and time.monotonic() - sent_at < heartbeat_seconds:
                     continue

@@ -3,17 +3,17 @@
 from enum import StrEnum
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from zero.application.search import SearchPage, SearchRequest
 from zero.domain.instant import format_instant
-from zero.interfaces.api.services import ApiServices, tenant_of
+from zero.interfaces.api.access import Tenant
+from zero.interfaces.api.services import ApiServices
 from zero.interfaces.api.shapes import ErrorOut, LogsOut, log_shape, problem, to_json
 
-Tenant = Annotated[str, Depends(tenant_of)]
-RESPONSES: dict[int | str, dict[str, Any]] = {400: {"model": ErrorOut}, 503: {"model": ErrorOut}}
+RESPONSES: dict[int | str, dict[str, Any]] = {status: {"model": ErrorOut} for status in (400, 401, 403, 429, 503)}
 _TIME = "RFC 3339, seconds since 1970 (ms, µs, ns by size), now, or -15m"
 
 

@@ -6,6 +6,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from zero.application.key_ring import KeyRing
+from zero.application.keys import Keys
 from zero.application.overview import Overview
 from zero.application.search import Search
 from zero.application.tail import Tail
@@ -14,7 +16,7 @@ from zero.domain.batch_id import batch_id
 from zero.domain.entry import LogEntry
 from zero.domain.stored import StoredEntry
 from zero.infrastructure.lucene.parser import LuceneParser
-from zero.infrastructure.memory import ManualClock, MemoryBuffer
+from zero.infrastructure.memory import ManualClock, MemoryBuffer, MemoryKeyStore, MemoryTelemetry
 from zero.infrastructure.memory.reader import MemoryReader
 from zero.interfaces.api.app import create_app
 from zero.interfaces.api.services import ApiServices
@@ -28,6 +30,9 @@ class Api:
     def __init__(self) -> None:
         self.reader, self.clock = MemoryReader(), ManualClock(NOW_S * 10**9)
         self.buffer = MemoryBuffer(clock=self.clock)
+        telemetry, self.key_store = MemoryTelemetry(), MemoryKeyStore()
+        self.key_admin = Keys(self.key_store, self.clock, telemetry)
+        self.keys = KeyRing(self.key_store, self.clock, telemetry)
         search = Search(LuceneParser(), self.reader, self.clock)
         self.services = ApiServices(
             search,
@@ -35,6 +40,8 @@ class Api:
             Tail(search, self.reader, self.clock),
             Overview(self.buffer, self.reader, self.clock),
             lambda: b"zero_up 1\n",
+            self.keys,
+            self.key_admin,
         )
         self.app: FastAPI = create_app(self.services)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://127.0.0.1:8080")
@@ -54,5 +61,6 @@ class Api:
 @pytest.fixture
 async def api() -> AsyncIterator[Api]:
     api = Api()
+    await api.keys.refresh()
     async with api.client:
         yield api

@@ -3,6 +3,7 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import httpx
 
@@ -10,7 +11,6 @@ from zero.application.tail import Tail, TailOptions
 from zero.infrastructure.system.clock import SystemClock
 from zero.interfaces.api.options import ApiOptions
 from zero.interfaces.api.server import serve
-from zero.interfaces.api.services import ApiServices
 
 OPTIONS = ApiOptions(tail_clients_max=2, tail_heartbeat_seconds=0.05, tail_send_seconds_max=0.3)
 
@@ -20,7 +20,7 @@ async def served(api, options: ApiOptions = OPTIONS) -> AsyncIterator[str]:
     """The api on a real socket, following every 10 ms."""
     services, tail_options = api.services, TailOptions(poll_seconds=0.01, load_max=1)
     tail = Tail(services.search, api.reader, SystemClock(), tail_options)
-    fast = ApiServices(services.search, services.timeline, tail, services.overview, services.metrics)
+    fast = replace(services, tail=tail)
     with socket.create_server(("127.0.0.1", 0)) as sock:
         stop = asyncio.Event()
         serving = asyncio.create_task(serve(fast, options, [sock], stop))
