@@ -86,10 +86,7 @@ def _formatted_insert(text: str, here: Token, name: Token) -> Statement:
         start += 1
     if start < len(text) and text[start] in "\n;":
         start += 1
-    head, rest = text[: here.start], text[start:]
-    if rest.lstrip().startswith("/*") and rest.rstrip().endswith("*/"):  # a marker written behind the format
-        head, start = head + rest, len(text)
-    return Statement(head, "INSERT", name.text, True, False, start)
+    return Statement(text[: here.start], "INSERT", name.text, True, False, start)
 
 
 def _output_format(tokens: list[Token]) -> str | None:

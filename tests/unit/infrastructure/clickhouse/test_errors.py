@@ -1,0 +1,30 @@
+"""Every error of the store says what to do next."""
+
+import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
+
+from zero.domain.errors import StoreHalted, StoreRejected, StoreUnavailable, ZeroError
+from zero.infrastructure.clickhouse.errors import HALTED, REJECTED, translate
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        *((code, StoreRejected) for code in (6, 26, 27, 38, 41, 117, 469, 691)),
+        *((code, StoreHalted) for code in (16, 47, 53, 60, 81, 192, 497, 516)),
+        *((code, StoreUnavailable) for code in (159, 164, 202, 203, 204, 209, 210, 241, 242, 243, 252, 394, 479, 999, 1002)),
+    ],
+)
+def test_a_code_is_data_an_operators_or_passing(code: int, kind: type[ZeroError]) -> None:
+    found = translate(DatabaseError("refused", code=code))
+    assert type(found) is kind
+    assert getattr(found, "store_code", code) == code
+
+
+@pytest.mark.parametrize("error", [OperationalError("timed out"), ConnectionResetError("reset"), TimeoutError()])
+def test_no_answer_is_an_unknown_outcome(error: Exception) -> None:
+    assert isinstance(translate(error), StoreUnavailable)
+
+
+def test_no_code_is_in_two_classes() -> None:
+    assert not REJECTED & HALTED
