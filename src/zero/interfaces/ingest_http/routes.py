@@ -29,14 +29,14 @@ class Routes:
     """The table of doors, looked up by exact path: no decoding, so nothing can be read in two ways. Nobody passes unknown."""
 
     def __init__(self, routes: Mapping[str, Route], keys: KeyRing) -> None:
-        self._routes = dict(routes)
+        self.table = dict(routes)
         self.keys = keys
 
     def find(self, head: Head) -> Handle:
         """Return how to handle requests with this head. Raises HttpRefusal or ZeroError."""
         if head.path == "*" and head.method == "OPTIONS":
             return _options(b"GET, HEAD, OPTIONS, POST")
-        route = self._routes.get(head.path)
+        route = self.table.get(head.path)
         if route is None:
             raise HttpRefusal(HTTPStatus.NOT_FOUND, "not_found", "no such path; logs go to POST /api/logs")
         if head.method == "OPTIONS":

@@ -18,7 +18,8 @@ from zero.domain.errors import InvalidInput
 from zero.infrastructure.codec.decompress import BoundedDecompressor
 from zero.infrastructure.memory import ManualClock, MemoryBuffer, MemoryCodec, MemoryKeyStore, MemoryTelemetry
 from zero.interfaces.ingest_http.options import IngestHttpOptions
-from zero.interfaces.ingest_http.server import IngestServices, bind, serve
+from zero.interfaces.ingest_http.routes import Route
+from zero.interfaces.ingest_http.server import IngestServices, bind, ingest_routes, serve
 
 
 class LineCodec(MemoryCodec):
@@ -96,6 +97,7 @@ class Server:
     stop: asyncio.Event
     task: "asyncio.Task[None]"
     keys: KeyRing
+    routes: Mapping[str, Route]
     peers: list[Peer] = field(default_factory=list)
 
     async def connect(self) -> Peer:
@@ -147,8 +149,9 @@ async def serving() -> AsyncIterator[Serve]:
         services = IngestServices(service, codec, decompressor, readiness, lambda: b"zero_up 1\n", telemetry, ring)
         sock = bind("127.0.0.1", 0)
         options = replace(options or IngestHttpOptions(), stop_timeout_seconds=2.0)
+        routes = ingest_routes(services, options).table
         task = asyncio.create_task(serve(services, options, [sock], stop))
-        servers.append(Server(sock.getsockname()[1], buffer, telemetry, stop, task, ring))
+        servers.append(Server(sock.getsockname()[1], buffer, telemetry, stop, task, ring, routes))
         return servers[-1]
 
     yield start
