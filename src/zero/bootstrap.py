@@ -187,6 +187,7 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
             await serve(services, options, [sock], stop)
     finally:
         announcing.cancel()
+        await reader.close()
         await buffer.close()
 
 

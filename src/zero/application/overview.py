@@ -13,10 +13,11 @@ DEAD_LETTERS_MAX = 1000
 
 @dataclass(frozen=True, slots=True)
 class TenantBalance:
-    """The ledger of a tenant beside the ``rows`` its store holds."""
+    """The ledger of a tenant beside the ``rows`` its store held before the ledger was read, and holds now (``rows_now``)."""
 
     ledger: TenantLedger
     rows: int
+    rows_now: int
 
     @property
     def balanced(self) -> bool:
@@ -32,7 +33,7 @@ class TenantBalance:
     @property
     def missing(self) -> int:
         """Rows that were stored and are no longer there: removed by retention, or lost."""
-        return max(0, self.ledger.stored - self.rows)
+        return max(0, self.ledger.stored - self.rows_now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,19 @@ class Overview:
         self._timeout_seconds = timeout_seconds
 
     async def ledger(self) -> Mapping[str, TenantBalance]:
-        """Return the balance of every tenant. The rows are counted first: what is settled meanwhile cannot look doubled."""
+        """Return the balance of every tenant.
+
+        The rows are counted before the ledger is read, so that what is settled meanwhile cannot look doubled, and after it, so
+        that it cannot look lost.
+        """
         rows = await self._reader.rows()
         ledgers = await self._buffer.ledger()
-        tenants = sorted(rows.keys() | ledgers.keys())
-        return {tenant: TenantBalance(ledgers.get(tenant, TenantLedger()), rows.get(tenant, 0)) for tenant in tenants}
+        settled = any(ledger.stored > rows.get(tenant, 0) for tenant, ledger in ledgers.items())
+        now = await self._reader.rows() if settled else rows
+        return {
+            tenant: TenantBalance(ledgers.get(tenant, TenantLedger()), rows.get(tenant, 0), now.get(tenant, 0))
+            for tenant in sorted(now.keys() | ledgers.keys())
+        }
 
     async def figures(self, tenant: str) -> tuple[StoreFigures, BufferLevel]:
         """Return what the store holds of the tenant, and how full the buffer is."""

@@ -19,7 +19,12 @@ _Pairs = tuple[tuple[str, Any], ...]
 def read_json_rows(data: bytes) -> Iterator[list[Any]]:
     """Yield the rows of JSONCompactEachRow; an object comes as its pairs, for one may hold both ``a`` and ``a.b``."""
     for line in data.splitlines():
-        yield json.loads(line, object_pairs_hook=tuple)
+        yield json.loads(line, object_pairs_hook=tuple, parse_int=_number)
+
+
+def _number(text: str) -> int | float:
+    """Keep the sign of a Float64 zero, which the store writes as ``-0``."""
+    return -0.0 if text == "-0" else int(text)
 
 
 def read_entries(data: bytes) -> list[StoredEntry]:

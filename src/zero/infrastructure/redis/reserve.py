@@ -14,10 +14,11 @@ from zero.infrastructure.redis.options import RedisOptions
 
 _SHARE = 32
 _SHARE_OF_ALL = 8
+_BYTES_MAX = 32 << 20  # below the largest value that a server may be set to take
 
 
 class Reserve:
-    """The reserves of all shards: each 1/32 of the server's limit, together at most 1/8."""
+    """The reserves of all shards: each 1/32 of the server's limit and at most 32 MiB, together at most 1/8."""
 
     def __init__(self, options: RedisOptions) -> None:
         self._divisor = max(_SHARE, _SHARE_OF_ALL * options.shards)
@@ -27,7 +28,7 @@ class Reserve:
         """Set the reserve aside if the server has a limit and is below the low-water mark with it. Says whether it is there."""
         info: dict[str, Any] = await client.info("memory")
         used, limit = memory(info)
-        size = limit // self._divisor
+        size = min(limit // self._divisor, _BYTES_MAX)
         if not int(info.get("maxmemory", 0)):
             return True
         if used + size > limit * self._low_water:

@@ -90,7 +90,7 @@ def probes_router(services: ApiServices) -> APIRouter:
 
 def _balance(balance: TenantBalance) -> dict[str, int]:
     figures = {name: getattr(balance.ledger, name) for name in _FIGURES}
-    return {**figures, "rows": balance.rows, "missing": balance.missing}
+    return {**figures, "rows": balance.rows_now, "missing": balance.missing}
 
 
 def _letter(cursor: str, letter: DeadLetter) -> dict[str, Any]:
