@@ -79,7 +79,8 @@ def worker(url: str, port: int, report: Connection) -> None:
         services = IngestServices(ingest, codec, BoundedDecompressor(), Readiness(buffer), bytes, flushes, keys)
         sock = bind("127.0.0.1", port)
         report.send("listening")
-        await serve(services, IngestHttpOptions(), [sock], stop)
+        async with ingest.running(2.0):
+            await serve(services, IngestHttpOptions(), [sock], stop)
         await keys.close()
         await buffer.close()
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from zero.infrastructure.redis.options import RedisOptions
 
 LEASE_SECONDS = 10.0
+DOORS_SHARE = 0.8
+"""How much of the stop timeout the doors have; the rest is for the last flush."""
 _READY_LOOK_SECONDS = 0.05
 
 Ready = Callable[[], None]
@@ -104,7 +106,8 @@ async def run_ingest(settings: Settings, stop: asyncio.Event, ready: Ready) -> N
     buffer, codec = RedisBuffer(redis_options(settings)), NativeCodec()
     ingest = Ingest(codec, buffer, SystemClock(), telemetry, IngestOptions(shards=settings.shards, strict_durability=strict))
     readiness = Readiness(buffer, strict_durability=strict)
-    options = IngestHttpOptions(stop_timeout_seconds=float(settings.stop_seconds_max))
+    options = IngestHttpOptions(stop_timeout_seconds=settings.stop_seconds_max * DOORS_SHARE)
+    flush_seconds_max = settings.stop_seconds_max * (1 - DOORS_SHARE)
 
     async def is_ready() -> bool:
         return (await readiness.check()).ready
@@ -115,7 +118,8 @@ async def run_ingest(settings: Settings, stop: asyncio.Event, ready: Ready) -> N
     try:
         async with key_ring(settings, settings.ingest_http, settings.ingest_workers, telemetry) as keys:
             services = IngestServices(ingest, codec, BoundedDecompressor(), readiness, metrics.text, telemetry, keys)
-            await serve(services, options, [sock], stop)
+            async with ingest.running(flush_seconds_max):
+                await serve(services, options, [sock], stop)
     finally:
         announcing.cancel()
         await buffer.close()

@@ -4,8 +4,9 @@ Requests that arrive while a flush is in flight share the next one. When none is
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from zero.application.framing import FrameBounds, Gathered, Parcel, parcels
@@ -81,6 +82,17 @@ class Ingest:
                 f"ZERO_DURABILITY=strict, but the buffer would acknowledge before it is on disk ({durability.detail}). "
                 "Set 'appendonly yes' and 'appendfsync always' on the buffer, or unset ZERO_DURABILITY."
             )
+
+    @asynccontextmanager
+    async def running(self, stop_seconds_max: float) -> AsyncIterator[None]:
+        """Be there for the doors that serve meanwhile; then flush what they took. Raises what ``start`` raises."""
+        await self.start()
+        try:
+            yield
+        finally:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(stop_seconds_max):
+                    await self.close()
 
     def accept(self, submission: Submission) -> None:
         """Take one request. Its waiter is told the outcome, perhaps before this returns."""

@@ -3,7 +3,6 @@
 import asyncio
 import socket
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from zero.application.ingest import Ingest
@@ -19,7 +18,6 @@ from zero.interfaces.ingest_http.probes import Probes
 from zero.interfaces.ingest_http.routes import Route, Routes
 
 BACKLOG = 1_024
-_CONNECTIONS_SHARE = 0.8  # of the stop timeout; the rest is for the last flush
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +68,7 @@ def bind(host: str, port: int) -> socket.socket:
 async def serve(
     services: IngestServices, options: IngestHttpOptions, sockets: Sequence[socket.socket], stop: asyncio.Event
 ) -> None:
-    """Serve until ``stop`` is set; then answer what is in flight, flush, and return within the stop timeout.
-
-    Raises ConfigurationError when durability must be strict and is not.
-    """
-    await services.ingest.start()
+    """Serve until ``stop`` is set; then answer what is in flight, and return within the stop timeout."""
     connections = Connections(ingest_routes(services, options), services.telemetry, options)
     loop = asyncio.get_running_loop()
     servers = [await loop.create_server(lambda: Http1Connection(connections), sock=sock, backlog=BACKLOG) for sock in sockets]
@@ -84,10 +78,6 @@ async def serve(
     finally:
         for server in servers:
             server.close()
-        deadline = loop.time() + options.stop_timeout_seconds
-        await connections.stop(options.stop_timeout_seconds * _CONNECTIONS_SHARE)
-        with suppress(TimeoutError):
-            async with asyncio.timeout_at(deadline):
-                await services.ingest.close()
+        await connections.stop(options.stop_timeout_seconds)
         sweep.cancel()
         await asyncio.wait([sweep])

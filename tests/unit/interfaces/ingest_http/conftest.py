@@ -148,9 +148,14 @@ async def serving() -> AsyncIterator[Serve]:
         readiness, decompressor = Readiness(buffer), BoundedDecompressor()
         services = IngestServices(service, codec, decompressor, readiness, lambda: b"zero_up 1\n", telemetry, ring)
         sock = bind("127.0.0.1", 0)
-        options = replace(options or IngestHttpOptions(), stop_timeout_seconds=2.0)
+        options = replace(options or IngestHttpOptions(), stop_timeout_seconds=1.6)
         routes = ingest_routes(services, options).table
-        task = asyncio.create_task(serve(services, options, [sock], stop))
+
+        async def run() -> None:
+            async with service.running(0.4):
+                await serve(services, options, [sock], stop)
+
+        task = asyncio.create_task(run())
         servers.append(Server(sock.getsockname()[1], buffer, telemetry, stop, task, ring, routes))
         return servers[-1]
 
