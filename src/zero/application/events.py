@@ -8,9 +8,9 @@ from typing import ClassVar
 class Event:
     """Something worth counting. Fields named in ``labels`` become metric labels and come from small fixed sets.
 
-    Every event adds one to ``zero_<name>_total``; each numeric field in ``amounts`` is added to ``zero_<name>_<field>_total`` and
-    each in ``timings`` (seconds) is observed in the histogram ``zero_<name>_<field>``; each in ``gauges`` sets the gauge of that
-    name. ``level`` is that of its log line; ``None`` writes no line.
+    Every event adds one to ``zero_<name>_total``; each numeric field in ``amounts`` is added to ``zero_<name>_<field>_total``,
+    each in ``timings`` (seconds) is observed in the histogram ``zero_<name>_<field>``, and each in ``gauges`` sets the gauge of
+    that name. ``level`` is that of its log line; ``None`` writes no line.
     """
 
     name: ClassVar[str]

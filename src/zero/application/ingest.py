@@ -14,12 +14,21 @@ from zero.application.funnel import Funnel, FunnelOptions
 from zero.application.ingest_events import DurabilityFound, FlushFailed, RequestsAccepted
 from zero.application.key_events import AccessRefused, QuotaReached
 from zero.application.ports import Appended, Buffer, Clock, Codec, Decoded, Telemetry
+from zero.application.pushback import Pushback, PushbackOptions
 from zero.application.receipt import Receipt
 from zero.application.stored_ack import StoredAck, StoredAckOptions
 from zero.application.submission import Ack, MeteredWaiter, Submission, Waiter
 from zero.domain.batch_id import BatchIds
 from zero.domain.entry import NANOSECONDS_PER_MILLISECOND
-from zero.domain.errors import ConfigurationError, Overloaded, QuotaExceeded, Unauthenticated, Unavailable, ZeroError
+from zero.domain.errors import (
+    BufferFull,
+    ConfigurationError,
+    Overloaded,
+    QuotaExceeded,
+    Unauthenticated,
+    Unavailable,
+    ZeroError,
+)
 
 _REQUEST_OVERHEAD_BYTES = 512
 
@@ -36,6 +45,7 @@ class IngestOptions:
     frame: FrameBounds = field(default_factory=FrameBounds)
     funnel: FunnelOptions = field(default_factory=lambda: FunnelOptions(items_max=60_000, bytes_max=24 * 1024 * 1024))
     stored: StoredAckOptions = field(default_factory=StoredAckOptions)
+    pushback: PushbackOptions = field(default_factory=PushbackOptions)
     inline_bytes_max: int = 64 * 1024
     decode_threads: int = 2
     decode_requests_max: int = 1_024
@@ -59,6 +69,7 @@ class Ingest:
         self._options = options or IngestOptions()
         self._funnel: Funnel[Gathered] = Funnel(self._options.funnel)
         self._stored = StoredAck(buffer, clock, self._options.stored)
+        self._pushback = Pushback(clock, self._options.pushback)
         self._threads = ThreadPoolExecutor(self._options.decode_threads, thread_name_prefix="decode")
         self._decoding: set[asyncio.Task[None]] = set()
         self._decoding_bytes = 0
@@ -99,6 +110,7 @@ class Ingest:
         try:
             if self._closed:
                 raise Unavailable("this process is stopping")
+            self._pushback.check()
             meter = submission.identity.admit(len(submission.body))
             if meter is not None:
                 submission.waiter = MeteredWaiter(submission.waiter, meter)
@@ -159,6 +171,10 @@ class Ingest:
             self._telemetry.emit(QuotaReached(error.limit))
         elif isinstance(error, Unauthenticated):
             self._telemetry.emit(AccessRefused(error.code))
+        elif isinstance(error, BufferFull):
+            submission.body = b""
+            self._pushback.later(lambda: submission.waiter.failed(error))
+            return
         submission.waiter.failed(_told(error))
 
     def _start_flush(self) -> None:
@@ -173,6 +189,8 @@ class Ingest:
                 try:
                     await self._flush(gathered)
                 except Exception as error:
+                    if isinstance(error, BufferFull):
+                        self._pushback.remember(error)
                     self._fail(gathered, _told(error))
                     if isinstance(error, Unavailable):  # those behind have waited as long: do not make them wait twice
                         self._funnel.done()
@@ -214,7 +232,7 @@ class Ingest:
             return
         self._telemetry.emit(FlushFailed(error.code, len(gathered), error.message))
         for submission, _ in gathered:
-            submission.waiter.failed(error)
+            self._refuse(submission, error)
 
     def _report(self, packed: Sequence[Parcel], size: int, seconds: float) -> None:
         requests = entries = rejected = repaired = 0

@@ -1,7 +1,8 @@
 """Batch ids: UInt64 that grow with time and are never given twice.
 
-Layout, from the top: 42 bits of Unix milliseconds (until the year 2109), 14 bits of process epoch, 8 bits of sequence. The epoch
-is taken from a counter in the buffer when a process starts, so two processes differ even when the clock is set back between them.
+Layout, from the top: 42 bits of Unix milliseconds (until the year 2109), 14 bits of process epoch, 8 bits of sequence. The
+epoch is taken from a counter in the buffer when a process starts, so two processes differ even when the clock is set back
+between them.
 """
 
 EPOCH_BITS = 14

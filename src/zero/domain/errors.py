@@ -10,6 +10,7 @@
     ├── Unauthenticated           no key, or one that is not good
     ├── Forbidden                 a good key that is not for this
     ├── Overloaded                a bound was reached; the same call may pass later
+    │   ├── BufferFull            the durable buffer takes no more until it is drained
     │   └── QuotaExceeded         the bound is the sender's own
     ├── Unavailable               an outside part does not answer
     │   ├── BufferUnavailable
@@ -98,6 +99,12 @@ class Overloaded(ZeroError):
     def __init__(self, message: str, *, retry_after_seconds: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class BufferFull(Overloaded):
+    """The durable buffer is above its high-water mark."""
+
+    code = "buffer_full"
 
 
 class QuotaExceeded(Overloaded):

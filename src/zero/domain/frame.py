@@ -1,8 +1,8 @@
 """The frame: what one stream entry of the buffer holds.
 
 Layout, little endian: magic ``ZF``, version (1 byte), flags (1 byte, 0), CRC32C of all that follows (4), batch id (8), time of
-receipt in Unix milliseconds (8), number of entries (4), tenant length (2), tenant, payload. The payload is a ``zero.v1.LogBatch``
-whose entries are complete: validated, stamped, within every limit.
+receipt in Unix milliseconds (8), number of entries (4), tenant length (2), tenant, payload. The payload is a
+``zero.v1.LogBatch`` whose entries are complete: validated, stamped, within every limit.
 """
 
 import struct

@@ -15,7 +15,7 @@ from tests.contract.buffer_contract import frame, taken
 from tests.integration.redis.stub import StubServer
 from tests.integration.servers import Server, embedded_valkey, plain_valkey
 from zero.application.ports import Append, Lease, Settlement
-from zero.domain.errors import BufferUnavailable, Overloaded
+from zero.domain.errors import BufferFull, BufferUnavailable, Overloaded
 from zero.infrastructure.redis import RedisBuffer, RedisOptions, RedisShardLog
 
 ANSWER_SECONDS = 0.25
@@ -203,7 +203,7 @@ async def test_appends_that_outrun_the_gauge_are_refused_by_the_server(small: tu
     outcomes = await asyncio.gather(
         *(buffer.append([Append(0, bytes(100_000), "default", 1)]) for _ in range(100)), return_exceptions=True
     )
-    assert {type(outcome) for outcome in outcomes} == {list, Overloaded}
+    assert {type(outcome) for outcome in outcomes} == {list, BufferFull}
     assert (await buffer.level()).frames == sum(isinstance(outcome, list) for outcome in outcomes)
 
 

@@ -10,11 +10,13 @@ from zero.application.identity import Identity, anyone
 from zero.application.ingest import Ingest, IngestOptions, future_waiter
 from zero.application.ingest_events import DurabilityFound, FlushFailed, RequestsAccepted
 from zero.application.ports import Decoded
+from zero.application.pushback import PushbackOptions
 from zero.application.receipt import Receipt, parse_receipt
 from zero.application.stored_ack import StoredAckOptions
 from zero.application.submission import Ack, Submission, checked_key, parse_ack
 from zero.domain.batch_id import BatchIds
 from zero.domain.errors import (
+    BufferFull,
     BufferUnavailable,
     ConfigurationError,
     InvalidInput,
@@ -286,6 +288,22 @@ async def test_a_full_buffer_refuses_the_flush_but_not_those_behind(rig):
     outcome = await asyncio.gather(first, behind, return_exceptions=True)
     assert [type(error) for error in outcome] == [Overloaded, Overloaded]
     assert len(rig.buffer.calls) == 2
+
+
+async def test_a_full_buffer_is_left_alone_for_a_moment_and_then_tried_again():
+    rig = Rig(IngestOptions(pushback=PushbackOptions(hold_seconds=0.05)))
+    rig.buffer.error = BufferFull("full")
+    first = rig.send(b"a")
+    await asyncio.sleep(0.01)
+    behind = rig.send(b"!")
+    assert not first.done()  # the refusal is held back
+    assert not behind.done()
+    outcome = await asyncio.gather(first, behind, return_exceptions=True)
+    assert [type(error) for error in outcome] == [BufferFull, BufferFull]  # "!" was not even decoded
+    assert len(rig.buffer.calls) == 1
+    rig.buffer.error = None
+    rig.clock.advance(0.05)
+    assert (await rig.send(b"c")).accepted == 1
 
 
 async def test_a_defect_in_the_buffer_leaves_nobody_waiting(rig):

@@ -19,7 +19,7 @@ from zero.application.ports import (
     ShardLog,
     TenantLedger,
 )
-from zero.domain.errors import LeaseLost, Overloaded
+from zero.domain.errors import BufferFull, LeaseLost
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,9 @@ class MemoryBuffer(Buffer, ShardLog):
         self._used_bytes = 0
 
     async def append(self, appends: Sequence[Append]) -> Sequence[Appended]:
-        """Put the frames in, all or none. Raises Overloaded when they do not fit."""
+        """Put the frames in, all or none. Raises BufferFull when they do not fit."""
         if self._used_bytes + sum(len(append.frame) for append in appends) > self._options.limit_bytes:
-            raise Overloaded("the buffer is full")
+            raise BufferFull("the buffer is full")
         return [self._append(append) for append in appends]
 
     async def next_process_epoch(self) -> int:

@@ -2,7 +2,7 @@
 
 from redis import exceptions
 
-from zero.domain.errors import BufferUnavailable, Overloaded, ZeroError
+from zero.domain.errors import BufferFull, BufferUnavailable, ZeroError
 
 _RETRY_SECONDS = 1.0
 
@@ -33,9 +33,9 @@ def refused(error: ServerError) -> ZeroError:
     return BufferUnavailable(f"the buffer refused: {error}", retry_after_seconds=_RETRY_SECONDS)
 
 
-def full(detail: str) -> Overloaded:
+def full(detail: str) -> BufferFull:
     """Return the error for a buffer that takes no more."""
-    return Overloaded(f"the buffer is full: {detail}", retry_after_seconds=_RETRY_SECONDS)
+    return BufferFull(f"the buffer is full: {detail}", retry_after_seconds=_RETRY_SECONDS)
 
 
 def unreachable(error: BaseException | str) -> BufferUnavailable:
