@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from bench import corpus, record
+from zero.application.key_ring import KeyRing
+from zero.application.keys import Keys
 from zero.application.overview import Overview
 from zero.application.search import Search
 from zero.application.tail import Tail
@@ -29,7 +31,7 @@ from zero.infrastructure.clickhouse.migrations import migrate
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
 from zero.infrastructure.clickhouse.reader import ClickHouseReader
 from zero.infrastructure.lucene.parser import LuceneParser
-from zero.infrastructure.memory import MemoryBuffer
+from zero.infrastructure.memory import MemoryBuffer, MemoryKeyStore, MemoryTelemetry
 from zero.infrastructure.native.codec import NativeCodec
 from zero.infrastructure.system.clock import SystemClock
 from zero.interfaces.api.options import ApiOptions
@@ -93,7 +95,11 @@ def api(options: ClickHouseOptions) -> Iterator[str]:
         loop_made.set()
         clock, reader = SystemClock(), ClickHouseReader(lambda: connect(options))
         search, overview = Search(LuceneParser(), reader, clock), Overview(MemoryBuffer(clock), reader, clock)
-        parts = ApiServices(search, TimelineSearch(search, reader, clock), Tail(search, reader, clock), overview, bytes)
+        store, telemetry = MemoryKeyStore(), MemoryTelemetry()
+        keys = KeyRing(store, clock, telemetry)
+        await keys.refresh()
+        timeline, tail = TimelineSearch(search, reader, clock), Tail(search, reader, clock)
+        parts = ApiServices(search, timeline, tail, overview, bytes, keys, Keys(store, clock, telemetry))
         await serve(parts, ApiOptions(), [sock], stop)
         await reader.close()
 

@@ -102,6 +102,9 @@ class Settings:
         default=512 << 20,
         metadata=_about("Memory of the embedded buffer; near it, ingest answers 429.", 64 << 20, 1 << 44),
     )
+    api_key: str = field(
+        default="", metadata=_about("The API key that `zero send`, `search` and `tail` show. Empty: none."), repr=False
+    )
     stop_seconds_max: int = field(
         default=10, metadata=_about("How long each role may take to finish its work when it is stopped.", 1, 600)
     )
@@ -124,14 +127,13 @@ class Settings:
             )
 
     def refuse_exposure(self) -> None:
-        """Refuse a listener that other machines can reach while no API keys are configured."""
-        for name in ("ingest_http", "api", "embedded_clickhouse"):
-            address: Address = getattr(self, name)
-            if not address.is_loopback:
-                raise ConfigurationError(
-                    f"{environment_name(name)}={address} can be reached from other machines and no API keys are configured. "
-                    f"Listen on 127.0.0.1:{address.port} and put a proxy that authenticates in front of it"
-                )
+        """Refuse a store that other machines can reach: API keys do not guard it. Those of ingest and api look for keys."""
+        address = self.embedded_clickhouse
+        if not address.is_loopback:
+            raise ConfigurationError(
+                f"ZERO_EMBEDDED_CLICKHOUSE={address} can be reached from other machines, and API keys do not guard the store. "
+                f"Listen on 127.0.0.1:{address.port}, or run a ClickHouse of your own and name it in ZERO_CLICKHOUSE_URL"
+            )
 
 
 def environment_name(name: str) -> str:

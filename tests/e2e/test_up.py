@@ -193,4 +193,5 @@ def test_an_open_door_without_keys_is_refused(tmp_path):
     platform.environment["ZERO_INGEST_HTTP"] = "0.0.0.0:4318"
     found = platform.command("up")
     assert found.returncode == 78
-    assert "no API keys are configured" in found.stderr
+    assert "there are no API keys" in found.stderr
+    assert "zero keys create" in found.stderr

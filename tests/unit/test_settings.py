@@ -60,15 +60,23 @@ def test_a_bad_key_in_the_file_is_named(tmp_path, text, words):
     assert all(word in caught.value.message for word in words), caught.value.message
 
 
-@pytest.mark.parametrize("text", ["0.0.0.0:4318", "[::]:4318", "192.168.1.5:4318", "logs.example:4318"])
-def test_a_listener_beyond_this_machine_is_refused_and_told_how_to_go_on(text):
-    with pytest.raises(ConfigurationError, match=r"no API keys.*Listen on 127\.0\.0\.1:4318"):
-        load({"ZERO_INGEST_HTTP": text}).refuse_exposure()
+OTHERS = ["0.0.0.0:4318", "[::]:4318", "192.168.1.5:4318", "logs.example:4318"]
+OURS = ["127.0.0.1:1", "[::1]:1", "localhost:1", "127.9.9.9:1"]
 
 
-@pytest.mark.parametrize("text", ["127.0.0.1:1", "[::1]:1", "localhost:1", "127.9.9.9:1"])
+@pytest.mark.parametrize("text", OTHERS)
+def test_an_embedded_store_beyond_this_machine_is_refused_and_told_how_to_go_on(text):
+    with pytest.raises(ConfigurationError, match=r"do not guard the store.*Listen on 127\.0\.0\.1:4318"):
+        load({"ZERO_EMBEDDED_CLICKHOUSE": text, "ZERO_INGEST_HTTP": "127.0.0.1:0"}).refuse_exposure()
+
+
+@pytest.mark.parametrize("text", OURS)
 def test_a_loopback_listener_is_allowed(text):
-    load({"ZERO_INGEST_HTTP": text}).refuse_exposure()
+    load({"ZERO_EMBEDDED_CLICKHOUSE": text}).refuse_exposure()
+
+
+def test_what_other_machines_can_reach_is_told_from_what_they_cannot():
+    assert [load({"ZERO_API": text}).api.is_loopback for text in (*OTHERS, *OURS)] == [False] * 4 + [True] * 4
 
 
 def test_settings_survive_the_way_to_a_child_process():

@@ -36,13 +36,14 @@ class Event:
 class ApiClient:
     """Asks one api. Raises Unreachable and Refused, nothing else."""
 
-    def __init__(self, url: str, timeout_seconds: float = 60.0) -> None:
+    def __init__(self, url: str, key: str = "", timeout_seconds: float = 60.0) -> None:
         parts = urllib.parse.urlsplit(url if "//" in url else f"http://{url}")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise Refused(f"{url!r} is not the URL of an api: write http://127.0.0.1:8080", None)
         self._make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._host, self._port, self._prefix = parts.hostname, parts.port, parts.path.rstrip("/")
         self._timeout_seconds = timeout_seconds
+        self._headers = {"X-API-Key": key} if key else {}
 
     def get(self, path: str, parameters: list[tuple[str, str]]) -> dict[str, Any]:
         """Return the JSON object at the path."""
@@ -73,7 +74,7 @@ class ApiClient:
         connection = self._make(self._host, self._port, timeout=self._timeout_seconds)
         try:
             query = urllib.parse.urlencode(parameters, errors="replace")
-            connection.request("GET", f"{self._prefix}{path}?{query}", headers=headers)
+            connection.request("GET", f"{self._prefix}{path}?{query}", headers=self._headers | headers)
             response = connection.getresponse()
             if response.status != 200:
                 raise _failure(response)

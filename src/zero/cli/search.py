@@ -31,7 +31,7 @@ def search(settings: Settings, query: tuple[str, ...], limit: int, as_json: bool
     times = [(name, given[key]) for name, key in (("from", "start"), ("to", "end")) if given[key]]
     found = 0
     try:
-        client = ApiClient(url)
+        client = ApiClient(url, settings.api_key)
         for log in _logs(client, filters(text, given["app_id"], given["levels"]) + times, limit):
             show(log, as_json)
             found += 1

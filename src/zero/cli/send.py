@@ -57,7 +57,9 @@ def send(settings: Settings, files: tuple[str, ...], as_json: bool, batch: int, 
     url = given["url"] or f"http://{settings.ingest_http}"
     tally, started, problem, code = _Tally(), time.monotonic(), "", 0
     try:
-        sender = Sender(SenderOptions(url, retry_seconds_max=given["retry_seconds"], compress=given["compress"]))
+        patience = given["retry_seconds"]
+        options = SenderOptions(url, retry_seconds_max=patience, compress=given["compress"], api_key=settings.api_key)
+        sender = Sender(options)
         with _progress(files) as show:
             for name in files:
                 _send_file(sender, name, records, batch, tally, show)

@@ -28,7 +28,7 @@ def tail(settings: Settings, query: tuple[str, ...], as_json: bool, **given: Any
     """
     text, url = " ".join(query), api_url(given["url"], settings)
     try:
-        client = ApiClient(url, _SILENCE_SECONDS_MAX)
+        client = ApiClient(url, settings.api_key, _SILENCE_SECONDS_MAX)
         for event in _follow(client, filters(text, given["app_id"], given["levels"])):
             _show(event, as_json)
     except (Refused, Unreachable) as error:

@@ -6,7 +6,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,6 +33,7 @@ class SenderOptions:
     pause_seconds: float = 0.1
     pause_seconds_max: float = 5.0
     compress: bool = False
+    api_key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,8 @@ class Sender:
         body = b"\n".join(records)
         headers = {"Content-Type": "application/x-ndjson", "Idempotency-Key": f"{self._run}-{self._batches}"}
         self._batches += 1
+        if self._options.api_key:
+            headers["X-API-Key"] = self._options.api_key
         if self._options.compress:
             body = gzip.compress(body, 1)
             headers["Content-Encoding"] = "gzip"

@@ -16,6 +16,8 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from socket import AF_UNIX
+from socket import socket as new_socket
 from urllib.parse import quote
 
 from zero.domain.errors import ConfigurationError
@@ -72,7 +74,23 @@ def prepare(options: ValkeyOptions) -> ValkeyCommand:
     _write(home / "users.acl", _acl(password, options.namespace))
     _write(home / "valkey.conf", _config(options, home, socket))
     argv = (sys.executable, "-m", "zero.embedded.valkey", "--parent", str(os.getpid()), str(_binary()), str(home))
-    return ValkeyCommand(argv, f"unix://{USER}:{password}@{quote(str(socket))}?db=0", socket)
+    return ValkeyCommand(argv, _url(password, socket), socket)
+
+
+def running_url(data_dir: Path) -> str | None:
+    """Return how to reach the server that runs on the data directory, or None when none does."""
+    home = data_dir.absolute() / "valkey"
+    try:
+        password, path = (home / "password").read_text().strip(), _socket_path(home, None)
+        with new_socket(AF_UNIX) as probe:
+            probe.connect(str(path))
+    except OSError:
+        return None
+    return _url(password, path)
+
+
+def _url(password: str, path: Path) -> str:
+    return f"unix://{USER}:{password}@{quote(str(path))}?db=0"
 
 
 def _binary() -> Path:

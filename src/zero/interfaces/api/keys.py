@@ -7,10 +7,9 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from zero.application.identity import Identity
-from zero.application.keys import KeyRequest, NewKey
-from zero.domain.audit import AuditRecord
-from zero.domain.instant import format_instant
-from zero.domain.key import ApiKey, KeyScope, Quota
+from zero.application.key_shapes import act_shape, instant, key_shape, new_key_shape
+from zero.application.keys import KeyRequest
+from zero.domain.key import KeyScope, Quota
 from zero.interfaces.api.access import Admin
 from zero.interfaces.api.services import ApiServices
 from zero.interfaces.api.shapes import ErrorOut
@@ -61,17 +60,18 @@ def keys_router(services: ApiServices) -> APIRouter:
     @router.get("/keys")
     async def list_keys(admin: Admin) -> Response:
         """List every key, ended ones too; no secret can be had again."""
-        return JSONResponse({"keys": [key_shape(key) | {"last_used": _instant(used)} for key, used in await keys.list()]})
+        return JSONResponse({"keys": [key_shape(key) | {"last_used": instant(used)} for key, used in await keys.list()]})
 
     @router.post("/keys", status_code=201)
     async def create_key(admin: Admin, body: KeyIn) -> Response:
         """Make a key; ``key`` is shown in this answer and never again."""
-        return _new(await keys.create(body.request(), actor(admin)))
+        made = await keys.create(body.request(), actor(admin))
+        return JSONResponse(new_key_shape(made), 201)
 
     @router.post("/keys/{id}/rotate", status_code=201)
     async def rotate_key(admin: Admin, id: str, body: RotationIn) -> Response:
         """Make a key like this one, which ends after the overlap."""
-        return _new(await keys.rotate(id, body.overlap_seconds, actor(admin)))
+        return JSONResponse(new_key_shape(await keys.rotate(id, body.overlap_seconds, actor(admin))), 201)
 
     @router.delete("/keys/{id}")
     async def revoke_key(admin: Admin, id: str) -> Response:
@@ -95,31 +95,3 @@ def keys_router(services: ApiServices) -> APIRouter:
 def actor(identity: Identity) -> str:
     """Return how the audit log names who asks."""
     return f"key:{identity.key_id}" if identity.key_id else "anyone"
-
-
-def key_shape(key: ApiKey) -> dict[str, Any]:
-    """Return what may be shown of a key."""
-    return {
-        "id": key.id,
-        "tenant": key.tenant,
-        "scopes": sorted(key.scopes),
-        "label": key.label,
-        "created": _instant(key.created_ns),
-        "expires": _instant(key.expires_ns),
-        "revoked": _instant(key.revoked_ns),
-        "rotated_from": key.rotated_from,
-        "quota": {name: getattr(key.quota, name) for name in Quota.__slots__},
-    }
-
-
-def act_shape(act: AuditRecord) -> dict[str, Any]:
-    """Return an act as JSON."""
-    return {"at": _instant(act.at_ns), "actor": act.actor, "act": act.act, "subject": act.subject, "detail": act.detail}
-
-
-def _new(made: NewKey) -> Response:
-    return JSONResponse({"key": made.text, **key_shape(made.key)}, 201)
-
-
-def _instant(at_ns: int | None) -> str | None:
-    return None if at_ns is None else format_instant(at_ns)
