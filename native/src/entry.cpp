@@ -1,5 +1,6 @@
 #include "zero/entry.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <protozero/types.hpp>
 #include <protozero/varint.hpp>
@@ -122,6 +123,19 @@ void Entry::clear() {
   attribute_count_ = 0;
   reason_.clear();
   metadata_reason_.clear();
+}
+
+void Entry::start_from(const Entry& shared) {
+  texts_ = shared.texts_;
+  timestamp_ns_ = shared.timestamp_ns_;
+  level_ = shared.level_;
+  repaired_ = shared.repaired_;
+  stamped_ = shared.stamped_;
+  rejected_ = shared.rejected_;
+  attribute_count_ = shared.attribute_count_;
+  std::copy_n(shared.attributes_.begin(), attribute_count_, attributes_.begin());
+  reason_ = shared.reason_;
+  metadata_reason_ = shared.metadata_reason_;
 }
 
 void Entry::set_timestamp(const Stamp& stamp, std::optional<std::uint64_t> timestamp_ns, std::string_view original) {

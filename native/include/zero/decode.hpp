@@ -8,12 +8,15 @@
 
 namespace zero {
 
-// Both return a result that belongs to the thread and holds until its next call; memory beyond 1 MiB is given back then.
+// All return a result that belongs to the thread and holds until its next call; memory beyond 1 MiB is given back then.
 
 // Reads an object, an array, an object whose only key is "logs" with an array, or NDJSON.
 const Decoded& decode_json(std::string_view body, const Stamp& stamp);
 
 // Reads a zero.v1.LogBatch.
 const Decoded& decode_log_batch(std::string_view body, const Stamp& stamp);
+
+// Reads an opentelemetry.proto.collector.logs.v1.ExportLogsServiceRequest.
+const Decoded& decode_otlp(std::string_view body, const Stamp& stamp);
 
 }  // namespace zero

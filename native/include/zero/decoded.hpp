@@ -24,6 +24,8 @@ enum class Refusal : int {
   too_many_entries = 4,  // more than limits::entries
   too_many_bytes = 5,    // more than limits::body_bytes
   not_protobuf = 6,      // `position`: the field that cannot be read
+  wrong_form = 7,        // `position`: a value that is not what the protocol has there
+  too_much_shared = 8,   // more than limits::payload_bytes
 };
 
 struct Decoded {
@@ -42,6 +44,13 @@ struct Decoded {
   void reject(const std::string& reason) {
     if (errors.size() < errors_max) errors.emplace_back(seen(), reason);
     ++rejected;
+  }
+  // Takes a finished entry. Refuses the body when what its entries share makes too much of it.
+  void accept(const Entry& entry) {
+    entry.append_to(payload, entry.encoded_bytes());
+    ++accepted;
+    repaired += entry.repaired();
+    if (payload.size() > limits::payload_bytes) refuse(Refusal::too_much_shared, payload.size());
   }
   void refuse(Refusal why, std::size_t at = 0) {
     refusal = why;

@@ -25,6 +25,8 @@ inline constexpr std::size_t metadata_value_bytes = 16 * 1024;
 inline constexpr int nesting_depth = 64;
 inline constexpr std::size_t entries = 20'000;
 inline constexpr std::size_t body_bytes = 16 * 1024 * 1024;
+// What many entries share is said once in a body and written with each of them.
+inline constexpr std::size_t payload_bytes = 32 * 1024 * 1024;
 }  // namespace limits
 
 // What the platform adds to entries that do not say it themselves.
@@ -41,6 +43,8 @@ struct Stamp {
 class Entry {
  public:
   void clear();
+  // Begins as a copy of an entry that holds what several share.
+  void start_from(const Entry& shared);
 
   std::string_view& operator[](Field field) { return texts_[static_cast<std::size_t>(field)]; }
   void set_level(Level level) { level_ = level; }

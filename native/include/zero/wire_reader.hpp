@@ -14,6 +14,10 @@ using WireType = protozero::pbf_wire_type;
 
 // Number and type in one value: a known number with another type is an unknown field.
 constexpr std::uint32_t wire_tag(std::uint32_t number, WireType type) { return number << 3 | static_cast<std::uint32_t>(type); }
+constexpr std::uint32_t varint_tag(std::uint32_t number) { return wire_tag(number, WireType::varint); }
+constexpr std::uint32_t fixed64_tag(std::uint32_t number) { return wire_tag(number, WireType::fixed64); }
+constexpr std::uint32_t fixed32_tag(std::uint32_t number) { return wire_tag(number, WireType::fixed32); }
+constexpr std::uint32_t bytes_tag(std::uint32_t number) { return wire_tag(number, WireType::length_delimited); }
 
 // Throws a protozero::exception at a field that cannot be read; `field_start` then says where it is. Groups cannot be read.
 class WireReader {
@@ -39,7 +43,7 @@ class WireReader {
         bytes_ = take(protozero::decode_varint(&at_, end_));
         break;
       case WireType::fixed32:
-        take(4);
+        number_ = little_endian(take(4));
         break;
       default:
         throw protozero::unknown_pbf_wire_type_exception{};
@@ -48,7 +52,7 @@ class WireReader {
   }
 
   std::uint32_t tag() const { return tag_; }
-  std::uint64_t number() const { return number_; }   // of varint and fixed64
+  std::uint64_t number() const { return number_; }   // of varint, fixed64 and fixed32
   std::string_view bytes() const { return bytes_; }  // of length_delimited
 
  private:
@@ -61,7 +65,7 @@ class WireReader {
 
   static std::uint64_t little_endian(std::string_view bytes) {
     std::uint64_t value = 0;
-    for (std::size_t at = 8; at-- != 0;) value = value << 8 | static_cast<unsigned char>(bytes[at]);
+    for (std::size_t at = bytes.size(); at-- != 0;) value = value << 8 | static_cast<unsigned char>(bytes[at]);
     return value;
   }
 

@@ -40,10 +40,11 @@ class EntryLimits:
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """Bounds of one request, after decompression."""
+    """Bounds of one request, after decompression; ``payload_bytes`` of what it becomes when each entry says all of its own."""
 
     body_bytes: int = 16 * 1024 * 1024
     entries: int = 20_000
+    payload_bytes: int = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ class Report:
 
     def __init__(self) -> None:
         self.entries: list[LogEntry] = []
+        self.payload = b""
         self.errors: list[tuple[int, str]] = []
         self.repaired = 0
 
@@ -51,10 +52,15 @@ class Report:
     def add(self, draft: Draft) -> None:
         """Take an entry or the reason of its rejection."""
         try:
-            self.entries.append(draft.finish())
-            self.repaired += draft.repaired
+            entry = draft.finish()
         except Rejected as error:
-            self.reject(str(error))
+            return self.reject(str(error))
+        self.entries.append(entry)
+        self.payload += write_log_batch([entry])
+        self.repaired += draft.repaired
+        if len(self.payload) > BATCH_LIMITS.payload_bytes:
+            raise payload_too_large()
+        return None
 
     def reject(self, reason: str) -> None:
         """Take a rejection."""
@@ -62,8 +68,13 @@ class Report:
 
     def decoded(self) -> Decoded:
         """Return the result."""
-        payload = write_log_batch(self.entries)
-        return Decoded(payload, len(self.entries), len(self.errors), self.errors[:ERRORS_MAX], self.repaired)
+        return Decoded(self.payload, len(self.entries), len(self.errors), self.errors[:ERRORS_MAX], self.repaired)
+
+
+def payload_too_large() -> TooLarge:
+    """Return the refusal of a body that says once what makes too much of it when every entry says it."""
+    limit = BATCH_LIMITS.payload_bytes
+    return TooLarge(f"entries: more than {limit} bytes, each with all that they share; send fewer in one request")
 
 
 def check_body_size(body: bytes) -> None:

@@ -42,6 +42,14 @@ class Draft:
         self.timestamp_ns: int | None = None
         self.repaired = False
 
+    def copy(self) -> "Draft":
+        """Return a draft that begins as this one is."""
+        other = Draft(self._stamp)
+        other._metadata, other._reasons = dict(self._metadata), list(self._reasons)
+        other._metadata_reasons, other.texts = list(self._metadata_reasons), dict(self.texts)
+        other.repaired = self.repaired
+        return other
+
     def set_timestamp(self, timestamp_ns: int | None, original: str) -> None:
         """Take the timestamp, or keep its original text when it is none or wild."""
         now = self._stamp.now_ns

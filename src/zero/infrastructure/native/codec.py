@@ -8,6 +8,9 @@ from zero.domain.errors import CorruptFrame, InvalidInput, TooLarge
 from zero.domain.frame import Frame
 from zero.infrastructure.native import _core
 
+Outcome = tuple[int, int, tuple[bytes, int, int, list[tuple[int, str]], int]]
+"""Refusal and position as in zero/decoded.hpp, and the fields of ``Decoded``."""
+
 
 class NativeCodec:
     """Whole batches in, whole batches out; the interpreter lock is released meanwhile. Safe to call from any thread."""
@@ -20,15 +23,19 @@ class NativeCodec:
         """Decode an object, an array, ``{"logs": […]}`` or NDJSON. Raises InvalidInput when the whole body is unreadable."""
         refusal, position, report = _core.decode_json(body, now_ns, source)
         if refusal:
-            raise _refused(refusal, position)
+            raise _refused(refusal, position, "valid JSON")
         return Decoded(*report)
 
     def decode_log_batch(self, body: bytes | memoryview, now_ns: int, source: str) -> Decoded:
         """Decode ``zero.v1.LogBatch``. Raises InvalidInput when the whole body is unreadable."""
         refusal, position, report = _core.decode_log_batch(body, now_ns, source)
         if refusal:
-            raise _refused(refusal, position)
+            raise _refused(refusal, position, "a valid LogBatch")
         return Decoded(*report)
+
+    def decode_otlp(self, body: bytes | memoryview, now_ns: int, source: str) -> Decoded:
+        """Decode OTLP's ``ExportLogsServiceRequest`` in protobuf. Raises InvalidInput when the whole body is unreadable."""
+        return _decoded(_core.decode_otlp(body, now_ns, source), "a valid ExportLogsServiceRequest")
 
     def encode_block(self, frames: Sequence[Frame], rows: Sequence[RowRange] | None = None) -> Block:
         """Encode the chosen rows (None: all) as one Native block of table ``logs``. Raises CorruptFrame on a bad payload."""
@@ -48,8 +55,15 @@ class NativeCodec:
         return _core.mask(message.encode()).decode()
 
 
-def _refused(refusal: int, position: int) -> InvalidInput:
-    """Return the error for a code of ``zero::Refusal``."""
+def _decoded(outcome: Outcome, expected: str) -> Decoded:
+    refusal, position, report = outcome
+    if refusal:
+        raise _refused(refusal, position, expected)
+    return Decoded(*report)
+
+
+def _refused(refusal: int, position: int, expected: str) -> InvalidInput:
+    """Return the error for a code of ``zero::Refusal``; ``expected`` is what the body should have been."""
     match refusal:
         case 1:
             return InvalidInput("body is empty")
@@ -61,5 +75,8 @@ def _refused(refusal: int, position: int) -> InvalidInput:
             return TooLarge(f"body has more than {BatchLimits().entries} entries")
         case 5:
             return TooLarge(f"body: {position} bytes, limit {BatchLimits().body_bytes}")
+        case 8:
+            limit = BatchLimits().payload_bytes
+            return TooLarge(f"entries: more than {limit} bytes, each with all that they share; send fewer in one request")
         case _:
-            return InvalidInput(f"body is not a valid LogBatch at byte {position}", position=position)
+            return InvalidInput(f"body is not {expected} at byte {position}", position=position)
