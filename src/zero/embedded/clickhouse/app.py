@@ -240,18 +240,20 @@ class _Reply:
 
 async def _pump(feed: Feed, receive: Receive) -> None:
     """Carry the body over; a client that leaves in the middle of it aborts the feed."""
-    piece = bytearray()
-    more = True
+    parts: list[bytes] = []
+    size, more = 0, True
     while more:
         event = await receive()
         if event["type"] == "http.disconnect":
             feed.abort("the client left")
             return
-        piece += event.get("body", b"")
+        body = event.get("body", b"")
+        parts.append(body)
+        size += len(body)
         more = event.get("more_body", False)
-        if piece and (not more or len(piece) >= PIECE_BYTES):
-            await feed.put(bytes(piece))
-            piece.clear()
+        if size and (not more or size >= PIECE_BYTES):
+            await feed.put(b"".join(parts))
+            parts, size = [], 0
     feed.end()
 
 
