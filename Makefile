@@ -5,7 +5,7 @@ NATIVE := CMakeLists.txt $(shell find native -name '*.[ch]pp')
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test lint bench fuzz torture lock clean
+.PHONY: help setup up test lint bench fuzz torture proto lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -32,6 +32,9 @@ fuzz: setup $(VENV)/.test-system ## the libFuzzer targets, 60 seconds each
 
 torture: setup ## kill what can be killed, under load, and count
 	$(BIN)/pytest -ra tests/torture
+
+proto: setup ## compile the wire contract into the descriptors of the gRPC door
+	$(BIN)/python proto/describe.py
 
 lock: setup ## write constraints.txt anew from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --only-binary :all: \

@@ -105,6 +105,7 @@ def platform(**settings: str) -> Iterator[Platform]:
             **os.environ,
             "ZERO_DATA_DIR": f"{folder}/data",
             "ZERO_INGEST_HTTP": f"127.0.0.1:{ingest}",
+            "ZERO_INGEST_GRPC": "",
             "ZERO_API": f"127.0.0.1:{api}",
             "ZERO_EMBEDDED_CLICKHOUSE": f"127.0.0.1:{free_port()}",
             **settings,

@@ -7,8 +7,8 @@ import asyncio
 import os
 import random
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,12 +16,18 @@ from zero.domain.errors import ConfigurationError
 from zero.settings import Address, Settings, environment_name
 
 if TYPE_CHECKING:
+    from zero.application.ingest import Ingest
     from zero.application.key_ring import KeyRing
     from zero.application.keys import Keys
     from zero.application.ports import Durability, Telemetry
+    from zero.application.readiness import Readiness
+    from zero.application.search import Search
     from zero.infrastructure.clickhouse.connection import ServerVersion
     from zero.infrastructure.clickhouse.options import ClickHouseOptions
+    from zero.infrastructure.clickhouse.reader import ClickHouseReader
+    from zero.infrastructure.native.codec import NativeCodec
     from zero.infrastructure.redis.options import RedisOptions
+    from zero.interfaces.ingest_grpc.server import GrpcDoor
 
 LEASE_SECONDS = 10.0
 DOORS_SHARE = 0.8
@@ -47,6 +53,10 @@ def clickhouse_options(settings: Settings) -> "ClickHouseOptions":
     if not settings.clickhouse_url:
         raise ConfigurationError("ZERO_CLICKHOUSE_URL is empty: set it, or run `zero up`, which starts a store of its own")
     return ClickHouseOptions(settings.clickhouse_url, retention_days=settings.retention_days)
+
+
+def _reader_options(settings: Settings) -> "ClickHouseOptions":
+    return clickhouse_options(replace(settings, clickhouse_url=settings.clickhouse_reader_url or settings.clickhouse_url))
 
 
 def run_migrations(settings: Settings) -> list[str]:
@@ -89,6 +99,62 @@ async def key_admin(settings: Settings, telemetry: "Telemetry | None" = None) ->
         await store.close()
 
 
+def _outermost(*addresses: Address | None) -> Address:
+    """Return the address that most can reach."""
+    given = [address for address in addresses if address is not None]
+    return next((address for address in given if not address.is_loopback), given[0])
+
+
+async def _serve_all(doors: Sequence[Coroutine[None, None, None]], stop: asyncio.Event) -> None:
+    """Run the doors until ``stop`` is set; when one fails stop the others, and raise its error."""
+    tasks = [asyncio.create_task(door) for door in doors]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    stop.set()
+    await asyncio.wait(tasks)
+    for task in tasks:
+        task.result()
+
+
+@asynccontextmanager
+async def _lazy_search(settings: Settings) -> AsyncIterator["Callable[[], Search] | None"]:
+    """Give what makes a search when the first query comes; None where no store is known."""
+    from zero.application.search import Search
+    from zero.infrastructure.system.clock import SystemClock
+
+    readers: list[ClickHouseReader] = []
+
+    def make() -> Search:
+        from zero.infrastructure.clickhouse.connection import connect
+        from zero.infrastructure.clickhouse.reader import ClickHouseReader
+        from zero.infrastructure.lucene.parser import LuceneParser
+
+        store = _reader_options(settings)
+        readers.append(ClickHouseReader(lambda: connect(store)))
+        return Search(LuceneParser(), readers[-1], SystemClock())
+
+    try:
+        yield make if settings.clickhouse_url else None
+    finally:
+        for reader in readers:
+            await reader.close()
+
+
+@asynccontextmanager
+async def _grpc_door(
+    settings: Settings, ingest: "Ingest", codec: "NativeCodec", readiness: "Readiness", telemetry: "Telemetry", keys: "KeyRing"
+) -> AsyncIterator["GrpcDoor"]:
+    """Listen for gRPC."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its lines are not ours, and clients could fill the log with them
+    from zero.interfaces.ingest_grpc.options import IngestGrpcOptions
+    from zero.interfaces.ingest_grpc.server import GrpcDoor, GrpcServices
+
+    options = IngestGrpcOptions(stop_timeout_seconds=settings.stop_seconds_max * DOORS_SHARE)
+    async with _lazy_search(settings) as search:
+        door = GrpcDoor(GrpcServices(ingest, codec, readiness, telemetry, keys, search), options)
+        door.bind(str(settings.ingest_grpc))
+        yield door
+
+
 async def run_ingest(settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
     """Serve the ingest doors until ``stop`` is set."""
     from zero.application.ingest import Ingest, IngestOptions
@@ -116,10 +182,16 @@ async def run_ingest(settings: Settings, stop: asyncio.Event, ready: Ready) -> N
         sock = bind(settings.ingest_http.host, settings.ingest_http.port)
     announcing = asyncio.create_task(_announce(ready, is_ready))
     try:
-        async with key_ring(settings, settings.ingest_http, settings.ingest_workers, telemetry) as keys:
+        async with AsyncExitStack() as stack:
+            outermost = _outermost(settings.ingest_http, settings.ingest_grpc)
+            keys = await stack.enter_async_context(key_ring(settings, outermost, settings.ingest_workers, telemetry))
+            await stack.enter_async_context(ingest.running(flush_seconds_max))
             services = IngestServices(ingest, codec, BoundedDecompressor(), readiness, metrics.text, telemetry, keys)
-            async with ingest.running(flush_seconds_max):
-                await serve(services, options, [sock], stop)
+            doors = [serve(services, options, [sock], stop)]
+            if settings.ingest_grpc is not None:
+                door = _grpc_door(settings, ingest, codec, readiness, telemetry, keys)
+                doors.append((await stack.enter_async_context(door)).serve(stop))
+            await _serve_all(doors, stop)
     finally:
         announcing.cancel()
         await buffer.close()
@@ -173,7 +245,7 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
 
     telemetry, metrics = process_telemetry()
     clock, buffer = SystemClock(), RedisBuffer(redis_options(settings))
-    store = clickhouse_options(replace(settings, clickhouse_url=settings.clickhouse_reader_url or settings.clickhouse_url))
+    store = _reader_options(settings)
     reader = ClickHouseReader(lambda: connect(store))
     search, overview = Search(LuceneParser(), reader, clock), Overview(buffer, reader, clock)
     timeline, tail = TimelineSearch(search, reader, clock), Tail(search, reader, clock)

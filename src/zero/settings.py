@@ -19,6 +19,8 @@ from zero.domain.errors import ConfigurationError
 PREFIX = "ZERO_"
 FILE_KEY = "ZERO_CONFIG"
 DEFAULT_FILE = Path("zero.toml")
+LISTENERS = ("ingest_http", "ingest_grpc", "api", "embedded_clickhouse")
+"""The settings that are addresses of TCP listeners."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,9 @@ class Settings:
         default="", metadata=_about("The same store for the api, best as a user who can only read. Empty: ZERO_CLICKHOUSE_URL.")
     )
     ingest_http: Address = field(default=Address("127.0.0.1", 4318), metadata=_about("Where ingest listens for HTTP."))
+    ingest_grpc: Address | None = field(
+        default=Address("127.0.0.1", 4317), metadata=_about("Where ingest listens for gRPC. Empty: not at all.")
+    )
     api: Address = field(default=Address("127.0.0.1", 8080), metadata=_about("Where the api listens."))
     embedded_clickhouse: Address = field(
         default=Address("127.0.0.1", 8123),
@@ -119,12 +124,15 @@ class Settings:
     def __post_init__(self) -> None:
         for item in fields(self):
             _check_range(item, getattr(self, item.name))
-        listeners = [self.ingest_http, self.api, self.embedded_clickhouse]
-        taken = [str(address) for address in listeners if address.port]
-        if len(set(taken)) != len(taken):
-            raise ConfigurationError(
-                f"ZERO_INGEST_HTTP, ZERO_API and ZERO_EMBEDDED_CLICKHOUSE need an address each, not {', '.join(taken)}"
-            )
+        taken: dict[str, str] = {}
+        for name in LISTENERS:
+            address: Address | None = getattr(self, name)
+            if address is None or not address.port:
+                continue
+            other = taken.setdefault(str(address), name)
+            if other != name:
+                both = f"{environment_name(other)}, {environment_name(name)}"
+                raise ConfigurationError(f"{both} need an address each, not {address} for both")
 
     def refuse_exposure(self) -> None:
         """Refuse a store that other machines can reach: API keys do not guard it. Those of ingest and api look for keys."""
@@ -177,7 +185,9 @@ def _refuse_unknown(keys: list[str], known: list[str], what: str) -> None:
 def _convert(name: str, value: Any, origin: str) -> Any:
     kind: Any = Settings.__dataclass_fields__[name].type
     try:
-        if kind is Address:
+        if kind == Address | None and not value:
+            return None
+        if kind in (Address, Address | None):
             return Address.parse(str(value))
         if kind is int and isinstance(value, bool):
             raise ValueError("expected a whole number")
@@ -196,13 +206,17 @@ def _check_range(item: "Field[Any]", value: Any) -> None:
 
 def as_environment(settings: Settings) -> dict[str, str]:
     """Return the settings as the ``ZERO_*`` variables that load them again."""
-    return {environment_name(item.name): str(getattr(settings, item.name)) for item in fields(settings)}
+    return {environment_name(item.name): _text(getattr(settings, item.name)) for item in fields(settings)}
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
 
 
 def table() -> str:
     """Return the table of docs/operations.md."""
     rows = ["| environment | `zero.toml` | default | what it does |", "|---|---|---|---|"]
     for item in fields(Settings):
-        default = "cores" if item.name == "ingest_workers" else str(item.default) or "(empty)"
+        default = "cores" if item.name == "ingest_workers" else _text(item.default) or "(empty)"
         rows.append(f"| `{environment_name(item.name)}` | `{item.name}` | `{default}` | {item.metadata['help']} |")
     return "\n".join(rows)

@@ -32,13 +32,14 @@ class Platform:
 
     def __init__(self, folder):
         self.folder = folder
-        ingest, api, store = free_ports(3)
+        ingest, grpc, api, store = free_ports(4)
         self.ingest, self.api = f"http://127.0.0.1:{ingest}", f"http://127.0.0.1:{api}"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ZERO_")}
         self.environment = {
             **kept,
             "ZERO_DATA_DIR": str(folder / "data"),
             "ZERO_INGEST_HTTP": f"127.0.0.1:{ingest}",
+            "ZERO_INGEST_GRPC": f"127.0.0.1:{grpc}",
             "ZERO_API": f"127.0.0.1:{api}",
             "ZERO_EMBEDDED_CLICKHOUSE": f"127.0.0.1:{store}",
             "ZERO_INGEST_WORKERS": "2",

@@ -48,6 +48,7 @@ class Workers:
         self._environment = inherited | {
             "ZERO_BUFFER_URL": url,
             "ZERO_INGEST_HTTP": f"127.0.0.1:{self.port}",
+            "ZERO_INGEST_GRPC": "",
             **environment,
         }
         self.processes = [self._start() for _ in range(count)]

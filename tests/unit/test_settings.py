@@ -80,7 +80,8 @@ def test_what_other_machines_can_reach_is_told_from_what_they_cannot():
 
 
 def test_settings_survive_the_way_to_a_child_process():
-    settings = load({"ZERO_SHARDS": "4", "ZERO_INGEST_HTTP": "[::1]:9"})
+    settings = load({"ZERO_SHARDS": "4", "ZERO_INGEST_HTTP": "[::1]:9", "ZERO_INGEST_GRPC": ""})
+    assert settings.ingest_grpc is None
     assert load(as_environment(settings)) == settings
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import shutil
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from zero.cli import settings_flags
 from zero.domain.errors import ZeroError
 from zero.embedded.listeners import free_port
 from zero.embedded.probe import look
-from zero.settings import Settings, environment_name
+from zero.settings import Address, Settings, environment_name
 
 _MARKS = {"ok": "✓", "warn": "!", "fail": "✗"}
 _DISK_FREE_BYTES_WARN = 5 << 30
@@ -38,7 +39,7 @@ class Finding:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One finding a line, as JSON.")
-@settings_flags("data_dir", "buffer_url", "clickhouse_url", "ingest_http", "api", "embedded_clickhouse")
+@settings_flags("data_dir", "buffer_url", "clickhouse_url", "ingest_http", "ingest_grpc", "api", "embedded_clickhouse")
 def doctor(settings: Settings, as_json: bool) -> None:
     """Look at versions, settings, disk, ports, durability, store and clock. Exit code 1 when something cannot work."""
     failed = False
@@ -116,6 +117,17 @@ def _listeners(settings: Settings) -> Iterator[Finding]:
             yield Finding(name, "ok", f"{address} is free; nothing runs there")
         else:
             yield Finding(name, "ok" if status == 200 else "warn", f"http://{address}/ready says {status}: {answer}")
+    if settings.ingest_grpc is not None:
+        yield _grpc_listener(settings.ingest_grpc)
+
+
+def _grpc_listener(address: Address) -> Finding:
+    try:
+        with socket.create_connection((address.host, address.port), timeout=2.0):
+            return Finding("ingest_grpc", "ok", f"something listens on {address}")
+    except OSError:
+        free_port(address.host, address.port)
+        return Finding("ingest_grpc", "ok", f"{address} is free; nothing runs there")
 
 
 def _buffer(settings: Settings) -> Iterator[Finding]:

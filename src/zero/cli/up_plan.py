@@ -13,7 +13,7 @@ from zero.domain.errors import ConfigurationError
 from zero.embedded.child import ChildCommand
 from zero.embedded.listeners import free_port
 from zero.infrastructure.telemetry.exposition import FOLDER_VARIABLE, empty_folder
-from zero.settings import Address, Settings, as_environment, environment_name
+from zero.settings import LISTENERS, Address, Settings, as_environment, environment_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,11 @@ def plan(settings: Settings, folder: Path) -> Plan:
 
 def _with_ports(settings: Settings) -> Settings:
     """Look at every port before anything starts, and choose the free ones that were asked for."""
-    names = ["ingest_http", "api"] + (["embedded_clickhouse"] if not settings.clickhouse_url else [])
     chosen: dict[str, Any] = {}
-    for name in names:
-        address: Address = getattr(settings, name)
+    for name in LISTENERS:
+        address: Address | None = getattr(settings, name)
+        if address is None or (name == "embedded_clickhouse" and settings.clickhouse_url):
+            continue
         try:
             chosen[name] = replace(address, port=free_port(address.host, address.port))
         except OSError as error:

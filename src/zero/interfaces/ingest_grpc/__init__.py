@@ -1,0 +1,1 @@
+"""The gRPC door: message bytes go to the native decoder as they came."""
