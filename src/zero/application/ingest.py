@@ -9,8 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+from zero.application.fair_funnel import FairFunnel
+from zero.application.fair_room import FairRoom, FairRoomOptions
 from zero.application.framing import FrameBounds, Gathered, Parcel, parcels
-from zero.application.funnel import Funnel, FunnelOptions
+from zero.application.funnel import FunnelOptions
 from zero.application.ingest_events import DurabilityFound, FlushFailed, RequestsAccepted
 from zero.application.key_events import AccessRefused, QuotaReached
 from zero.application.ports import Appended, Buffer, Clock, Codec, Decoded, Telemetry
@@ -23,7 +25,6 @@ from zero.domain.entry import NANOSECONDS_PER_MILLISECOND
 from zero.domain.errors import (
     BufferFull,
     ConfigurationError,
-    Overloaded,
     QuotaExceeded,
     Unauthenticated,
     Unavailable,
@@ -37,7 +38,8 @@ _REQUEST_OVERHEAD_BYTES = 512
 class IngestOptions:
     """Bounds of one ingest process.
 
-    Memory is bounded by the two halves of ``funnel`` (decoded) plus ``decode_bytes_max`` (bodies waiting for a thread).
+    Memory is bounded by the two halves of ``funnel`` (decoded) plus ``decode_bytes_max`` (bodies waiting for a thread); tenants
+    share both. ``turn_bytes_max`` is what one tenant puts into a flush while others are active: it bounds how long they wait.
     """
 
     shards: int = 1
@@ -46,14 +48,15 @@ class IngestOptions:
     funnel: FunnelOptions = field(default_factory=lambda: FunnelOptions(items_max=60_000, bytes_max=24 * 1024 * 1024))
     stored: StoredAckOptions = field(default_factory=StoredAckOptions)
     pushback: PushbackOptions = field(default_factory=PushbackOptions)
+    turn_bytes_max: int = 256 * 1024
     inline_bytes_max: int = 64 * 1024
     decode_threads: int = 2
     decode_requests_max: int = 1_024
     decode_bytes_max: int = 48 * 1024 * 1024
 
     def __post_init__(self) -> None:
-        if min(self.shards, self.decode_threads, self.decode_requests_max) < 1:
-            raise ValueError("shards, decode_threads and decode_requests_max must be at least 1")
+        if min(self.shards, self.decode_threads, self.turn_bytes_max) < 1:
+            raise ValueError("shards, decode_threads and turn_bytes_max must be at least 1")
 
 
 class Ingest:
@@ -67,12 +70,13 @@ class Ingest:
         self._clock = clock
         self._telemetry = telemetry
         self._options = options or IngestOptions()
-        self._funnel: Funnel[Gathered] = Funnel(self._options.funnel)
+        self._funnel: FairFunnel[Gathered] = FairFunnel(self._options.funnel, self._options.turn_bytes_max, clock.monotonic)
+        room = FairRoomOptions(self._options.decode_requests_max, self._options.decode_bytes_max)
+        self._decoding_room = FairRoom("what waits to be decoded", room, clock.monotonic)
         self._stored = StoredAck(buffer, clock, self._options.stored)
         self._pushback = Pushback(clock, self._options.pushback)
         self._threads = ThreadPoolExecutor(self._options.decode_threads, thread_name_prefix="decode")
         self._decoding: set[asyncio.Task[None]] = set()
-        self._decoding_bytes = 0
         self._ids: BatchIds | None = None
         self._next_shard = 0
         self._flusher: asyncio.Task[None] | None = None
@@ -135,10 +139,7 @@ class Ingest:
 
     def _decode_in_thread(self, submission: Submission) -> None:
         size = len(submission.body)
-        full = self._decoding_bytes + size > self._options.decode_bytes_max
-        if len(self._decoding) >= self._options.decode_requests_max or (self._decoding and full):
-            raise Overloaded("too many large requests are waiting to be decoded")
-        self._decoding_bytes += size
+        self._decoding_room.enter(submission.tenant, 1, size)
         task = asyncio.get_running_loop().create_task(self._decode(submission, size))
         self._decoding.add(task)
         task.add_done_callback(self._decoding.discard)
@@ -152,7 +153,7 @@ class Ingest:
         except Exception as error:
             self._refuse(submission, error)
         finally:
-            self._decoding_bytes -= size
+            self._decoding_room.leave(submission.tenant, 1, size)
 
     def _gather(self, submission: Submission, decoded: Decoded) -> None:
         if submission.identity.meter is not None:  # a compressed body is charged for what it holds
@@ -161,7 +162,8 @@ class Ingest:
         if not decoded.accepted:
             submission.waiter.settled(Receipt(0, decoded.rejected, 0, 0, decoded.errors))
             return
-        self._funnel.add((submission, decoded), len(decoded.payload) + _REQUEST_OVERHEAD_BYTES, decoded.accepted)
+        size = len(decoded.payload) + _REQUEST_OVERHEAD_BYTES
+        self._funnel.add(submission.tenant, (submission, decoded), size, decoded.accepted)
         if self._flusher is None and not self._flush_scheduled:
             self._flush_scheduled = True
             asyncio.get_running_loop().call_soon(self._start_flush)
@@ -171,7 +173,7 @@ class Ingest:
             self._telemetry.emit(QuotaReached(error.limit))
         elif isinstance(error, Unauthenticated):
             self._telemetry.emit(AccessRefused(error.code))
-        elif isinstance(error, BufferFull):
+        if isinstance(error, BufferFull | QuotaExceeded):
             submission.body = b""
             self._pushback.later(lambda: submission.waiter.failed(error))
             return
@@ -194,7 +196,7 @@ class Ingest:
                     self._fail(gathered, _told(error))
                     if isinstance(error, Unavailable):  # those behind have waited as long: do not make them wait twice
                         self._funnel.done()
-                        self._fail(self._funnel.take(), error)
+                        self._fail(self._funnel.take(everything=True), error)
                 finally:
                     self._funnel.done()
                 await asyncio.sleep(0)  # what has arrived by now joins the next flush

@@ -255,7 +255,7 @@ async def test_large_bodies_waiting_for_a_thread_are_bounded():
 
     rig = Rig(IngestOptions(decode_bytes_max=100))
     one_too_large_alone = rig.send(b"a" * 150, heavy=True, decode=slow)
-    with pytest.raises(Overloaded, match="too many large requests"):
+    with pytest.raises(Overloaded, match="what waits to be decoded: full"):
         await rig.send(b"a", heavy=True)
     gate.set()
     assert (await one_too_large_alone).accepted == 150

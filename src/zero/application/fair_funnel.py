@@ -1,0 +1,87 @@
+"""A funnel that tenants share: each has a lane for what waits, and while several are active a flush takes a turn of each.
+
+Alone a tenant fills whole flushes. Beside others it puts ``turn_bytes_max`` into each, so that nobody waits for more than two
+short flushes, however much one of them sends.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from zero.application.fair_room import FairRoom, FairRoomOptions
+from zero.application.funnel import FunnelOptions
+
+T = TypeVar("T")
+
+
+class FairFunnel(Generic[T]):
+    """Two halves of room, as in Funnel; ``flush`` bounds one half. Not for more than one event loop."""
+
+    def __init__(self, flush: FunnelOptions, turn_bytes_max: int, monotonic: Callable[[], float]) -> None:
+        self._flush = flush
+        self._turn_bytes_max = turn_bytes_max
+        room = FairRoomOptions(2 * flush.items_max, 2 * flush.bytes_max)
+        self._room = FairRoom("what waits for the buffer", room, monotonic)
+        self._lanes: dict[str, deque[tuple[T, int, int]]] = {}
+        self._flying: dict[str, tuple[int, int]] = {}
+        self._waiting = 0
+
+    def add(self, tenant: str, item: T, size_bytes: int, count: int) -> None:
+        """Add one item that stands for ``count`` entries. Raises QuotaExceeded or Overloaded, as FairRoom does."""
+        self._room.enter(tenant, count, size_bytes)
+        lane = self._lanes.get(tenant)
+        if lane is None:
+            lane = self._lanes[tenant] = deque()
+        lane.append((item, count, size_bytes))
+        self._waiting += 1
+
+    def take(self, *, everything: bool = False) -> list[T]:
+        """Return what one flush may hold, each tenant's in order, and mark it in flight; empty while another flush is."""
+        if self._flying:
+            return []
+        taken: list[T] = []
+        room = _Space(self._flush.items_max, self._flush.bytes_max, everything)
+        turn = self._turn_bytes_max if self._room.active() > 1 else self._flush.bytes_max
+        for tenant in list(self._lanes):
+            lane, count, size_bytes = self._lanes[tenant], room.count, room.bytes
+            while lane and room.takes(lane[0][1], lane[0][2], size_bytes, turn):
+                taken.append(lane.popleft()[0])
+            if room.count == count:
+                continue  # first in line next time
+            self._flying[tenant] = room.count - count, room.bytes - size_bytes
+            del self._lanes[tenant]
+            if lane:
+                self._lanes[tenant] = lane
+        self._waiting -= len(taken)
+        return taken
+
+    def done(self) -> None:
+        """Say that what is in flight is flushed or given up."""
+        for tenant, (count, size_bytes) in self._flying.items():
+            self._room.leave(tenant, count, size_bytes)
+        self._flying.clear()
+
+    def __len__(self) -> int:
+        """Items that were added and not yet taken."""
+        return self._waiting
+
+
+class _Space:
+    """What a flush holds so far."""
+
+    def __init__(self, count_max: int, bytes_max: int, endless: bool) -> None:
+        self._count_max = count_max
+        self._bytes_max = bytes_max
+        self._endless = endless
+        self.count = 0
+        self.bytes = 0
+
+    def takes(self, count: int, size_bytes: int, began_at: int, turn: int) -> bool:
+        """Take something in if it fits into the flush, and into the ``turn`` of its lane unless it is the first of that."""
+        end = self.bytes + size_bytes
+        full = self.count and (self.count + count > self._count_max or end > self._bytes_max)
+        if not self._endless and (full or (end > began_at + turn and self.bytes > began_at)):
+            return False
+        self.count += count
+        self.bytes = end
+        return True
