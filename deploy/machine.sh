@@ -1,7 +1,7 @@
 #!/bin/sh
 # What the build needs from the machine. Debian and Ubuntu: apt-get (with sudo when not root); macOS: Homebrew.
 #   machine.sh packages       install what running zero needs and the machine lacks
-#   machine.sh test-packages  the same for the sanitizer and fuzz builds of the native tests
+#   machine.sh test-packages  the same for the sanitizer and fuzz builds of the native tests, and the clients that tests use
 #   machine.sh python         print the interpreter to build with: 3.11 or newer, with venv and headers
 set -eu
 
@@ -54,7 +54,7 @@ case "${1:-}" in
   test-packages)
     if command -v apt-get >/dev/null 2>&1; then
       debian=""
-      for package in clang-14 libclang-rt-14-dev; do
+      for package in clang-14 libclang-rt-14-dev curl nghttp2-client; do
         dpkg -s "$package" >/dev/null 2>&1 || debian="$debian $package"
       done
       install "$debian" ""

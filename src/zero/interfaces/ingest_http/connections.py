@@ -7,6 +7,8 @@ from typing import Protocol
 
 from zero.application.ports import Telemetry
 from zero.interfaces.ingest_http.heads import Heads
+from zero.interfaces.ingest_http.http2.head_blocks import KnownBlocks
+from zero.interfaces.ingest_http.http2.reply_blocks import ReplyBlocks
 from zero.interfaces.ingest_http.options import IngestHttpOptions
 from zero.interfaces.ingest_http.reader import BodyBudget
 from zero.interfaces.ingest_http.routes import Routes
@@ -33,6 +35,10 @@ class Connections:
         self.telemetry = telemetry
         self.heads = Heads(routes, options)
         self.budget = BodyBudget(options.bodies_bytes_max)
+        self.blocks = KnownBlocks(self.heads, options)
+        routes.keys.on_change(self.blocks.forget)
+        self.reply_blocks = ReplyBlocks()
+        self.replies_budget = BodyBudget(options.replies_bytes_max)
         self.stopping = False
         self._empty = asyncio.Event()
         self.now = 0.0

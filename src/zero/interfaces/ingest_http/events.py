@@ -26,3 +26,25 @@ class DoorFailed(Event):
     help: ClassVar[str] = "Requests answered with 500"
 
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Http2Abused(Event):
+    """A connection was ended because its peer asked for too much without bringing anything. ``type`` is the flood."""
+
+    name: ClassVar[str] = "h2_abuse"
+    labels: ClassVar[tuple[str, ...]] = ("type",)
+    help: ClassVar[str] = "HTTP/2 connections ended for a flood"
+
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Http2StreamReset(Event):
+    """We ended one stream. ``code`` is the error code of RFC 9113 that we gave."""
+
+    name: ClassVar[str] = "http2_stream_reset"
+    labels: ClassVar[tuple[str, ...]] = ("code",)
+    help: ClassVar[str] = "HTTP/2 streams that we ended with an error"
+
+    code: str

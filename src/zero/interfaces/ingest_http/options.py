@@ -7,6 +7,9 @@ from zero.domain.entry import BatchLimits
 LARGEST_READ_BYTES = 256 * 1024
 """What the event loop hands over in one read."""
 
+WINDOW_BYTES_MIN = 64 * 1024
+"""What a peer of HTTP/2 may send before it has read our settings, rounded up."""
+
 
 @dataclass(frozen=True, slots=True)
 class IngestHttpOptions:
@@ -14,6 +17,10 @@ class IngestHttpOptions:
 
     Memory of bodies still arriving is at most ``bodies_bytes_max`` plus one read; of heads ``connections_max *
     head_bytes_max``; of replies a client does not read ``connections_max * write_bytes_max`` plus the reply in hand.
+
+    HTTP/2 adds to a connection 4 KiB of header table, a frame of 16 KiB, a head of twice ``head_bytes_max``. Replies that wait
+    for a window share ``replies_bytes_max``; streams that wait for a body count against ``bodies_bytes_max`` with head and
+    bookkeeping. ``strain_points_max`` is what a peer may ask for in a second without bringing anything (http2/patience.py).
     """
 
     body_bytes_max: int = BatchLimits().body_bytes
@@ -24,6 +31,11 @@ class IngestHttpOptions:
     connections_per_address_max: int = 1_024
     bodies_bytes_max: int = 64 * 1024 * 1024
     write_bytes_max: int = 64 * 1024
+    streams_max: int = 128
+    stream_window_bytes: int = 1024 * 1024
+    connection_window_bytes: int = 4 * 1024 * 1024
+    replies_bytes_max: int = 32 * 1024 * 1024
+    strain_points_max: int = 1_000
     known_heads_max: int = 1_024
     known_head_bytes_max: int = 1_024
     body_rate_min_bytes_per_second: int = 4 * 1024
@@ -38,5 +50,8 @@ class IngestHttpOptions:
     def __post_init__(self) -> None:
         if self.bodies_bytes_max < self.body_bytes_max:
             raise ValueError("bodies_bytes_max must hold at least one body of body_bytes_max")
-        if min(self.pipelined_requests_max, self.connections_max, self.connections_per_address_max, self.headers_max) < 1:
-            raise ValueError("limits on connections, headers and pipelined requests must be at least 1")
+        if self.connection_window_bytes < self.stream_window_bytes or self.stream_window_bytes < WINDOW_BYTES_MIN:
+            raise ValueError(f"connection_window_bytes >= stream_window_bytes >= {WINDOW_BYTES_MIN} must hold")
+        counts = (self.pipelined_requests_max, self.streams_max, self.connections_max, self.connections_per_address_max)
+        if min(*counts, self.headers_max) < 1:
+            raise ValueError("limits on connections, headers, streams and pipelined requests must be at least 1")

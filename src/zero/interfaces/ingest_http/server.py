@@ -11,7 +11,7 @@ from zero.application.ports import Codec, Decompressor, Telemetry
 from zero.application.readiness import Readiness
 from zero.domain.key import KeyScope
 from zero.interfaces.ingest_http.connections import Connections
-from zero.interfaces.ingest_http.http1 import Http1Connection
+from zero.interfaces.ingest_http.greeting import Greeting
 from zero.interfaces.ingest_http.logs_door import LogsDoor
 from zero.interfaces.ingest_http.options import IngestHttpOptions
 from zero.interfaces.ingest_http.probes import Probes
@@ -71,7 +71,7 @@ async def serve(
     """Serve until ``stop`` is set; then answer what is in flight, and return within the stop timeout."""
     connections = Connections(ingest_routes(services, options), services.telemetry, options)
     loop = asyncio.get_running_loop()
-    servers = [await loop.create_server(lambda: Http1Connection(connections), sock=sock, backlog=BACKLOG) for sock in sockets]
+    servers = [await loop.create_server(lambda: Greeting(connections), sock=sock, backlog=BACKLOG) for sock in sockets]
     sweep = loop.create_task(connections.sweep())
     try:
         await stop.wait()

@@ -54,7 +54,7 @@ async def refused(server, data: bytes) -> tuple[int, str]:
         (CHUNKED + b"1\na\n0\n\n", "Missing expected CR after chunk size"),
         (CHUNKED + b"1;a\nb\r\na\r\n0\r\n\r\n", "Missing expected CR after chunk extension name"),
         (HEAD + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", "Invalid `Transfer-Encoding` header value"),
-        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "Pause on PRI/Upgrade"),
+        (b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n", "Expected HTTP/2 Connection Preface"),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "Invalid method encountered"),
         (b"POST /api/logs HTTP/9.9\r\nHost: x\r\n\r\n", "Invalid HTTP version"),
     ],

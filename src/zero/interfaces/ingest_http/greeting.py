@@ -1,0 +1,71 @@
+"""The first bytes of a connection, which say its protocol version: then the connection belongs to that one."""
+
+import asyncio
+from typing import cast
+
+from zero.interfaces.ingest_http.connections import Connections
+from zero.interfaces.ingest_http.events import ConnectionClosed
+from zero.interfaces.ingest_http.http1 import Http1Connection
+from zero.interfaces.ingest_http.http2.connection import Http2Connection
+from zero.interfaces.ingest_http.http2.frames import PREFACE
+
+
+class Greeting(asyncio.Protocol):
+    """A connection that has not said anything yet."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._transport: asyncio.Transport | None = None
+        self._begun = b""
+        self._since = connections.now
+        self._reason = "client"
+        self._source = ""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        self._source = peer[0].removeprefix("::ffff:") if isinstance(peer, tuple) else ""
+        if self._connections.add(self, self._source):
+            self._hand_over(Http1Connection(self._connections))  # which says why not
+
+    def data_received(self, data: bytes) -> None:
+        if self._begun:
+            data = self._begun + data
+        if data.startswith(PREFACE):
+            self._hand_over(Http2Connection(self._connections)).data_received(data)
+        elif PREFACE.startswith(data):
+            if not self._begun:
+                self._since = self._connections.now
+            self._begun = data
+        else:
+            self._hand_over(Http1Connection(self._connections)).data_received(data)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._transport = None
+        self._connections.remove(self, self._source)
+        self._connections.telemetry.emit(ConnectionClosed(self._reason))
+
+    def check(self, now: float) -> None:
+        """Close what stays silent, or begins and does not go on; the sweep calls this about once a second."""
+        options = self._connections.options
+        limit = options.head_timeout_seconds if self._begun else options.idle_timeout_seconds
+        if now - self._since > limit:
+            self.abort("slow_head" if self._begun else "idle")
+
+    def stop(self) -> None:
+        """Close: nothing has begun."""
+        self.abort("stop")
+
+    def abort(self, reason: str) -> None:
+        """Close without any word."""
+        self._reason = reason
+        if self._transport:
+            self._transport.abort()
+
+    def _hand_over(self, protocol: Http1Connection | Http2Connection) -> Http1Connection | Http2Connection:
+        self._connections.remove(self, self._source)
+        transport, self._transport = self._transport, None
+        if transport:
+            transport.set_protocol(protocol)
+            protocol.connection_made(transport)
+        return protocol
