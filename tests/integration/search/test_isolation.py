@@ -1,6 +1,6 @@
 """Generated and hostile queries of twenty tenants through the whole api: nobody ever sees a row of another.
 
-``ZERO_ISOLATION_QUERIES`` sets how many; 100000 is the long run.
+``ISOLATION_QUERIES`` sets how many; 100000 is the long run.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from zero.infrastructure.system.clock import SystemClock
 from zero.interfaces.api.app import create_app
 from zero.interfaces.api.services import ApiServices
 
-QUERIES = int(os.environ.get("ZERO_ISOLATION_QUERIES", "1000"))
+QUERIES = int(os.environ.get("ISOLATION_QUERIES", "1000"))
 TENANTS, ENTRIES = 20, 60
 START_S = 1_795_341_600
 APPS = ("web", "db", "auth", "tenant", "default")
