@@ -79,8 +79,8 @@ def _form_by_content(head: bytes) -> str:
     """Tell JSON from text by the first bytes: many log lines start with a bracket and are not JSON."""
     first_line = head.lstrip().split(b"\n", 1)[0]
     try:
-        if isinstance(json.loads(first_line), dict):
-            return "ndjson"
+        if isinstance(parsed := json.loads(first_line), dict):
+            return "json" if parsed.keys() == {"logs"} and isinstance(parsed["logs"], list) else "ndjson"
     except ValueError:
         pass
     return "json" if re.match(rb'\s*(\[\s*[{\]]|\{\s*")', head) else "text"

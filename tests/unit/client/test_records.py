@@ -56,6 +56,11 @@ def test_the_objects_of_a_json_file_are_found_in_every_shape_the_door_takes(text
     assert all(b"\n" not in record.data for record in found)
 
 
+def test_one_line_with_logs_is_a_file_of_entries_unless_it_is_an_entry_itself():
+    assert objects(read('{"logs": [{"message": "a"}, {"message": "b"}]}')) == [{"message": "a"}, {"message": "b"}]
+    assert objects(read('{"logs": ["kept"], "message": "a"}')) == [{"logs": ["kept"], "message": "a"}]
+
+
 def test_a_json_array_much_larger_than_the_window_is_read_piece_by_piece(monkeypatch):
     monkeypatch.setattr(records, "_CHUNK_BYTES", 64)
     text = "[" + ",\n".join(json.dumps({"message": "é" * (n % 90), "n": n}) for n in range(2000)) + "]"
