@@ -28,7 +28,7 @@ def test_a_changed_retention_alters_the_table(clickhouse_options: ClickHouseOpti
     client = connect_writer(clickhouse_options)
     for days in (7, 365, 36_500):
         migrate(replace(clickhouse_options, retention_days=days))
-        assert f"toIntervalDay({days})" in str(client.command("SHOW CREATE TABLE logs"))
+        assert f"toIntervalDay({days + 1})" in str(client.command("SHOW CREATE TABLE logs"))
     client.close()
 
 
@@ -51,4 +51,14 @@ def test_an_id_is_shown_as_24_hex_digits_and_a_trace_as_it_came(clickhouse_optio
         ("00000000000000ff00000002", "exactly-16-bytes"),
         ("00000000000000ff00000003", ""),
     ]
+    client.close()
+
+
+def test_an_entry_is_kept_for_all_of_the_retention_time(clickhouse_options: ClickHouseOptions) -> None:
+    migrate(replace(clickhouse_options, retention_days=30))
+    client = connect_writer(clickhouse_options)
+    client.command("INSERT INTO logs (tenant, timestamp, message) SELECT 't', now64(9) - INTERVAL 719 HOUR, 'kept'")
+    client.command("INSERT INTO logs (tenant, timestamp, message) SELECT 't', now64(9) - INTERVAL 32 DAY, 'dropped'")
+    client.command("OPTIMIZE TABLE logs FINAL")
+    assert client.query("SELECT message FROM logs").result_rows == [("kept",)]
     client.close()

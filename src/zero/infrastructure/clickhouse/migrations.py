@@ -58,7 +58,7 @@ def migrations(options: ClickHouseOptions) -> list[Migration]:
 
 def _values(options: ClickHouseOptions) -> dict[str, str]:
     """Return what the templates leave open. In a cluster ``logs`` is distributed over ``logs_local`` on every server."""
-    retention = {"retention_days": str(options.retention_days)}
+    retention = {"ttl_days": str(_ttl_days(options))}
     if options.cluster is None:
         return {"local": "logs", "on_cluster": "", "engine": "MergeTree", "distributed": "", **retention}
     on_cluster = f"ON CLUSTER '{options.cluster}'"
@@ -71,6 +71,11 @@ def _values(options: ClickHouseOptions) -> dict[str, str]:
         "distributed": f"CREATE TABLE IF NOT EXISTS logs {on_cluster} AS logs_local ENGINE = {distributed};\n",
         **retention,
     }
+
+
+def _ttl_days(options: ClickHouseOptions) -> int:
+    """Return the TTL counted from the midnight before an entry, so that it is kept for all of the days: one more."""
+    return options.retention_days + 1
 
 
 def _create_database(options: ClickHouseOptions) -> None:
@@ -107,6 +112,6 @@ def _set_retention(client: Client, options: ClickHouseOptions) -> None:
     values = _values(options)
     sql = "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = {name:String}"
     found = _TTL_DAYS.search(client.raw_query(sql, {"name": values["local"]}, fmt="TSVRaw").decode())
-    if found is None or int(found[1]) != options.retention_days:
-        ttl = f"toDate32(timestamp) + toIntervalDay({options.retention_days})"
+    if found is None or int(found[1]) != _ttl_days(options):
+        ttl = f"toDate32(timestamp) + toIntervalDay({_ttl_days(options)})"
         client.command(f"ALTER TABLE {values['local']} {values['on_cluster']} MODIFY TTL {ttl}")

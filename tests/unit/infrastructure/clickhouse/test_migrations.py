@@ -13,7 +13,7 @@ def test_one_server_has_one_plain_table() -> None:
     (statement,) = migrations(ClickHouseOptions("http://h", retention_days=7))[0].statements
     assert statement.startswith("CREATE TABLE IF NOT EXISTS logs \n(")
     assert "ENGINE = MergeTree\n" in statement
-    assert "toIntervalDay(7)" in statement
+    assert "toIntervalDay(8)" in statement  # from midnight: the first of the seven days counts in full
     assert "$" not in statement
 
 
