@@ -4,7 +4,6 @@ Alone a tenant fills whole flushes. Beside others it puts ``turn_bytes_max`` int
 short flushes, however much one of them sends.
 """
 
-from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -22,17 +21,12 @@ class FairFunnel(Generic[T]):
         self._turn_bytes_max = turn_bytes_max
         room = FairRoomOptions(2 * flush.items_max, 2 * flush.bytes_max)
         self._room = FairRoom("what waits for the buffer", room, monotonic)
-        self._lanes: dict[str, deque[tuple[T, int, int]]] = {}
         self._flying: dict[str, tuple[int, int]] = {}
         self._waiting = 0
 
     def add(self, tenant: str, item: T, size_bytes: int, count: int) -> None:
         """Add one item that stands for ``count`` entries. Raises QuotaExceeded or Overloaded, as FairRoom does."""
-        self._room.enter(tenant, count, size_bytes)
-        lane = self._lanes.get(tenant)
-        if lane is None:
-            lane = self._lanes[tenant] = deque()
-        lane.append((item, count, size_bytes))
+        self._room.enter(tenant, count, size_bytes).waiting.append((item, count, size_bytes))
         self._waiting += 1
 
     def take(self, *, everything: bool = False) -> list[T]:
@@ -40,18 +34,16 @@ class FairFunnel(Generic[T]):
         if self._flying:
             return []
         taken: list[T] = []
-        room = _Space(self._flush.items_max, self._flush.bytes_max, everything)
+        space = _Space(self._flush.items_max, self._flush.bytes_max, everything)
         turn = self._turn_bytes_max if self._room.active() > 1 else self._flush.bytes_max
-        for tenant in list(self._lanes):
-            lane, count, size_bytes = self._lanes[tenant], room.count, room.bytes
-            while lane and room.takes(lane[0][1], lane[0][2], size_bytes, turn):
-                taken.append(lane.popleft()[0])
-            if room.count == count:
-                continue  # first in line next time
-            self._flying[tenant] = room.count - count, room.bytes - size_bytes
-            del self._lanes[tenant]
-            if lane:
-                self._lanes[tenant] = lane
+        tenants = self._room.tenants
+        for tenant, lane in [(tenant, lane) for tenant, lane in tenants.items() if lane.waiting]:
+            waiting, count, size_bytes = lane.waiting, space.count, space.bytes
+            while waiting and space.takes(waiting[0][1], waiting[0][2], size_bytes, turn):
+                taken.append(waiting.popleft()[0])
+            if space.count > count:
+                self._flying[tenant] = space.count - count, space.bytes - size_bytes
+                tenants[tenant] = tenants.pop(tenant)  # behind those that came short, who are first next time
         self._waiting -= len(taken)
         return taken
 

@@ -4,8 +4,10 @@ Whoever is alone may have 7/8 of it. While ``n`` tenants are active, the first h
 those get more who have less than ``1/(n+1)`` of a half. So there is always some left for one who comes now.
 """
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from zero.domain.errors import Overloaded, QuotaExceeded
 
@@ -28,60 +30,68 @@ class FairRoomOptions:
             raise ValueError("a room needs space for one thing and one byte")
 
 
-@dataclass(slots=True)
 class Tenancy:
-    """What one tenant has in the room."""
+    """What one tenant has in the room; ``waiting`` is for the owner of the room. ``seen``: something came in of late."""
 
-    count: int = 0
-    bytes: int = 0
+    __slots__ = ("bytes", "count", "seen", "waiting")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.bytes = 0
+        self.seen = True
+        self.waiting: deque[Any] = deque()
 
 
 class FairRoom:
-    """Counts what is in the room, for each tenant; a tenant without anything in it is forgotten. ``name`` is for people."""
+    """Counts what is in the room, for each tenant; a tenant that is neither active nor in there is forgotten.
+
+    ``tenants`` may be put into another order by the owner. ``name`` is for people.
+    """
 
     def __init__(self, name: str, options: FairRoomOptions, monotonic: Callable[[], float]) -> None:
         self._name = name
         self._options = options
+        self._half_count, self._half_bytes = options.count_max // 2, options.bytes_max // 2
         self._monotonic = monotonic
-        self._tenants: dict[str, Tenancy] = {}
-        self._recent: set[str] = set()
-        self._former: set[str] = set()
         self._turned_at = monotonic()
+        self.tenants: dict[str, Tenancy] = {}
         self.count = 0
         self.bytes = 0
 
-    def enter(self, tenant: str, count: int, size_bytes: int) -> None:
+    def enter(self, tenant: str, count: int, size_bytes: int) -> Tenancy:
         """Let something in. Raises QuotaExceeded when the tenant has more than its share, Overloaded when there is no room."""
-        options = self._options
-        self._recent.add(tenant)
-        held = self._tenants.get(tenant)
-        if 2 * (self.count + count) > options.count_max or 2 * (self.bytes + size_bytes) > options.bytes_max:
-            self._check(held or Tenancy(), count, size_bytes)
+        held = self.tenants.get(tenant)
         if held is None:
-            held = self._tenants[tenant] = Tenancy()
+            self.active()
+            held = self.tenants[tenant] = Tenancy()
+        total_count, total_bytes = self.count + count, self.bytes + size_bytes
+        if total_count > self._half_count or total_bytes > self._half_bytes:
+            self._check(held, count, size_bytes)
+        held.seen = True
         held.count += count
         held.bytes += size_bytes
-        self.count += count
-        self.bytes += size_bytes
+        self.count = total_count
+        self.bytes = total_bytes
+        return held
 
     def leave(self, tenant: str, count: int, size_bytes: int) -> None:
         """Say that something which was let in has gone."""
-        held = self._tenants[tenant]
+        held = self.tenants[tenant]
         held.count -= count
         held.bytes -= size_bytes
         self.count -= count
         self.bytes -= size_bytes
-        if not held.count and not held.bytes:
-            del self._tenants[tenant]
 
     def active(self) -> int:
-        """Return how many tenants came in of late."""
+        """Return how many tenants are in the room or came in of late."""
         elapsed = self._monotonic() - self._turned_at
         if elapsed >= self._options.active_seconds:
-            self._former = self._recent if elapsed < 2 * self._options.active_seconds else set(self._tenants)
-            self._recent = set()
             self._turned_at += elapsed
-        return len(self._recent | self._former)
+            for tenant, held in list(self.tenants.items()):
+                if not held.count and (not held.seen or elapsed >= 2 * self._options.active_seconds):
+                    del self.tenants[tenant]
+                held.seen = False
+        return len(self.tenants)
 
     def _check(self, held: Tenancy, count: int, size_bytes: int) -> None:
         options, active = self._options, self.active()

@@ -1,6 +1,7 @@
 """Who is asking: the tenant and key that a request came with, for as long as they are good."""
 
 from collections.abc import Callable
+from math import inf
 
 from zero.domain.errors import QuotaExceeded, Unauthenticated
 from zero.domain.key import KeyScope, Quota
@@ -11,61 +12,62 @@ DEFAULT_TENANT = "default"
 _RETRY_SECONDS_MAX = 60.0
 
 
-class _Bucket:
-    """Fills at a rate, up to what one second brings; may be overdrawn by one request, so that a large one can pass at all."""
-
-    __slots__ = ("_at", "_level", "_most", "_rate")
-
-    def __init__(self, rate: float, now: float) -> None:
-        self._rate = rate
-        self._most = self._level = max(rate, 1.0)
-        self._at = now
-
-    def wait(self, now: float) -> float:
-        """Return the seconds until something may be taken; 0 is now."""
-        self._level = min(self._most, self._level + (now - self._at) * self._rate)
-        self._at = now
-        return 0.0 if self._level > 0 else min(_RETRY_SECONDS_MAX, max(-self._level / self._rate, 0.001))
-
-    def take(self, amount: float) -> None:
-        self._level -= amount
-
-
 class Meter:
-    """The quota of one key in one process, of ``processes`` that share it. Made for one event loop."""
+    """The quota of one key in one process, of ``processes`` that share it. Made for one event loop.
 
-    __slots__ = ("_bytes", "_in_flight_max", "_monotonic", "_requests", "in_flight")
+    Two buckets hold what one second brings. They are filled up when one is empty, not before, so that most requests need no
+    clock: after a pause two seconds' worth may pass at once. A request may overdraw them, so that a large one can pass at all.
+    """
+
+    __slots__ = ("_at", "_bytes", "_bytes_left", "_in_flight_max", "_monotonic", "_requests", "_requests_left", "in_flight")
 
     def __init__(self, quota: Quota, processes: int, monotonic: Callable[[], float]) -> None:
-        now = monotonic()
         self._monotonic = monotonic
-        self._requests = _Bucket(quota.requests_per_second / processes, now) if quota.requests_per_second else None
-        self._bytes = _Bucket(quota.bytes_per_second / processes, now) if quota.bytes_per_second else None
+        self._at = monotonic()
+        self._requests = quota.requests_per_second / processes if quota.requests_per_second else inf
+        self._bytes = quota.bytes_per_second / processes if quota.bytes_per_second else inf
+        self._requests_left, self._bytes_left = max(self._requests, 1.0), max(self._bytes, 1.0)
         self._in_flight_max = -(-quota.in_flight_max // processes) if quota.in_flight_max else 0
         self.in_flight = 0
 
-    def admit(self, size_bytes: int) -> None:
-        """Count a request that begins; ``release`` when it is answered. Raises QuotaExceeded: then nothing was counted."""
-        now = self._monotonic()
-        for bucket, limit in ((self._requests, "requests"), (self._bytes, "bytes")):
-            if bucket is not None and (seconds := bucket.wait(now)):
-                message = f"the key has used up its {limit} per second"
-                raise QuotaExceeded(message, limit=limit, retry_after_seconds=seconds)
+    def admit(self, size_bytes: int) -> bool:
+        """Count a request that begins; True when ``release`` has to be called once it is answered.
+
+        Raises QuotaExceeded: then nothing was counted.
+        """
         if self._in_flight_max and self.in_flight >= self._in_flight_max:
             raise QuotaExceeded("the key has as many requests in flight as it may", limit="in_flight")
-        if self._requests is not None:
-            self._requests.take(1)
-        self.charge(size_bytes)
+        if self._requests_left <= 0 or self._bytes_left <= 0:
+            self._fill()
+        self._requests_left -= 1
+        self._bytes_left -= size_bytes
+        if not self._in_flight_max:
+            return False
         self.in_flight += 1
+        return True
 
     def charge(self, size_bytes: int) -> None:
         """Count bytes that were not known at the beginning: what a compressed body turned out to hold."""
-        if self._bytes is not None:
-            self._bytes.take(size_bytes)
+        self._bytes_left -= size_bytes
 
     def release(self) -> None:
         """Say that a request is answered."""
         self.in_flight -= 1
+
+    def _fill(self) -> None:
+        """Put into the buckets what has come in since. Raises QuotaExceeded when one of them is empty still."""
+        now = self._monotonic()
+        elapsed, self._at = now - self._at, now
+        self._requests_left = _filled(self._requests_left, self._requests, elapsed)
+        self._bytes_left = _filled(self._bytes_left, self._bytes, elapsed)
+        for left, rate, limit in ((self._requests_left, self._requests, "requests"), (self._bytes_left, self._bytes, "bytes")):
+            if left <= 0:
+                wait = min(_RETRY_SECONDS_MAX, max(-left / rate, 0.001))
+                raise QuotaExceeded(f"the key has used up its {limit} per second", limit=limit, retry_after_seconds=wait)
+
+
+def _filled(left: float, rate: float, elapsed: float) -> float:
+    return left if rate == inf else min(max(rate, 1.0), left + rate * elapsed)
 
 
 class Identity:
@@ -85,16 +87,15 @@ class Identity:
         self.used = False
 
     def admit(self, size_bytes: int) -> Meter | None:
-        """Let one request begin; the meter, if any, is to be released when it is answered.
+        """Let one request begin. Returns the meter that has to be released when it is answered, if there is one.
 
         Raises Unauthenticated when the key has ended meanwhile, QuotaExceeded.
         """
         if self.ended:
             raise Unauthenticated(self.ended)
         self.used = True
-        if self.meter is not None:
-            self.meter.admit(size_bytes)
-        return self.meter
+        meter = self.meter
+        return meter if meter is not None and meter.admit(size_bytes) else None
 
 
 def anyone() -> Identity:

@@ -156,7 +156,7 @@ class Ingest:
             self._decoding_room.leave(submission.tenant, 1, size)
 
     def _gather(self, submission: Submission, decoded: Decoded) -> None:
-        if submission.identity.meter is not None:  # a compressed body is charged for what it holds
+        if submission.heavy and submission.identity.meter is not None:  # a compressed body is charged for what it holds
             submission.identity.meter.charge(max(0, len(decoded.payload) - len(submission.body)))
         submission.body = b""  # decoded: let the memory go while the flush waits
         if not decoded.accepted:

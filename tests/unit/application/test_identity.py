@@ -17,10 +17,11 @@ def admitted(meter: Meter, tries: int, size: int = 0) -> int:
     passed = 0
     for _ in range(tries):
         try:
-            meter.admit(size)
+            held = meter.admit(size)
         except QuotaExceeded:
             continue
-        meter.release()
+        if held:
+            meter.release()
         passed += 1
     return passed
 
@@ -33,6 +34,8 @@ def test_requests_pass_at_their_rate_after_a_burst_of_one_second():
         passed.append(admitted(quota, 100))
     assert passed[0] == 10
     assert sum(passed) == pytest.approx(10 + 50, abs=1)
+    clock.advance(100)
+    assert admitted(quota, 100) <= 20, "a pause is worth two seconds at most"
 
 
 def test_bytes_pass_at_their_rate_and_one_large_request_is_paid_off_afterwards():
