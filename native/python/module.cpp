@@ -46,7 +46,8 @@ nb::tuple decode(Decode decoder, nb::handle body, std::uint64_t now_ns, std::str
     decoded = &decoder({bytes.data(), bytes.size()}, stamp);
   }
   nb::list errors;
-  for (const auto& [index, reason] : decoded->errors) errors.append(nb::make_tuple(index, nb::str(reason.data(), reason.size())));
+  for (const auto& [index, reason] : decoded->errors)
+    errors.append(nb::make_tuple(index, nb::str(reason.data(), reason.size())));
   const nb::bytes payload(decoded->payload.data(), decoded->payload.size());
   const nb::tuple report = nb::make_tuple(payload, decoded->accepted, decoded->rejected, errors, decoded->repaired);
   return nb::make_tuple(static_cast<int>(decoded->refusal), decoded->position, report);
@@ -123,6 +124,7 @@ NB_MODULE(_core, module) {
   module.def("decode_json", &decode_with<zero::decode_json>, nb::arg("body"), nb::arg("now_ns"), nb::arg("source"));
   module.def("decode_log_batch", &decode_with<zero::decode_log_batch>, nb::arg("body"), nb::arg("now_ns"), nb::arg("source"));
   module.def("decode_otlp", &decode_with<zero::decode_otlp>, nb::arg("body"), nb::arg("now_ns"), nb::arg("source"));
+  module.def("decode_otlp_json", &decode_with<zero::decode_otlp_json>, nb::arg("body"), nb::arg("now_ns"), nb::arg("source"));
   module.def("encode_block", &encode_block, nb::arg("frames"), nb::arg("rows").none());
   module.def("pattern_ids", &pattern_ids, nb::arg("messages"));
   module.def(

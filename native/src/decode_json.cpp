@@ -1,18 +1,15 @@
 #include <algorithm>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "zero/decode.hpp"
+#include "zero/json_document.hpp"
 #include "zero/json_entry.hpp"
 #include "zero/json_syntax.hpp"
-#include "zero/json_walker.hpp"
-#include "zero/utf8.hpp"
 
 namespace zero {
 namespace {
 
-constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 constexpr std::string_view blanks = " \t\r\n";
 const std::string not_an_object = "entry is not an object";
 
@@ -43,7 +40,7 @@ class JsonDecoder {
     } else if (is_lines(text)) {
       lines(text);
     } else if (!document(text) && decoded_.refusal == Refusal::none) {
-      decoded_.refuse(Refusal::not_json, mark_bytes + error_offset());
+      decoded_.refuse(Refusal::not_json, mark_bytes + document_.error_offset());
     }
     if (decoded_.refusal != Refusal::none) decoded_.payload.resize_down(0);
     trim();
@@ -52,30 +49,8 @@ class JsonDecoder {
 
  private:
   void trim() {
-    index_.trim();
+    document_.trim();
     arena_.clear();
-    if (repaired_text_.capacity() > kept_bytes) repaired_text_ = {};
-    if (replacements_.capacity() * sizeof(Replacement) > kept_bytes) replacements_ = {};
-  }
-
-  // Makes the walker stand at the start of the text, repaired if need be. Returns false when it is not JSON.
-  bool open(std::string_view text) {
-    text_ = text;
-    replacements_.clear();
-    if (!index_.build(text_)) {
-      if (is_valid_utf8(text_)) return false;
-      repaired_text_ = repair_utf8(text_, &replacements_);
-      text_ = repaired_text_;
-      if (!index_.build(text_)) return false;
-    }
-    walker_.start(text_, index_);
-    return true;
-  }
-
-  // Where the text stops being JSON, as an offset in what was sent.
-  std::size_t error_offset() const {
-    const std::size_t offset = json_error(text_);
-    return original_offset(replacements_, offset == no_error ? walker_.offset() : offset);
   }
 
   void lines(std::string_view body) {
@@ -91,8 +66,8 @@ class JsonDecoder {
   }
 
   void line(std::string_view text) {
-    if (!open(text) || !read(walker_.peek() == '{')) {
-      return decoded_.reject("line is not valid JSON at byte " + std::to_string(error_offset()));
+    if (!document_.open(text) || !read(walker_.peek() == '{')) {
+      return decoded_.reject("line is not valid JSON at byte " + std::to_string(document_.error_offset()));
     }
     finish(opened_object_, 0);
   }
@@ -105,7 +80,7 @@ class JsonDecoder {
   }
 
   bool document(std::string_view text) {
-    if (!open(text)) return false;
+    if (!document_.open(text)) return false;
     if (walker_.peek() == '[') return array() && walker_.at_end();
     if (walker_.peek() == '{' && is_wrapper()) {
       walker_.rewind(3);  // { "logs" :
@@ -145,7 +120,7 @@ class JsonDecoder {
 
   // Too many entries, unless what follows is not even JSON.
   bool refuse_count() {
-    if (json_error(text_) == no_error) decoded_.refuse(Refusal::too_many_entries);
+    if (json_error(document_.text()) == no_error) decoded_.refuse(Refusal::too_many_entries);
     return false;
   }
 
@@ -153,27 +128,17 @@ class JsonDecoder {
   void finish(bool object, std::size_t start) {
     if (!object) return decoded_.reject(not_an_object);
     if (!entry_.finish(*stamp_)) return decoded_.reject(entry_.reason());
-    entry_.append_to(decoded_.payload, entry_.encoded_bytes());
-    ++decoded_.accepted;
-    decoded_.repaired += entry_.repaired() || was_repaired(start, walker_.offset());
-  }
-
-  bool was_repaired(std::size_t start, std::size_t end) const {
-    const auto first = std::lower_bound(replacements_.begin(), replacements_.end(), start,
-                                        [](const Replacement& replacement, std::size_t at) { return replacement.at < at; });
-    return first != replacements_.end() && first->at < end;
+    if (document_.was_repaired(start, walker_.offset())) entry_.mark_repaired();
+    decoded_.accept(entry_);
   }
 
   Arena arena_;
-  JsonIndex index_;
-  JsonWalker walker_{arena_};
+  JsonDocument document_{arena_};
+  JsonWalker& walker_ = document_.walker();
   Entry entry_;
   JsonEntryReader reader_{walker_, entry_, arena_};
   Decoded decoded_;
   const Stamp* stamp_ = nullptr;
-  std::string_view text_;
-  std::string repaired_text_;
-  std::vector<Replacement> replacements_;
   bool opened_object_ = false;
 };
 

@@ -143,4 +143,12 @@ std::optional<Value> parse_json_number(std::string_view text) {
   return parts.decimal ? read_decimal(text, parts) : read_integer(text, parts);
 }
 
+std::optional<double> parse_json_double(std::string_view text) {
+  Parts parts;
+  if (!split(text, parts)) return {};
+  if (canonical(parts).digits.empty()) return parts.negative ? -0.0 : 0.0;
+  const double value = to_double(text);
+  return std::isfinite(value) ? std::optional(value) : std::nullopt;
+}
+
 }  // namespace zero

@@ -31,6 +31,7 @@ class Bytes {
     capacity_ = 0;
   }
   const char* data() const { return data_.get(); }
+  char* data() { return data_.get(); }
   std::size_t size() const { return size_; }
   std::size_t capacity() const { return capacity_; }
   std::string_view view() const { return {data_.get(), size_}; }

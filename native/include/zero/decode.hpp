@@ -18,5 +18,7 @@ const Decoded& decode_log_batch(std::string_view body, const Stamp& stamp);
 
 // Reads an opentelemetry.proto.collector.logs.v1.ExportLogsServiceRequest.
 const Decoded& decode_otlp(std::string_view body, const Stamp& stamp);
+// Reads the same in OTLP/JSON.
+const Decoded& decode_otlp_json(std::string_view body, const Stamp& stamp);
 
 }  // namespace zero

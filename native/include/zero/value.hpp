@@ -31,4 +31,7 @@ struct Value {
 // exactly (for decimals: whose shortest form is another number) becomes the text itself; -0 is the float.
 std::optional<Value> parse_json_number(std::string_view text);
 
+// Reads a number of JSON's grammar as the nearest double; nothing when it is not one, or lies outside of what a double can be.
+std::optional<double> parse_json_double(std::string_view text);
+
 }  // namespace zero

@@ -89,6 +89,9 @@ class Codec(Protocol):
     def decode_otlp(self, body: bytes | memoryview, now_ns: int, source: str) -> Decoded:
         """Decode OTLP's ``ExportLogsServiceRequest`` in protobuf. Raises InvalidInput when the whole body is unreadable."""
 
+    def decode_otlp_json(self, body: bytes | memoryview, now_ns: int, source: str) -> Decoded:
+        """Decode the same in OTLP/JSON. Raises InvalidInput when the whole body is unreadable."""
+
     def encode_block(self, frames: Sequence[Frame], rows: Sequence[RowRange] | None = None) -> Block:
         """Encode the chosen rows (None: all) as one Native block of table ``logs``. Raises CorruptFrame on a bad payload."""
 

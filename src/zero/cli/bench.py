@@ -49,3 +49,9 @@ def ingest(corpus: Path | None, seconds: int) -> None:
 def search(corpus: Path | None, entries: int) -> None:
     """Search a store of many entries: a rare word, the latest errors of an app."""
     click.echo(_module("search").run(corpus, entries))
+
+
+@bench.command()
+def report() -> None:
+    """Write the measured table into the README, from bench/results."""
+    click.echo(_module("report").run())

@@ -117,7 +117,7 @@ class OtlpRecords:
                     self._count("scope.dropped_attributes_count", field.value)
 
     def record(self, data: bytes, start: int, stop: int, repaired: bool = False) -> None:
-        self.report.reserve()
+        self.reserve()
         self.draft = self._scope.copy()
         self.draft.repaired |= repaired
         reader = _Reader(data, self.draft)
@@ -140,6 +140,10 @@ class OtlpRecords:
         if times:
             self.draft.set_timestamp(times[0], str(times[0]))
         self.report.add(self.draft)
+
+    def reserve(self) -> None:
+        """Make sure that another record may come. Raises TooLarge."""
+        self.report.reserve()
 
     def _message(self, reader: "_Reader", body: AnyValue, event: str) -> None:
         message = "" if body.kind == 0 else reader.value_text(body, 2)

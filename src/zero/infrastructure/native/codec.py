@@ -37,6 +37,10 @@ class NativeCodec:
         """Decode OTLP's ``ExportLogsServiceRequest`` in protobuf. Raises InvalidInput when the whole body is unreadable."""
         return _decoded(_core.decode_otlp(body, now_ns, source), "a valid ExportLogsServiceRequest")
 
+    def decode_otlp_json(self, body: bytes | memoryview, now_ns: int, source: str) -> Decoded:
+        """Decode the same in OTLP/JSON. Raises InvalidInput when the whole body is unreadable."""
+        return _decoded(_core.decode_otlp_json(body, now_ns, source), "OTLP/JSON")
+
     def encode_block(self, frames: Sequence[Frame], rows: Sequence[RowRange] | None = None) -> Block:
         """Encode the chosen rows (None: all) as one Native block of table ``logs``. Raises CorruptFrame on a bad payload."""
         ranges = None if rows is None else [(row.frame, row.start, row.stop) for row in rows]

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from zero.domain.errors import Forbidden, Unauthenticated, Unavailable, ZeroError
 from zero.interfaces.ingest_http.exchange import Handle, Head
 from zero.interfaces.ingest_http.options import IngestHttpOptions
-from zero.interfaces.ingest_http.reply import HttpRefusal, Reply, reply_for
+from zero.interfaces.ingest_http.reply import HttpRefusal, Reply
 from zero.interfaces.ingest_http.routes import Routes
 
 _ORIGIN = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
@@ -97,12 +97,13 @@ class Heads:
         """Return how to handle it, or the refusal, and whether that is so for good: a key may become known, or come back."""
         target = _ORIGIN.sub("", raw.target, count=1) if raw.target[:1] not in ("/", "*") else raw.target
         path, _, query = target.partition("?")
+        head = Head(raw.method, path or "/", query, fields)
         try:
-            return self._routes.find(Head(raw.method, path or "/", query, fields)), None, True
+            return self._routes.find(head), None, True
         except HttpRefusal as refusal:
             return None, refusal.reply, True
         except ZeroError as error:
-            return None, reply_for(error), not isinstance(error, Unauthenticated | Forbidden | Unavailable)
+            return None, self._routes.refuse(head, error), not isinstance(error, Unauthenticated | Forbidden | Unavailable)
 
 
 def too_many_fields(most: int) -> HttpRefusal:

@@ -46,19 +46,25 @@ def status_of(error: ZeroError) -> int:
     return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def reply_for(error: ZeroError) -> Reply:
-    """Return the JSON reply for an error, with ``Retry-After`` where trying again can help."""
-    status = status_of(error)
+def headers_for(error: ZeroError) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the header fields that belong to an error: ``Retry-After`` where trying again can help, how to show a key."""
     if isinstance(error, Overloaded | Unavailable):
-        after = b"%d" % max(1, round(error.retry_after_seconds))
-        return error_reply(status, error.code, error.message, headers=((b"Retry-After", after),))
-    if isinstance(error, InvalidInput):
-        return error_reply(status, error.code, error.message, field=error.field, position=error.position)
-    if isinstance(error, Unauthenticated):
-        return error_reply(status, error.code, error.message, headers=(CHALLENGE,))
-    if isinstance(error, Forbidden):
-        return error_reply(status, error.code, error.message)
-    return error_reply(status, error.code, "the request could not be handled; the log of this process says why")
+        return ((b"Retry-After", b"%d" % max(1, round(error.retry_after_seconds))),)
+    return (CHALLENGE,) if isinstance(error, Unauthenticated) else ()
+
+
+def message_for(error: ZeroError) -> str:
+    """Return what a sender may read of an error."""
+    if isinstance(error, InvalidInput | Unauthenticated | Forbidden | Overloaded | Unavailable):
+        return error.message
+    return "the request could not be handled; the log of this process says why"
+
+
+def reply_for(error: ZeroError) -> Reply:
+    """Return the JSON reply for an error."""
+    field, position = (error.field, error.position) if isinstance(error, InvalidInput) else (None, None)
+    headers = headers_for(error)
+    return error_reply(status_of(error), error.code, message_for(error), headers=headers, field=field, position=position)
 
 
 def error_reply(

@@ -1,14 +1,23 @@
 """Which path leads to which door. A new door is one more entry here."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from zero.application.credentials import credential_in
 from zero.application.key_ring import KeyRing
+from zero.domain.errors import ZeroError
 from zero.domain.key import KeyScope
 from zero.interfaces.ingest_http.exchange import Exchange, Handle, Head, Prepare
-from zero.interfaces.ingest_http.reply import HttpRefusal, Reply
+from zero.interfaces.ingest_http.reply import HttpRefusal, Reply, reply_for
+
+Refuse = Callable[[Head, ZeroError], Reply]
+"""Words the refusal of a head in the form of a protocol."""
+
+
+def refuse_in_json(head: Head, error: ZeroError) -> Reply:
+    """Word a refusal in our own form."""
+    return reply_for(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +26,7 @@ class Route:
 
     methods: Mapping[str, Prepare]
     scopes: tuple[KeyScope, ...] = (KeyScope.INGEST,)
+    refuse: Refuse = refuse_in_json
 
     @property
     def allow(self) -> bytes:
@@ -26,7 +36,11 @@ class Route:
 
 
 class Routes:
-    """The table of doors, looked up by exact path: no decoding, so nothing can be read in two ways. Nobody passes unknown."""
+    """The table of doors. Nobody passes unknown.
+
+    A path is looked up as it is, without decoding, so nothing can be read in two ways; then with ``*`` for its first segment,
+    then for its last, whatever they are.
+    """
 
     def __init__(self, routes: Mapping[str, Route], keys: KeyRing) -> None:
         self.table = dict(routes)
@@ -36,7 +50,7 @@ class Routes:
         """Return how to handle requests with this head. Raises HttpRefusal or ZeroError."""
         if head.path == "*" and head.method == "OPTIONS":
             return _options(b"GET, HEAD, OPTIONS, POST")
-        route = self.table.get(head.path)
+        route = self._route(head.path)
         if route is None:
             raise HttpRefusal(HTTPStatus.NOT_FOUND, "not_found", "no such path; logs go to POST /api/logs")
         if head.method == "OPTIONS":
@@ -48,6 +62,20 @@ class Routes:
         if route.scopes:
             head = replace(head, identity=self.keys.authorise(credential_in(head.get), *route.scopes))
         return prepare(head)
+
+    def refuse(self, head: Head, error: ZeroError) -> Reply:
+        """Return the refusal of a head in the form of the door that it is for."""
+        route = self._route(head.path)
+        return route.refuse(head, error) if route else reply_for(error)
+
+    def _route(self, path: str) -> Route | None:
+        route = self.table.get(path)
+        if route is None:
+            first, _, rest = path[1:].partition("/")
+            leading, _, last = path.rpartition("/")
+            route = self.table.get(f"/*/{rest}") if first else None
+            route = route or (self.table.get(f"{leading}/*") if last else None)
+        return route
 
 
 def _options(allow: bytes) -> Handle:

@@ -10,10 +10,12 @@ from zero.application.key_ring import KeyRing
 from zero.application.ports import Codec, Decompressor, Telemetry
 from zero.application.readiness import Readiness
 from zero.domain.key import KeyScope
+from zero.interfaces.ingest_http.bodies import Bodies
 from zero.interfaces.ingest_http.connections import Connections
 from zero.interfaces.ingest_http.greeting import Greeting
 from zero.interfaces.ingest_http.logs_door import LogsDoor
 from zero.interfaces.ingest_http.options import IngestHttpOptions
+from zero.interfaces.ingest_http.otlp_door import OtlpDoor
 from zero.interfaces.ingest_http.probes import Probes
 from zero.interfaces.ingest_http.routes import Route, Routes
 
@@ -35,12 +37,14 @@ class IngestServices:
 
 def ingest_routes(services: IngestServices, options: IngestHttpOptions) -> Routes:
     """Return the table of all doors."""
-    logs = LogsDoor(services.ingest, services.codec, services.decompressor, services.telemetry, options.body_bytes_max)
+    parts = (services.ingest, services.codec, Bodies(services.decompressor, options.body_bytes_max), services.telemetry)
+    logs, otlp = LogsDoor(*parts), OtlpDoor(*parts)
     probes = Probes(services.readiness, services.metrics)
     metrics = (KeyScope.QUERY, KeyScope.ADMIN) if services.keys.exposed else ()
     return Routes(
         {
             "/api/logs": Route({"POST": logs.prepare}),
+            "/v1/logs": Route({"POST": otlp.prepare}, refuse=otlp.refuse),
             "/health": Route({"GET": probes.health}, scopes=()),
             "/ready": Route({"GET": probes.ready}, scopes=()),
             "/metrics": Route({"GET": probes.metrics}, scopes=metrics),

@@ -63,7 +63,7 @@ async def test_every_route_is_for_senders_unless_it_is_on_the_short_list_of_othe
             assert (answer.status == 401) == bool(needed), f"{method} {path} with {bad!r}"
             if needed:
                 assert answer.headers["www-authenticate"].startswith("Bearer")
-                assert answer.json["error"]["code"] == "unauthenticated"
+                assert b"key" in answer.body
 
 
 async def test_the_figures_of_the_process_are_open_on_loopback(serving):
