@@ -15,7 +15,7 @@ from zero.application.framing import FrameBounds, Gathered, Parcel, parcels
 from zero.application.funnel import FunnelOptions
 from zero.application.ingest_events import DurabilityFound, FlushFailed, RequestsAccepted
 from zero.application.key_events import AccessRefused, QuotaReached
-from zero.application.ports import Appended, Buffer, Clock, Codec, Decoded, Telemetry
+from zero.application.ports import Append, Appended, Buffer, Clock, Codec, Decoded, Telemetry
 from zero.application.pushback import Pushback, PushbackOptions
 from zero.application.receipt import Receipt
 from zero.application.stored_ack import StoredAck, StoredAckOptions
@@ -189,36 +189,54 @@ class Ingest:
             while self._funnel:
                 gathered = self._funnel.take()
                 try:
-                    await self._flush(gathered)
+                    failed = await self._flush(gathered)
                 except Exception as error:
-                    if isinstance(error, BufferFull):
-                        self._pushback.remember(error)
-                    self._fail(gathered, _told(error))
-                    if isinstance(error, Unavailable):  # those behind have waited as long: do not make them wait twice
-                        self._funnel.done()
-                        self._fail(self._funnel.take(everything=True), error)
-                finally:
+                    failed = [(gathered, _told(error))]
+                for those, reason in failed:
+                    if isinstance(reason, BufferFull):
+                        self._pushback.remember(reason)
+                    self._fail(those, reason)
+                self._funnel.done()
+                if away := next((reason for _, reason in failed if isinstance(reason, Unavailable)), None):
+                    self._fail(self._funnel.take(everything=True), away)  # those behind have waited as long
                     self._funnel.done()
                 await asyncio.sleep(0)  # what has arrived by now joins the next flush
         finally:
             self._flusher = None
 
-    async def _flush(self, gathered: Sequence[Gathered]) -> None:
+    async def _flush(self, gathered: Sequence[Gathered]) -> list[tuple[Sequence[Gathered], ZeroError]]:
+        """Append what was gathered and settle it; returns those whose frames the buffer did not take, and why."""
         started = self._clock.monotonic()
         if self._ids is None:
             epoch = await self._buffer.next_process_epoch()
             self._ids, self._next_shard = BatchIds(epoch), epoch
         packed = parcels(gathered, self._options.frame)
         now_ms = self._clock.now_ns() // NANOSECONDS_PER_MILLISECOND
-        appends = []
+        together: dict[str | int, list[tuple[Parcel, Append]]] = {}
         for parcel in packed:
             parcel.batch_id = self._ids.next(now_ms)
             self._next_shard += 1  # of keyed frames the buffer picks the shard, so that a retry meets the first try
-            appends.append(parcel.append(self._next_shard % self._options.shards, now_ms, self._codec.crc32c))
-        outcome = await self._buffer.append(appends)
-        for parcel, appended in zip(packed, outcome, strict=True):
+            append = parcel.append(self._next_shard % self._options.shards, now_ms, self._codec.crc32c)
+            together.setdefault(append.shard if parcel.key is None else f"{parcel.batch_id}", []).append((parcel, append))
+        if len(together) == 1:
+            outcomes = [await self._append(packed, started) for packed in together.values()]
+        else:
+            outcomes = await asyncio.gather(*(self._append(packed, started) for packed in together.values()))
+        return [failure for failure in outcomes if failure is not None]
+
+    async def _append(
+        self, packed: Sequence[tuple[Parcel, Append]], started: float
+    ) -> tuple[Sequence[Gathered], ZeroError] | None:
+        """Append what the buffer takes or refuses as one: a refusal must not reach those whose frames another shard took."""
+        try:
+            outcome = await self._buffer.append([append for _, append in packed])
+        except Exception as error:
+            return [member for parcel, _ in packed for member in parcel.members], _told(error)
+        for (parcel, _), appended in zip(packed, outcome, strict=True):
             self._settle(parcel, appended)
-        self._report(packed, sum(len(append.frame) for append in appends), self._clock.monotonic() - started)
+        size = sum(len(append.frame) for _, append in packed)
+        self._report([parcel for parcel, _ in packed], size, self._clock.monotonic() - started)
+        return None
 
     def _settle(self, parcel: Parcel, appended: Appended) -> None:
         for (submission, _), receipt in zip(parcel.members, parcel.receipts(appended), strict=True):
