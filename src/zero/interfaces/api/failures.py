@@ -58,6 +58,9 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def on_validation(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
+        if first["type"] == "json_invalid":
+            at = int(first["loc"][-1])
+            return problem(400, "invalid_input", f"the body is not valid JSON at character {at}", position=at)
         field = ".".join(str(place) for place in first["loc"][1:]) or None
         return problem(400, "invalid_input", f"{field or 'the body'}: {first['msg']}", field=field)
 

@@ -180,3 +180,10 @@ async def test_every_answer_is_json_even_for_what_is_not_there(api) -> None:
     ):
         answer = await api.client.request(method, path)
         assert (answer.status_code, json.loads(answer.content)["error"]["code"]) == (status, code)
+
+
+async def test_a_search_that_is_not_json_says_where(api) -> None:
+    answer = await api.client.post("/api/logs/search", content=b'{"query": nope}', headers={"content-type": "application/json"})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["position"]) == (400, 10)
+    assert error["message"] == "the body is not valid JSON at character 10"
