@@ -16,7 +16,7 @@ BATCHES = 64
 SETTLE_SECONDS_MAX = 600
 POLL_SECONDS = 0.25  # each look counts the rows of the store, which costs the drain time
 
-# Each wrk thread walks the bodies from a start of its own. No response callback: it would cost the generator a fifth of its rate.
+# Each wrk thread walks the bodies from a start of its own. No response callback: it would cost the generator much of its rate.
 SCRIPT = """
 local bodies = {}
 local at = 0
