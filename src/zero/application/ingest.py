@@ -115,9 +115,7 @@ class Ingest:
             if self._closed:
                 raise Unavailable("this process is stopping")
             self._pushback.check()
-            meter = submission.identity.admit(len(submission.body))
-            if meter is not None:
-                submission.waiter = MeteredWaiter(submission.waiter, meter)
+            submission.meter = submission.identity.admit(len(submission.body))
             if submission.heavy or len(submission.body) > self._options.inline_bytes_max:
                 self._decode_in_thread(submission)
             else:
@@ -160,6 +158,7 @@ class Ingest:
             submission.identity.meter.charge(max(0, len(decoded.payload) - len(submission.body)))
         submission.body = b""  # decoded: let the memory go while the flush waits
         if not decoded.accepted:
+            submission.release()
             submission.waiter.settled(Receipt(0, decoded.rejected, 0, 0, decoded.errors))
             return
         size = len(decoded.payload) + _REQUEST_OVERHEAD_BYTES
@@ -169,6 +168,7 @@ class Ingest:
             asyncio.get_running_loop().call_soon(self._start_flush)
 
     def _refuse(self, submission: Submission, error: Exception) -> None:
+        submission.release()
         if isinstance(error, QuotaExceeded):
             self._telemetry.emit(QuotaReached(error.limit))
         elif isinstance(error, Unauthenticated):
@@ -240,10 +240,14 @@ class Ingest:
 
     def _settle(self, parcel: Parcel, appended: Appended) -> None:
         for (submission, _), receipt in zip(parcel.members, parcel.receipts(appended), strict=True):
+            if submission.ack is Ack.STORED and appended.position is not None:
+                waiter = MeteredWaiter(submission.waiter, submission.meter) if submission.meter else submission.waiter
+                self._stored.wait(appended.position, receipt, waiter)
+                continue
+            if submission.meter is not None:
+                submission.release()
             if submission.ack is None:
                 submission.waiter.settled(receipt)
-            elif submission.ack is Ack.STORED and appended.position is not None:
-                self._stored.wait(appended.position, receipt, submission.waiter)
             else:
                 submission.waiter.settled(receipt._replace(ack=Ack.DURABLE.value))
 

@@ -35,7 +35,10 @@ class Waiter(Protocol):
 
 @dataclass(slots=True)
 class Submission:
-    """One body with all that decides what becomes of it. A ``heavy`` one is decoded in a worker thread whatever its size."""
+    """One body with all that decides what becomes of it. A ``heavy`` one is decoded in a worker thread whatever its size.
+
+    ``meter`` is released, once, when the outcome is told.
+    """
 
     body: bytes
     decode: Decode
@@ -45,6 +48,13 @@ class Submission:
     key: str | None = None
     ack: Ack | None = None
     heavy: bool = False
+    meter: Meter | None = None
+
+    def release(self) -> None:
+        """Release the meter."""
+        if self.meter is not None:
+            self.meter.release()
+            self.meter = None
 
     @property
     def tenant(self) -> str:
@@ -53,7 +63,7 @@ class Submission:
 
 
 class MeteredWaiter:
-    """Releases a meter when the outcome is known."""
+    """Releases a meter when the outcome is told by somebody who knows the waiter alone."""
 
     __slots__ = ("_meter", "_waiter")
 

@@ -395,3 +395,26 @@ def test_an_unknown_acknowledgement_is_refused_by_the_name_of_its_header():
     with pytest.raises(InvalidInput, match="'durable' or 'stored'") as caught:
         parse_ack("replicated")
     assert caught.value.field == "Zero-Ack"
+
+
+async def test_a_request_is_in_flight_until_its_outcome_is_told_whatever_that_is(rig):
+    from zero.application.identity import Meter
+    from zero.domain.key import Quota
+
+    meter = Meter(Quota(in_flight_max=100), 1, rig.clock.monotonic)
+    identity = Identity("one", "key", frozenset(), meter)
+    rig.ingest._stored._clock.sleep = asyncio.sleep
+    rig.buffer.gate.clear()
+    sent = [rig.send(b"a", identity=identity) for _ in range(3)] + [rig.send(b"b" * 9, identity=identity, heavy=True)]
+    stored = rig.send(b"c", identity=identity, ack=Ack.STORED)
+    refused = [rig.send(body, identity=identity) for body in (b"!", b"xx")]
+    await asyncio.gather(*refused, return_exceptions=True)
+    assert meter.in_flight == 5
+    rig.buffer.gate.set()
+    await asyncio.gather(*sent)
+    assert meter.in_flight == 1
+    await drain(rig.buffer)
+    await stored
+    rig.buffer.error = BufferUnavailable("gone")
+    await asyncio.gather(rig.send(b"a", identity=identity), return_exceptions=True)
+    assert meter.in_flight == 0
