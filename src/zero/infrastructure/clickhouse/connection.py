@@ -29,12 +29,12 @@ class ServerVersion:
 
 def connect(options: ClickHouseOptions) -> Client:
     """Return a client that can only read, whoever its user is. Raises the client's own errors."""
-    return _client(options, options.database, {"readonly": "1"})
+    return _client(options, options.database, options.query_timeout_seconds, {"readonly": "1"})
 
 
 def connect_writer(options: ClickHouseOptions, database: str | None = None) -> Client:
     """Return a client with all rights of its user. Raises the client's own errors."""
-    return _client(options, database or options.database, {})
+    return _client(options, database or options.database, options.insert_timeout_seconds, {})
 
 
 def server_version(options: ClickHouseOptions) -> ServerVersion:
@@ -50,7 +50,7 @@ def server_version(options: ClickHouseOptions) -> ServerVersion:
         raise translate(error) from error
 
 
-def _client(options: ClickHouseOptions, database: str, settings: dict[str, Any]) -> Client:
+def _client(options: ClickHouseOptions, database: str, timeout_seconds: int, settings: dict[str, Any]) -> Client:
     return clickhouse_connect.get_client(
         interface=options.scheme,
         host=options.host,
@@ -60,7 +60,7 @@ def _client(options: ClickHouseOptions, database: str, settings: dict[str, Any])
         database=database,
         compress="lz4" if not options.is_local else False,
         connect_timeout=options.connect_timeout_seconds,
-        send_receive_timeout=options.insert_timeout_seconds,
+        send_receive_timeout=timeout_seconds,
         query_retries=0,
         client_name="zero",
         settings=settings,

@@ -28,6 +28,7 @@ class ClickHouseOptions:
     retention_days: int = 30
     connections_max: int = 8
     connect_timeout_seconds: int = 5
+    query_timeout_seconds: int = 25  # silence of the server: above the longest query of ReaderOptions
     insert_timeout_seconds: int = 60
     quiesce_timeout_seconds: int = 30
 
@@ -43,7 +44,12 @@ class ClickHouseOptions:
                 raise ConfigurationError(f"{name!r} is not a name of a ClickHouse database or cluster")
         if not 1 <= self.retention_days <= 36_500:
             raise ConfigurationError("retention_days is 1 to 36500")
-        timeouts = (self.connect_timeout_seconds, self.insert_timeout_seconds, self.quiesce_timeout_seconds)
+        timeouts = (
+            self.connect_timeout_seconds,
+            self.query_timeout_seconds,
+            self.insert_timeout_seconds,
+            self.quiesce_timeout_seconds,
+        )
         if min(*timeouts, self.connections_max) < 1:
             raise ConfigurationError("timeouts and connections_max are at least 1")
 
