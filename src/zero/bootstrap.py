@@ -10,24 +10,24 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zero.domain.errors import ConfigurationError
 from zero.settings import Address, Settings, environment_name
 
 if TYPE_CHECKING:
-    from zero.application.ingest import Ingest
     from zero.application.key_ring import KeyRing
     from zero.application.keys import Keys
     from zero.application.ports import Durability, Telemetry
-    from zero.application.readiness import Readiness
     from zero.application.search import Search
     from zero.infrastructure.clickhouse.connection import ServerVersion
     from zero.infrastructure.clickhouse.options import ClickHouseOptions
     from zero.infrastructure.clickhouse.reader import ClickHouseReader
-    from zero.infrastructure.native.codec import NativeCodec
     from zero.infrastructure.redis.options import RedisOptions
+    from zero.infrastructure.tls.server import ServerTls
     from zero.interfaces.ingest_grpc.server import GrpcDoor
+    from zero.interfaces.ingest_http.server import IngestServices
 
 LEASE_SECONDS = 10.0
 DOORS_SHARE = 0.8
@@ -99,6 +99,20 @@ async def key_admin(settings: Settings, telemetry: "Telemetry | None" = None) ->
         await store.close()
 
 
+@asynccontextmanager
+async def server_tls(settings: Settings, telemetry: "Telemetry") -> AsyncIterator["ServerTls | None"]:
+    """Give the TLS of all listeners of this process, kept up to date; None where they speak plaintext."""
+    if not settings.tls_cert:
+        yield None
+        return
+    from zero.infrastructure.tls.server import ServerTls, TlsOptions
+
+    client_ca = Path(settings.tls_client_ca) if settings.tls_client_ca else None
+    tls = ServerTls(TlsOptions(Path(settings.tls_cert), Path(settings.tls_key), client_ca), telemetry)
+    async with tls.watched():
+        yield tls
+
+
 def _outermost(*addresses: Address | None) -> Address:
     """Return the address that most can reach."""
     given = [address for address in addresses if address is not None]
@@ -140,9 +154,7 @@ async def _lazy_search(settings: Settings) -> AsyncIterator["Callable[[], Search
 
 
 @asynccontextmanager
-async def _grpc_door(
-    settings: Settings, ingest: "Ingest", codec: "NativeCodec", readiness: "Readiness", telemetry: "Telemetry", keys: "KeyRing"
-) -> AsyncIterator["GrpcDoor"]:
+async def _grpc_door(settings: Settings, services: "IngestServices", tls: "ServerTls | None") -> AsyncIterator["GrpcDoor"]:
     """Listen for gRPC."""
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its lines are not ours, and clients could fill the log with them
     from zero.interfaces.ingest_grpc.options import IngestGrpcOptions
@@ -150,8 +162,9 @@ async def _grpc_door(
 
     options = IngestGrpcOptions(stop_timeout_seconds=settings.stop_seconds_max * DOORS_SHARE)
     async with _lazy_search(settings) as search:
-        door = GrpcDoor(GrpcServices(ingest, codec, readiness, telemetry, keys, search), options)
-        door.bind(str(settings.ingest_grpc))
+        ingest, codec, readiness = services.ingest, services.codec, services.readiness
+        door = GrpcDoor(GrpcServices(ingest, codec, readiness, services.telemetry, services.keys, search), options)
+        door.bind(str(settings.ingest_grpc), (lambda: tls.pem) if tls else None)
         yield door
 
 
@@ -185,11 +198,12 @@ async def run_ingest(settings: Settings, stop: asyncio.Event, ready: Ready) -> N
         async with AsyncExitStack() as stack:
             outermost = _outermost(settings.ingest_http, settings.ingest_grpc)
             keys = await stack.enter_async_context(key_ring(settings, outermost, settings.ingest_workers, telemetry))
+            tls = await stack.enter_async_context(server_tls(settings, telemetry))
             await stack.enter_async_context(ingest.running(flush_seconds_max))
             services = IngestServices(ingest, codec, BoundedDecompressor(), readiness, metrics.text, telemetry, keys)
-            doors = [serve(services, options, [sock], stop)]
+            doors = [serve(services, options, [sock], stop, tls.context("h2", "http/1.1") if tls else None)]
             if settings.ingest_grpc is not None:
-                door = _grpc_door(settings, ingest, codec, readiness, telemetry, keys)
+                door = _grpc_door(settings, services, tls)
                 doors.append((await stack.enter_async_context(door)).serve(stop))
             await _serve_all(doors, stop)
     finally:
@@ -258,9 +272,12 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
     announcing = asyncio.create_task(_announce(ready, is_ready))
     options = ApiOptions(host=settings.api.host, stop_seconds_max=float(settings.stop_seconds_max))
     try:
-        async with key_ring(settings, settings.api, 1, telemetry) as keys, key_admin(settings, telemetry) as admin:
+        async with AsyncExitStack() as stack:
+            tls = await stack.enter_async_context(server_tls(settings, telemetry))
+            keys = await stack.enter_async_context(key_ring(settings, settings.api, 1, telemetry))
+            admin = await stack.enter_async_context(key_admin(settings, telemetry))
             services = ApiServices(search, timeline, tail, overview, metrics.text, keys, admin)
-            await serve(services, options, [sock], stop)
+            await serve(services, options, [sock], stop, tls.context("http/1.1") if tls else None)
     finally:
         announcing.cancel()
         await reader.close()

@@ -110,6 +110,26 @@ class Settings:
     api_key: str = field(
         default="", metadata=_about("The API key that `zero send`, `search` and `tail` show. Empty: none."), repr=False
     )
+    tls_cert: str = field(
+        default="", metadata=_about("Certificate chain (PEM) of ingest and api, which then speak TLS alone. Empty: plaintext.")
+    )
+    tls_key: str = field(default="", metadata=_about("Its private key (PEM)."))
+    tls_client_ca: str = field(
+        default="", metadata=_about("CA (PEM) of client certificates; with it every client has to show one. Empty: none does.")
+    )
+    plaintext: str = field(
+        default="loopback",
+        metadata=_about(
+            "Where ingest and api may speak plaintext: `loopback` is this machine alone; `proxy` is everywhere, because a "
+            "proxy in front ends TLS.",
+            one_of=("loopback", "proxy"),
+        ),
+    )
+    ca: str = field(
+        default="", metadata=_about("CA (PEM) that `zero send`, `search` and `tail` trust. Empty: those of the system.")
+    )
+    client_cert: str = field(default="", metadata=_about("Certificate (PEM) that these commands show. Empty: none."))
+    client_key: str = field(default="", metadata=_about("Its private key (PEM). Empty: it is in the file of the certificate."))
     stop_seconds_max: int = field(
         default=10, metadata=_about("How long each role may take to finish its work when it is stopped.", 1, 600)
     )
@@ -124,6 +144,8 @@ class Settings:
     def __post_init__(self) -> None:
         for item in fields(self):
             _check_range(item, getattr(self, item.name))
+        if bool(self.tls_cert) != bool(self.tls_key) or (self.tls_client_ca and not self.tls_cert):
+            raise ConfigurationError("TLS needs ZERO_TLS_CERT and ZERO_TLS_KEY, and ZERO_TLS_CLIENT_CA needs both")
         taken: dict[str, str] = {}
         for name in LISTENERS:
             address: Address | None = getattr(self, name)
@@ -134,13 +156,31 @@ class Settings:
                 both = f"{environment_name(other)}, {environment_name(name)}"
                 raise ConfigurationError(f"{both} need an address each, not {address} for both")
 
+    @property
+    def web_scheme(self) -> str:
+        """What the URLs of ingest and api begin with."""
+        return "https" if self.tls_cert else "http"
+
     def refuse_exposure(self) -> None:
-        """Refuse a store that other machines can reach: API keys do not guard it. Those of ingest and api look for keys."""
+        """Refuse a store that other machines can reach, which API keys do not guard, and plaintext that they can hear."""
+        for name in LISTENERS:
+            self._refuse_plaintext(name)
         address = self.embedded_clickhouse
         if not address.is_loopback:
             raise ConfigurationError(
                 f"ZERO_EMBEDDED_CLICKHOUSE={address} can be reached from other machines, and API keys do not guard the store. "
                 f"Listen on 127.0.0.1:{address.port}, or run a ClickHouse of your own and name it in ZERO_CLICKHOUSE_URL"
+            )
+
+    def _refuse_plaintext(self, name: str) -> None:
+        address: Address | None = getattr(self, name)
+        if address is None or address.is_loopback or name == "embedded_clickhouse":
+            return
+        if not self.tls_cert and self.plaintext == "loopback":
+            raise ConfigurationError(
+                f"{environment_name(name)}={address} can be reached from other machines, and logs and keys would cross the "
+                "network in plaintext: set ZERO_TLS_CERT and ZERO_TLS_KEY (`zero certs` makes a pair), or ZERO_PLAINTEXT=proxy "
+                f"when a proxy in front ends TLS, or listen on 127.0.0.1:{address.port}"
             )
 
 

@@ -191,7 +191,7 @@ def test_a_port_that_is_taken_is_named_with_its_setting(tmp_path):
 
 def test_an_open_door_without_keys_is_refused(tmp_path):
     platform = Platform(tmp_path)
-    platform.environment["ZERO_INGEST_HTTP"] = "0.0.0.0:4318"
+    platform.environment |= {"ZERO_INGEST_HTTP": "0.0.0.0:4318", "ZERO_PLAINTEXT": "proxy"}
     found = platform.command("up")
     assert found.returncode == 78
     assert "there are no API keys" in found.stderr

@@ -98,14 +98,14 @@ def test_every_worker_takes_a_new_key_and_drops_a_revoked_one_within_two_seconds
 def exposed(valkey: Server) -> Workers:
     """Return two workers that other machines can reach."""
     port = free_port()
-    workers = Workers(valkey.url, 2, ZERO_INGEST_HTTP=f"0.0.0.0:{port}")
+    workers = Workers(valkey.url, 2, ZERO_INGEST_HTTP=f"0.0.0.0:{port}", ZERO_PLAINTEXT="proxy")
     workers.port = port
     return workers.wait()
 
 
 def test_an_exposed_worker_without_keys_does_not_start(own_valkey, folder):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ZERO_")}
-    given = environment | {"ZERO_BUFFER_URL": own_valkey.url, "ZERO_INGEST_HTTP": "0.0.0.0:0"}
+    given = environment | {"ZERO_BUFFER_URL": own_valkey.url, "ZERO_INGEST_HTTP": "0.0.0.0:0", "ZERO_PLAINTEXT": "proxy"}
     command = [sys.executable, "-P", "-m", "zero", "ingest"]
     found = subprocess.run(command, env=given, cwd=folder, capture_output=True, text=True, timeout=60)
     assert found.returncode == 78

@@ -75,6 +75,21 @@ def test_a_loopback_listener_is_allowed(text):
     load({"ZERO_EMBEDDED_CLICKHOUSE": text}).refuse_exposure()
 
 
+@pytest.mark.parametrize("name", ["ZERO_INGEST_HTTP", "ZERO_INGEST_GRPC", "ZERO_API"])
+def test_plaintext_beyond_this_machine_is_refused_unless_a_proxy_ends_tls(name):
+    exposed = {name: "0.0.0.0:99"}
+    with pytest.raises(ConfigurationError, match=rf"{name}=0\.0\.0\.0:99.*zero certs.*ZERO_PLAINTEXT=proxy.*127\.0\.0\.1:99"):
+        load(exposed).refuse_exposure()
+    load(exposed | {"ZERO_PLAINTEXT": "proxy"}).refuse_exposure()
+    load(exposed | {"ZERO_TLS_CERT": "a.pem", "ZERO_TLS_KEY": "a.key"}).refuse_exposure()
+
+
+@pytest.mark.parametrize("given", [("CERT",), ("KEY",), ("CLIENT_CA",)])
+def test_half_a_tls_is_refused(given):
+    with pytest.raises(ConfigurationError, match="ZERO_TLS_CERT and ZERO_TLS_KEY"):
+        load({f"ZERO_TLS_{name}": "x.pem" for name in given})
+
+
 def test_what_other_machines_can_reach_is_told_from_what_they_cannot():
     assert [load({"ZERO_API": text}).api.is_loopback for text in (*OTHERS, *OURS)] == [False] * 4 + [True] * 4
 

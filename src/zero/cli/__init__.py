@@ -12,7 +12,10 @@ from zero import __version__
 from zero.domain.errors import ConfigurationError, InvalidInput, ZeroError
 from zero.settings import Settings, environment_name, load
 
-COMMANDS = ("up", "ingest", "drain", "api", "migrate", "keys", "send", "tail", "search", "dead-letters", "bench", "doctor")
+COMMANDS = (
+    "up", "ingest", "drain", "api", "migrate", "keys", "certs",
+    "send", "tail", "search", "dead-letters", "bench", "doctor",
+)  # fmt: skip
 CONFIGURATION_EXIT = 78
 """EX_CONFIG of sysexits.h: the settings cannot work; starting again cannot help."""
 

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import ssl
 import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,11 +37,11 @@ class Event:
 class ApiClient:
     """Asks one api. Raises Unreachable and Refused, nothing else."""
 
-    def __init__(self, url: str, key: str = "", timeout_seconds: float = 60.0) -> None:
+    def __init__(self, url: str, key: str = "", tls: ssl.SSLContext | None = None, timeout_seconds: float = 60.0) -> None:
         parts = urllib.parse.urlsplit(url if "//" in url else f"http://{url}")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise Refused(f"{url!r} is not the URL of an api: write http://127.0.0.1:8080", None)
-        self._make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._secure, self._tls = parts.scheme == "https", tls
         self._host, self._port, self._prefix = parts.hostname, parts.port, parts.path.rstrip("/")
         self._timeout_seconds = timeout_seconds
         self._headers = {"X-API-Key": key} if key else {}
@@ -71,7 +72,12 @@ class ApiClient:
     def _request(
         self, path: str, parameters: list[tuple[str, str]], headers: dict[str, str]
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
-        connection = self._make(self._host, self._port, timeout=self._timeout_seconds)
+        host, port, seconds = self._host, self._port, self._timeout_seconds
+        connection = (
+            http.client.HTTPSConnection(host, port, timeout=seconds, context=self._tls)
+            if self._secure
+            else http.client.HTTPConnection(host, port, timeout=seconds)
+        )
         try:
             query = urllib.parse.urlencode(parameters, errors="replace")
             connection.request("GET", f"{self._prefix}{path}?{query}", headers=self._headers | headers)

@@ -9,6 +9,7 @@ from zero.cli import settings_flags
 from zero.cli.api_client import ApiClient, Refused, Unreachable
 from zero.cli.log_lines import json_line, printable
 from zero.cli.query_options import api_url, fail
+from zero.cli.trust import TRUST_FLAGS, trust
 from zero.settings import Settings
 
 _PAGE_LETTERS_MAX = 1000
@@ -23,7 +24,7 @@ def dead_letters() -> None:
 @click.option("--url", help="The api.  [default: http://ZERO_API]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1), help="Most dead letters to show.")
-@settings_flags("api")
+@settings_flags("api", *TRUST_FLAGS)
 def list_letters(settings: Settings, url: str | None, as_json: bool, limit: int) -> None:
     """List dead letters, oldest first.
 
@@ -32,7 +33,7 @@ def list_letters(settings: Settings, url: str | None, as_json: bool, limit: int)
     """
     url, shown = api_url(url, settings), 0
     try:
-        for letter in _letters(ApiClient(url, settings.api_key), limit):
+        for letter in _letters(ApiClient(url, settings.api_key, trust(settings)), limit):
             click.echo(json_line(letter) if as_json else _line(letter))
             shown += 1
     except (Refused, Unreachable) as error:

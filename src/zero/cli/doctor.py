@@ -111,23 +111,27 @@ def _listeners(settings: Settings) -> Iterator[Finding]:
     """A port is free, or one of ours answers on it."""
     for name in ("ingest_http", "api"):
         address = getattr(settings, name)
-        status, answer = look(f"http://{address}/ready")
+        if settings.tls_client_ca:
+            yield _listener(name, address)
+            continue
+        url = f"{settings.web_scheme}://{address}/ready"
+        status, answer = look(url)
         if status == 0:
             free_port(address.host, address.port)
             yield Finding(name, "ok", f"{address} is free; nothing runs there")
         else:
-            yield Finding(name, "ok" if status == 200 else "warn", f"http://{address}/ready says {status}: {answer}")
+            yield Finding(name, "ok" if status == 200 else "warn", f"{url} says {status}: {answer}")
     if settings.ingest_grpc is not None:
-        yield _grpc_listener(settings.ingest_grpc)
+        yield _listener("ingest_grpc", settings.ingest_grpc)
 
 
-def _grpc_listener(address: Address) -> Finding:
+def _listener(name: str, address: Address) -> Finding:
     try:
         with socket.create_connection((address.host, address.port), timeout=2.0):
-            return Finding("ingest_grpc", "ok", f"something listens on {address}")
+            return Finding(name, "ok", f"something listens on {address}")
     except OSError:
         free_port(address.host, address.port)
-        return Finding("ingest_grpc", "ok", f"{address} is free; nothing runs there")
+        return Finding(name, "ok", f"{address} is free; nothing runs there")
 
 
 def _buffer(settings: Settings) -> Iterator[Finding]:

@@ -33,8 +33,8 @@ def api_url(url: str | None, settings: Settings) -> str:
         return url
     host = settings.api.host
     if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
-        return f"http://127.0.0.1:{settings.api.port}"
-    return f"http://{settings.api}"
+        return f"{settings.web_scheme}://127.0.0.1:{settings.api.port}"
+    return f"{settings.web_scheme}://{settings.api}"
 
 
 def filters(query: str, app_id: str | None, levels: tuple[str, ...]) -> list[tuple[str, str]]:

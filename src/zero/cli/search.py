@@ -10,6 +10,7 @@ from zero.cli import settings_flags
 from zero.cli.api_client import ApiClient, Refused, Unreachable
 from zero.cli.log_lines import show
 from zero.cli.query_options import EXIT_NOTHING, api_url, fail, filters, query_options
+from zero.cli.trust import TRUST_FLAGS, trust
 from zero.settings import Settings
 
 _PAGE_ENTRIES_MAX = 1000
@@ -20,7 +21,7 @@ _PAGE_ENTRIES_MAX = 1000
 @click.option("--from", "start", help="First moment: 2026-11-22T10:00:00Z, -15m, now, or seconds since 1970.")
 @click.option("--to", "end", help="Moment after the last.")
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1), help="Most logs to show.")
-@settings_flags("api")
+@settings_flags("api", *TRUST_FLAGS)
 def search(settings: Settings, query: tuple[str, ...], limit: int, as_json: bool, **given: Any) -> None:
     """Find logs, newest first. QUERY is like: level:error app_id:hadoop "No Route to Host"
 
@@ -31,7 +32,7 @@ def search(settings: Settings, query: tuple[str, ...], limit: int, as_json: bool
     times = [(name, given[key]) for name, key in (("from", "start"), ("to", "end")) if given[key]]
     found = 0
     try:
-        client = ApiClient(url, settings.api_key)
+        client = ApiClient(url, settings.api_key, trust(settings))
         for log in _logs(client, filters(text, given["app_id"], given["levels"]) + times, limit):
             show(log, as_json)
             found += 1

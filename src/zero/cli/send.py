@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import click
 
 from zero.cli import settings_flags
+from zero.cli.trust import TRUST_FLAGS, trust
 from zero.client.records import FORMATS, Record, RecordOptions, Unreadable, read_records
 from zero.client.sender import Refused, Sender, SenderOptions, Unreachable
 from zero.settings import Settings
@@ -46,7 +47,7 @@ class _Tally:
 @click.option("--gzip", "compress", is_flag=True, help="Compress the requests.")
 @click.option("--retry-seconds", default=30.0, show_default=True, help="How long a batch is tried.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-@settings_flags("ingest_http")
+@settings_flags("ingest_http", *TRUST_FLAGS)
 def send(settings: Settings, files: tuple[str, ...], as_json: bool, batch: int, **given: Any) -> None:
     """Send FILEs of logs: plain text, JSON, NDJSON or CSV, also gzipped; - is standard input.
 
@@ -54,11 +55,12 @@ def send(settings: Settings, files: tuple[str, ...], as_json: bool, batch: int, 
     Exit code 0: all accepted. 1: some rejected. 2: a file cannot be read. 3: the door cannot be reached.
     """
     records = RecordOptions(**{key: given[key] for key in ("form", "app_id", "level", "message_column", "timestamp_column")})
-    url = given["url"] or f"http://{settings.ingest_http}"
+    url = given["url"] or f"{settings.web_scheme}://{settings.ingest_http}"
     tally, started, problem, code = _Tally(), time.monotonic(), "", 0
     try:
         patience = given["retry_seconds"]
-        options = SenderOptions(url, retry_seconds_max=patience, compress=given["compress"], api_key=settings.api_key)
+        key, tls = settings.api_key, trust(settings)
+        options = SenderOptions(url, retry_seconds_max=patience, compress=given["compress"], api_key=key, tls=tls)
         sender = Sender(options)
         with _progress(files) as show:
             for name in files:

@@ -11,6 +11,7 @@ from zero.cli import settings_flags
 from zero.cli.api_client import ApiClient, Event, Refused, Unreachable
 from zero.cli.log_lines import printable, show
 from zero.cli.query_options import api_url, fail, filters, query_options
+from zero.cli.trust import TRUST_FLAGS, trust
 from zero.settings import Settings
 
 _PAUSE_SECONDS_MAX = 10.0
@@ -19,7 +20,7 @@ _SILENCE_SECONDS_MAX = 45.0  # three heartbeats of the api
 
 @click.command()
 @query_options
-@settings_flags("api")
+@settings_flags("api", *TRUST_FLAGS)
 def tail(settings: Settings, query: tuple[str, ...], as_json: bool, **given: Any) -> None:
     """Follow logs that match QUERY (all when absent) until Ctrl-C; a lost connection is taken up again.
 
@@ -28,7 +29,7 @@ def tail(settings: Settings, query: tuple[str, ...], as_json: bool, **given: Any
     """
     text, url = " ".join(query), api_url(given["url"], settings)
     try:
-        client = ApiClient(url, settings.api_key, _SILENCE_SECONDS_MAX)
+        client = ApiClient(url, settings.api_key, trust(settings), _SILENCE_SECONDS_MAX)
         for event in _follow(client, filters(text, given["app_id"], given["levels"])):
             _show(event, as_json)
     except (Refused, Unreachable) as error:

@@ -100,7 +100,8 @@ def _welcome(chosen: Plan, seconds: float) -> str:
     settings = chosen.settings
     here = Path(sys.executable).with_name("zero")
     zero = "zero" if shutil.which("zero") == str(here) else os.path.relpath(here)
-    ingest, api = f"http://{settings.ingest_http}", f"http://{settings.api}"
+    ingest, api = f"{settings.web_scheme}://{settings.ingest_http}", f"{settings.web_scheme}://{settings.api}"
+    trusted = f"--cacert {settings.ca} " if settings.ca else ""
     lines = [
         f"zero is ready after {seconds:.1f} s; its data is in {chosen.folder}",
         f"  send logs to   {ingest}/api/logs",
@@ -108,7 +109,7 @@ def _welcome(chosen: Plan, seconds: float) -> str:
         f"  query them at  {api}/api/logs (documentation: {api}/api/docs)",
         *([f"  ClickHouse     http://{settings.embedded_clickhouse}"] if chosen.embeds_store else []),
         "try:",
-        f"""  curl --json '{{"app_id":"demo","level":"error","message":"hello from curl"}}' {ingest}/api/logs""",
+        f"""  curl {trusted}--json '{{"app_id":"demo","level":"error","message":"hello from curl"}}' {ingest}/api/logs""",
         f"  {zero} send /var/log/dpkg.log --app-id dpkg",
         f"  {zero} search 'level:error hello' --from -1h",
         "Ctrl-C stops everything in order.",

@@ -28,8 +28,11 @@ class Plan:
 
     @property
     def probes(self) -> tuple[str, ...]:
-        """Return the readiness pages."""
-        return (f"http://{self.settings.ingest_http}/ready", f"http://{self.settings.api}/ready")
+        """Return the readiness pages; none where only clients with a certificate may look."""
+        settings, scheme = self.settings, self.settings.web_scheme
+        if settings.tls_client_ca:
+            return ()
+        return (f"{scheme}://{settings.ingest_http}/ready", f"{scheme}://{settings.api}/ready")
 
     @property
     def embeds_store(self) -> bool:

@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+import ssl
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -25,7 +26,10 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SenderOptions:
-    """``retry_seconds_max`` bounds the time one batch is tried; between tries lies Retry-After or a growing, jittered pause."""
+    """``retry_seconds_max`` bounds the time one batch is tried; between tries lies Retry-After or a growing, jittered pause.
+
+    ``tls`` says whom an https URL may be; None trusts the CAs of the system.
+    """
 
     url: str = "http://127.0.0.1:4318"
     timeout_seconds: float = 15.0
@@ -34,6 +38,7 @@ class SenderOptions:
     pause_seconds_max: float = 5.0
     compress: bool = False
     api_key: str = field(default="", repr=False)
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +57,12 @@ class Sender:
         parts = urlsplit(options.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"expected a URL such as http://127.0.0.1:4318, not {options.url!r}")
-        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        self._connection = kind(parts.hostname, parts.port, timeout=options.timeout_seconds)
+        host, port, seconds = parts.hostname, parts.port, options.timeout_seconds
+        self._connection = (
+            HTTPSConnection(host, port, timeout=seconds, context=options.tls)
+            if parts.scheme == "https"
+            else HTTPConnection(host, port, timeout=seconds)
+        )
         self._path = parts.path.rstrip("/") + "/api/logs"
         self._options = options
         self._sleep = sleep
@@ -100,6 +109,8 @@ class Sender:
             if not response.isclosed():
                 self._connection.close()
             return response.status, answer, _retry_after(response), f"HTTP {response.status} {_reason(answer)}"
+        except ssl.SSLCertVerificationError as error:  # trying again cannot help
+            raise Unreachable(f"{self._options.url} cannot be trusted: {error.verify_message}") from error
         except (OSError, HTTPException) as error:
             self._connection.close()
             return 0, b"", 0.0, f"{type(error).__name__}: {error}"

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
@@ -13,7 +14,13 @@ from zero.interfaces.api.options import ApiOptions
 from zero.interfaces.api.services import ApiServices
 
 
-async def serve(services: ApiServices, options: ApiOptions, sockets: Sequence[socket.socket], stop: asyncio.Event) -> None:
+async def serve(
+    services: ApiServices,
+    options: ApiOptions,
+    sockets: Sequence[socket.socket],
+    stop: asyncio.Event,
+    tls: ssl.SSLContext | None = None,
+) -> None:
     """Answer on listening sockets until ``stop`` is set; then end live tails, finish what is running, and return."""
     followers = Followers(options.tail_clients_max)
     config = uvicorn.Config(
@@ -27,6 +34,7 @@ async def serve(services: ApiServices, options: ApiOptions, sockets: Sequence[so
         server_header=False,
         proxy_headers=False,
         limit_concurrency=options.connections_max,
+        ssl_context_factory=(lambda *_: tls) if tls else None,
         timeout_graceful_shutdown=max(1, round(options.stop_seconds_max)),
     )
     server = _Server(config)

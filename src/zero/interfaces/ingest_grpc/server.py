@@ -20,6 +20,7 @@ from zero.interfaces.ingest_grpc.log_service import LOG_SERVICE, OTLP_SERVICE, L
 from zero.interfaces.ingest_grpc.messages import pool
 from zero.interfaces.ingest_grpc.options import IngestGrpcOptions
 from zero.interfaces.ingest_grpc.queries import Queries
+from zero.interfaces.ingest_grpc.tls import Pem, credentials
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -57,9 +58,14 @@ class GrpcDoor:
         names = (*handlers, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server, pool())
 
-    def bind(self, address: str) -> int:
-        """Listen on ``host:port``, perhaps beside other processes of ours; the port. Raises ConfigurationError."""
+    def bind(self, address: str, pem: Callable[[], Pem] | None = None) -> int:
+        """Listen on ``host:port``, perhaps beside other processes of ours; the port. Raises ConfigurationError.
+
+        With ``pem`` over TLS alone; it is asked at each new connection for the newest certificate.
+        """
         try:
+            if pem is not None:
+                return self._server.add_secure_port(address, credentials(pem))
             return self._server.add_insecure_port(address)
         except RuntimeError:
             raise ConfigurationError(f"cannot listen on {address}; choose another address with ZERO_INGEST_GRPC") from None

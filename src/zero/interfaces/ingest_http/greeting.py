@@ -1,9 +1,9 @@
-"""The first bytes of a connection, which say its protocol version: then the connection belongs to that one."""
+"""The beginning of a connection: the bytes, or the agreement of TLS, that say the protocol version. Then it belongs to that."""
 
 import asyncio
 from typing import cast
 
-from zero.interfaces.ingest_http.connections import Connections
+from zero.interfaces.ingest_http.connections import Connection, Connections
 from zero.interfaces.ingest_http.events import ConnectionClosed
 from zero.interfaces.ingest_http.http1 import Http1Connection
 from zero.interfaces.ingest_http.http2.connection import Http2Connection
@@ -11,10 +11,11 @@ from zero.interfaces.ingest_http.http2.frames import PREFACE
 
 
 class Greeting(asyncio.Protocol):
-    """A connection that has not said anything yet."""
+    """A connection that has not said yet what it speaks. It takes the place of ``instead_of``, its own handshake."""
 
-    def __init__(self, connections: Connections) -> None:
+    def __init__(self, connections: Connections, instead_of: Connection | None = None) -> None:
         self._connections = connections
+        self._instead_of = instead_of
         self._transport: asyncio.Transport | None = None
         self._begun = b""
         self._since = connections.now
@@ -25,20 +26,26 @@ class Greeting(asyncio.Protocol):
         self._transport = transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
         self._source = peer[0].removeprefix("::ffff:") if isinstance(peer, tuple) else ""
-        if self._connections.add(self, self._source):
+        if self._instead_of is not None:
+            self._connections.remove(self._instead_of, self._source)
+        refused = self._connections.add(self, self._source)
+        tls = transport.get_extra_info("ssl_object")
+        agreed = tls.selected_alpn_protocol() if tls else None
+        if agreed == "h2":
+            self._hand_over(Http2Connection(self._connections))
+        elif agreed == "http/1.1" or refused:
             self._hand_over(Http1Connection(self._connections))  # which says why not
 
     def data_received(self, data: bytes) -> None:
-        if self._begun:
-            data = self._begun + data
+        data = self._begun + data
         if data.startswith(PREFACE):
-            self._hand_over(Http2Connection(self._connections)).data_received(data)
+            self._hand_over(Http2Connection(self._connections), data)
         elif PREFACE.startswith(data):
             if not self._begun:
                 self._since = self._connections.now
             self._begun = data
         else:
-            self._hand_over(Http1Connection(self._connections)).data_received(data)
+            self._hand_over(Http1Connection(self._connections), data)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
@@ -62,10 +69,12 @@ class Greeting(asyncio.Protocol):
         if self._transport:
             self._transport.abort()
 
-    def _hand_over(self, protocol: Http1Connection | Http2Connection) -> Http1Connection | Http2Connection:
-        self._connections.remove(self, self._source)
+    def _hand_over(self, protocol: Http1Connection | Http2Connection, data: bytes = b"") -> None:
         transport, self._transport = self._transport, None
-        if transport:
-            transport.set_protocol(protocol)
-            protocol.connection_made(transport)
-        return protocol
+        self._connections.remove(self, self._source)
+        if transport is None:
+            return
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        if data:
+            protocol.data_received(data)

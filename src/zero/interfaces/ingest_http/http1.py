@@ -98,7 +98,7 @@ class Http1Connection(asyncio.Protocol):
         self._last_request = True
         if self._queue:
             self._queue[-1].close = True
-        return bool(self._queue)
+        return bool(self._queue) and self._transport is not None and self._transport.can_write_eof()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None

@@ -2,7 +2,9 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+import ssl
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from zero.application.ingest import Ingest
@@ -18,6 +20,7 @@ from zero.interfaces.ingest_http.options import IngestHttpOptions
 from zero.interfaces.ingest_http.otlp_door import OtlpDoor
 from zero.interfaces.ingest_http.probes import Probes
 from zero.interfaces.ingest_http.routes import Route, Routes
+from zero.interfaces.ingest_http.tls_listener import accept_tls
 
 BACKLOG = 1_024
 
@@ -70,18 +73,45 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 async def serve(
-    services: IngestServices, options: IngestHttpOptions, sockets: Sequence[socket.socket], stop: asyncio.Event
+    services: IngestServices,
+    options: IngestHttpOptions,
+    sockets: Sequence[socket.socket],
+    stop: asyncio.Event,
+    tls: ssl.SSLContext | None = None,
 ) -> None:
     """Serve until ``stop`` is set; then answer what is in flight, and return within the stop timeout."""
     connections = Connections(ingest_routes(services, options), services.telemetry, options)
     loop = asyncio.get_running_loop()
-    servers = [await loop.create_server(lambda: Greeting(connections), sock=sock, backlog=BACKLOG) for sock in sockets]
     sweep = loop.create_task(connections.sweep())
     try:
-        await stop.wait()
+        async with _listening(connections, sockets, tls):
+            await stop.wait()
     finally:
-        for server in servers:
-            server.close()
         await connections.stop(options.stop_timeout_seconds)
         sweep.cancel()
         await asyncio.wait([sweep])
+
+
+@asynccontextmanager
+async def _listening(
+    connections: Connections, sockets: Sequence[socket.socket], tls: ssl.SSLContext | None
+) -> AsyncIterator[None]:
+    """Accept connections while the block lasts."""
+    loop = asyncio.get_running_loop()
+    if tls is None:
+        servers = [await loop.create_server(lambda: Greeting(connections), sock=sock, backlog=BACKLOG) for sock in sockets]
+        try:
+            yield
+        finally:
+            for server in servers:
+                server.close()
+        return
+    tasks = [loop.create_task(accept_tls(connections, sock, tls)) for sock in sockets]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        for sock in sockets:
+            sock.close()

@@ -58,7 +58,7 @@ class Http2Connection(asyncio.Protocol):
         if self._session is None or self._session.idle or self._ends_at:
             return False
         self._session.streams.leave()
-        return True
+        return self._transport is not None and self._transport.can_write_eof()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = self._outbox.transport = None

@@ -1,0 +1,30 @@
+"""What TLS reports about itself."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from zero.application.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateLoaded(Event):
+    """The listeners present this certificate from now on. The time of its end is in Unix seconds."""
+
+    name: ClassVar[str] = "tls_certificate_loaded"
+    level: ClassVar[str | None] = "info"
+    gauges: ClassVar[tuple[str, ...]] = ("tls_certificate_expires_unixtime",)
+    help: ClassVar[str] = "Times that the certificate of the listeners was read"
+
+    subject: str
+    tls_certificate_expires_unixtime: float
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRefused(Event):
+    """New files cannot be used; the listeners keep what they have."""
+
+    name: ClassVar[str] = "tls_certificate_refused"
+    level: ClassVar[str | None] = "error"
+    help: ClassVar[str] = "Times that the files of the certificate could not be used"
+
+    message: str
