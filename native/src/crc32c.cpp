@@ -28,8 +28,7 @@ std::uint32_t crc_portable(const unsigned char* data, std::size_t size, std::uin
 }
 
 #if defined(__x86_64__)
-__attribute__((target("sse4.2"))) std::uint32_t crc_sse42(const unsigned char* data, std::size_t size,
-                                                          std::uint32_t crc) {
+__attribute__((target("sse4.2"))) std::uint32_t crc_sse42(const unsigned char* data, std::size_t size, std::uint32_t crc) {
   std::uint64_t wide = crc;
   for (; size >= 8; data += 8, size -= 8) {
     std::uint64_t word;
