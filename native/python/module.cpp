@@ -125,6 +125,8 @@ NB_MODULE(_core, module) {
   module.def("decode_log_batch", &decode_with<zero::decode_log_batch>, nb::arg("body"), nb::arg("now_ns"), nb::arg("source"));
   module.def("decode_otlp", &decode_with<zero::decode_otlp>, nb::arg("body"), nb::arg("now_ns"), nb::arg("source"));
   module.def("decode_otlp_json", &decode_with<zero::decode_otlp_json>, nb::arg("body"), nb::arg("now_ns"), nb::arg("source"));
+  module.def("decode_loki", &decode_with<zero::decode_loki>, nb::arg("body"), nb::arg("now_ns"), nb::arg("source"));
+  module.def("decode_loki_json", &decode_with<zero::decode_loki_json>, nb::arg("body"), nb::arg("now_ns"), nb::arg("source"));
   module.def("encode_block", &encode_block, nb::arg("frames"), nb::arg("rows").none());
   module.def("pattern_ids", &pattern_ids, nb::arg("messages"));
   module.def(

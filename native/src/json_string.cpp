@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "zero/utf8.hpp"
+
 namespace zero {
 namespace {
 
@@ -67,26 +69,6 @@ Escape read_escape(std::string_view text) {
     default:
       return {};
   }
-}
-
-char* put_utf8(char* out, std::uint32_t character) {
-  const auto tail = [&](int shift) { return static_cast<char>(0x80 | (character >> shift & 0x3f)); };
-  if (character < 0x80) {
-    *out++ = static_cast<char>(character);
-  } else if (character < 0x800) {
-    *out++ = static_cast<char>(0xc0 | character >> 6);
-    *out++ = tail(0);
-  } else if (character < 0x10000) {
-    *out++ = static_cast<char>(0xe0 | character >> 12);
-    *out++ = tail(6);
-    *out++ = tail(0);
-  } else {
-    *out++ = static_cast<char>(0xf0 | character >> 18);
-    *out++ = tail(12);
-    *out++ = tail(6);
-    *out++ = tail(0);
-  }
-  return out;
 }
 
 // Calls on(escape, at) for each escape, in order. Returns false at the first wrong one.

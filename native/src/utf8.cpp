@@ -51,6 +51,26 @@ Sequence first_sequence(std::string_view text) {
 
 bool is_valid_utf8(std::string_view text) { return is_ascii(text) || simdjson::validate_utf8(text.data(), text.size()); }
 
+char* put_utf8(char* out, std::uint32_t character) {
+  const auto tail = [&](int shift) { return static_cast<char>(0x80 | (character >> shift & 0x3f)); };
+  if (character < 0x80) {
+    *out++ = static_cast<char>(character);
+  } else if (character < 0x800) {
+    *out++ = static_cast<char>(0xc0 | character >> 6);
+    *out++ = tail(0);
+  } else if (character < 0x10000) {
+    *out++ = static_cast<char>(0xe0 | character >> 12);
+    *out++ = tail(6);
+    *out++ = tail(0);
+  } else {
+    *out++ = static_cast<char>(0xf0 | character >> 18);
+    *out++ = tail(12);
+    *out++ = tail(6);
+    *out++ = tail(0);
+  }
+  return out;
+}
+
 std::string repair_utf8(std::string_view text, std::vector<Replacement>* replacements) {
   std::string repaired;
   repaired.reserve(text.size() + text.size() / 8);

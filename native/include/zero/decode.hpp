@@ -21,4 +21,9 @@ const Decoded& decode_otlp(std::string_view body, const Stamp& stamp);
 // Reads the same in OTLP/JSON.
 const Decoded& decode_otlp_json(std::string_view body, const Stamp& stamp);
 
+// Reads Loki's logproto.PushRequest, without its compression.
+const Decoded& decode_loki(std::string_view body, const Stamp& stamp);
+// Reads Loki's push in JSON.
+const Decoded& decode_loki_json(std::string_view body, const Stamp& stamp);
+
 }  // namespace zero

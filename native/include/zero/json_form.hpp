@@ -50,6 +50,11 @@ class JsonForm {
     return walker_.peek() == 'n' && walker_.scalar(token);
   }
   bool skip() { return walker_.skip(0); }
+  // Says that the value at this offset is wrong, although each part of it was not.
+  bool fail(std::size_t offset) {
+    wrong_at_ = offset;
+    return false;
+  }
 
   // Offset of the value that is wrong.
   std::size_t wrong_at() const { return wrong_at_; }

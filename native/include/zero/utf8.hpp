@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,9 @@ namespace zero {
 inline constexpr std::string_view replacement_character = "\xef\xbf\xbd";
 
 bool is_valid_utf8(std::string_view text);
+
+// Writes a character, of up to 4 bytes, and returns the end of it.
+char* put_utf8(char* out, std::uint32_t character);
 
 // Where U+FFFD stands in repaired text, and how far the original text is ahead behind it.
 struct Replacement {

@@ -92,6 +92,12 @@ class Codec(Protocol):
     def decode_otlp_json(self, body: bytes | memoryview, now_ns: int, source: str) -> Decoded:
         """Decode the same in OTLP/JSON. Raises InvalidInput when the whole body is unreadable."""
 
+    def decode_loki(self, body: bytes | memoryview, now_ns: int, source: str) -> Decoded:
+        """Decode Loki's ``PushRequest`` in protobuf, uncompressed. Raises InvalidInput when the whole body is unreadable."""
+
+    def decode_loki_json(self, body: bytes | memoryview, now_ns: int, source: str) -> Decoded:
+        """Decode the same in JSON. Raises InvalidInput when the whole body is unreadable."""
+
     def encode_block(self, frames: Sequence[Frame], rows: Sequence[RowRange] | None = None) -> Block:
         """Encode the chosen rows (None: all) as one Native block of table ``logs``. Raises CorruptFrame on a bad payload."""
 

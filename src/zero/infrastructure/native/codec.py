@@ -41,6 +41,14 @@ class NativeCodec:
         """Decode the same in OTLP/JSON. Raises InvalidInput when the whole body is unreadable."""
         return _decoded(_core.decode_otlp_json(body, now_ns, source), "OTLP/JSON")
 
+    def decode_loki(self, body: bytes | memoryview, now_ns: int, source: str) -> Decoded:
+        """Decode Loki's ``PushRequest`` in protobuf, uncompressed. Raises InvalidInput when the whole body is unreadable."""
+        return _decoded(_core.decode_loki(body, now_ns, source), "a valid PushRequest")
+
+    def decode_loki_json(self, body: bytes | memoryview, now_ns: int, source: str) -> Decoded:
+        """Decode the same in JSON. Raises InvalidInput when the whole body is unreadable."""
+        return _decoded(_core.decode_loki_json(body, now_ns, source), "a Loki push")
+
     def encode_block(self, frames: Sequence[Frame], rows: Sequence[RowRange] | None = None) -> Block:
         """Encode the chosen rows (None: all) as one Native block of table ``logs``. Raises CorruptFrame on a bad payload."""
         ranges = None if rows is None else [(row.frame, row.start, row.stop) for row in rows]

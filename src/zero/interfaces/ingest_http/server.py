@@ -16,6 +16,7 @@ from zero.interfaces.ingest_http.bodies import Bodies
 from zero.interfaces.ingest_http.connections import Connections
 from zero.interfaces.ingest_http.greeting import Greeting
 from zero.interfaces.ingest_http.logs_door import LogsDoor
+from zero.interfaces.ingest_http.loki_door import LokiDoor
 from zero.interfaces.ingest_http.options import IngestHttpOptions
 from zero.interfaces.ingest_http.otlp_door import OtlpDoor
 from zero.interfaces.ingest_http.probes import Probes
@@ -41,13 +42,14 @@ class IngestServices:
 def ingest_routes(services: IngestServices, options: IngestHttpOptions) -> Routes:
     """Return the table of all doors."""
     parts = (services.ingest, services.codec, Bodies(services.decompressor, options.body_bytes_max), services.telemetry)
-    logs, otlp = LogsDoor(*parts), OtlpDoor(*parts)
+    logs, otlp, loki = LogsDoor(*parts), OtlpDoor(*parts), LokiDoor(*parts)
     probes = Probes(services.readiness, services.metrics)
     metrics = (KeyScope.QUERY, KeyScope.ADMIN) if services.keys.exposed else ()
     return Routes(
         {
             "/api/logs": Route({"POST": logs.prepare}),
             "/v1/logs": Route({"POST": otlp.prepare}, refuse=otlp.refuse),
+            "/loki/api/v1/push": Route({"POST": loki.prepare}, refuse=loki.refuse),
             "/health": Route({"GET": probes.health}, scopes=()),
             "/ready": Route({"GET": probes.ready}, scopes=()),
             "/metrics": Route({"GET": probes.metrics}, scopes=metrics),

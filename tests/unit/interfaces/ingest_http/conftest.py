@@ -35,7 +35,7 @@ class LineCodec(MemoryCodec):
             raise InvalidInput(f"not JSON: {error}", position=0) from None
         return Decoded(bytes(body), len(lines) - len(errors), len(errors), errors[:100])
 
-    decode_log_batch = decode_otlp = decode_otlp_json = decode_json
+    decode_log_batch = decode_otlp = decode_otlp_json = decode_loki = decode_loki_json = decode_json
 
 
 @dataclass
