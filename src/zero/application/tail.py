@@ -22,10 +22,10 @@ class TailOptions:
     ``overlap_seconds`` before the newest entry seen, at most ``window_entries`` of them, and leaves out those already shown.
     """
 
-    poll_seconds: float = 1.0
+    poll_seconds: float = 0.5
     overlap_seconds: int = 60
-    window_entries: int = 5000
-    batch_entries: int = 500
+    window_entries: int = 20_000
+    batch_entries: int = 10_000
     load_max: float = 0.2
 
     def pause(self, look_seconds: float) -> float:

@@ -96,6 +96,10 @@ class _Up:
         raise ConfigurationError(f"{name} cannot start with these settings; its own words are above")
 
 
+def _users_of(chosen: Plan) -> str:
+    return f"user reader; its password is in {os.path.relpath(chosen.folder / 'clickhouse' / 'passwords')}"
+
+
 def _welcome(chosen: Plan, seconds: float) -> str:
     settings = chosen.settings
     here = Path(sys.executable).with_name("zero")
@@ -107,7 +111,7 @@ def _welcome(chosen: Plan, seconds: float) -> str:
         f"  send logs to   {ingest}/api/logs",
         *([f"  or by gRPC to  {settings.ingest_grpc}"] if settings.ingest_grpc else []),
         f"  query them at  {api}/api/logs (documentation: {api}/api/docs)",
-        *([f"  ClickHouse     http://{settings.embedded_clickhouse}"] if chosen.embeds_store else []),
+        *([f"  ClickHouse     http://{settings.embedded_clickhouse} ({_users_of(chosen)})"] if chosen.embeds_store else []),
         "try:",
         f"""  curl {trusted}--json '{{"app_id":"demo","level":"error","message":"hello from curl"}}' {ingest}/api/logs""",
         f"  {zero} send /var/log/dpkg.log --app-id dpkg",

@@ -1,5 +1,6 @@
 """Migrations against a real server."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -54,11 +55,35 @@ def test_an_id_is_shown_as_24_hex_digits_and_a_trace_as_it_came(clickhouse_optio
     client.close()
 
 
+def test_an_entry_older_than_the_retention_time_is_kept_that_long_from_its_receipt(
+    clickhouse_options: ClickHouseOptions,
+) -> None:
+    migrate(replace(clickhouse_options, retention_days=1))
+    client = connect_writer(clickhouse_options)
+    columns = "INSERT INTO logs (tenant, timestamp, received_at, message)"
+    client.command(f"{columns} SELECT 't', now64(9) - INTERVAL 20 DAY, now64(3), 'kept'")
+    client.command("OPTIMIZE TABLE logs FINAL")
+    assert client.query("SELECT message FROM logs").result_rows == [("kept",)]
+    client.close()
+
+
 def test_an_entry_is_kept_for_all_of_the_retention_time(clickhouse_options: ClickHouseOptions) -> None:
     migrate(replace(clickhouse_options, retention_days=30))
     client = connect_writer(clickhouse_options)
-    client.command("INSERT INTO logs (tenant, timestamp, message) SELECT 't', now64(9) - INTERVAL 719 HOUR, 'kept'")
-    client.command("INSERT INTO logs (tenant, timestamp, message) SELECT 't', now64(9) - INTERVAL 32 DAY, 'dropped'")
+    columns = "INSERT INTO logs (tenant, timestamp, received_at, message) SELECT 't', now64(9) - INTERVAL 719 HOUR, now64(3)"
+    client.command(f"{columns} - INTERVAL 719 HOUR, 'kept'")
+    client.command(f"{columns} - INTERVAL 32 DAY, 'dropped'")
     client.command("OPTIMIZE TABLE logs FINAL")
     assert client.query("SELECT message FROM logs").result_rows == [("kept",)]
+    client.close()
+
+
+def test_an_unchanged_retention_leaves_the_table_alone(clickhouse_options: ClickHouseOptions) -> None:
+    client = connect_writer(clickhouse_options)
+    changed = "SELECT metadata_modification_time FROM system.tables WHERE name = 'logs' AND database = currentDatabase()"
+    migrate(clickhouse_options)
+    before = client.command(changed)
+    time.sleep(1.1)  # the time has seconds only
+    migrate(clickhouse_options)
+    assert client.command(changed) == before
     client.close()

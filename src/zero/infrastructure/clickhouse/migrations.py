@@ -17,7 +17,6 @@ from zero.infrastructure.clickhouse.errors import translate
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
 
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql\Z")
-_TTL_DAYS = re.compile(r"TTL .*?toIntervalDay\((\d+)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ def migrations(options: ClickHouseOptions) -> list[Migration]:
 
 def _values(options: ClickHouseOptions) -> dict[str, str]:
     """Return what the templates leave open. In a cluster ``logs`` is distributed over ``logs_local`` on every server."""
-    retention = {"ttl_days": str(_ttl_days(options))}
+    retention = {"ttl": _ttl(options)}
     if options.cluster is None:
         return {"local": "logs", "on_cluster": "", "engine": "MergeTree", "distributed": "", **retention}
     on_cluster = f"ON CLUSTER '{options.cluster}'"
@@ -73,9 +72,10 @@ def _values(options: ClickHouseOptions) -> dict[str, str]:
     }
 
 
-def _ttl_days(options: ClickHouseOptions) -> int:
-    """Return the TTL counted from the midnight before an entry, so that it is kept for all of the days: one more."""
-    return options.retention_days + 1
+def _ttl(options: ClickHouseOptions) -> str:
+    """Return the TTL. It counts from the receipt, so that nothing acknowledged is already due; and from the midnight before
+    it, so one day more."""
+    return f"toDate32(received_at) + toIntervalDay({options.retention_days + 1})"
 
 
 def _create_database(options: ClickHouseOptions) -> None:
@@ -108,10 +108,8 @@ def _apply(client: Client, options: ClickHouseOptions) -> list[str]:
 
 
 def _set_retention(client: Client, options: ClickHouseOptions) -> None:
-    """Alter the TTL when its days differ. Existing parts keep theirs until they merge; whole parts are dropped when due."""
+    """Alter the TTL when it differs. Existing parts keep theirs until they merge; whole parts are dropped when due."""
     values = _values(options)
     sql = "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = {name:String}"
-    found = _TTL_DAYS.search(client.raw_query(sql, {"name": values["local"]}, fmt="TSVRaw").decode())
-    if found is None or int(found[1]) != _ttl_days(options):
-        ttl = f"toDate32(timestamp) + toIntervalDay({_ttl_days(options)})"
-        client.command(f"ALTER TABLE {values['local']} {values['on_cluster']} MODIFY TTL {ttl}")
+    if f"TTL {_ttl(options)} " not in client.raw_query(sql, {"name": values["local"]}, fmt="TSVRaw").decode():
+        client.command(f"ALTER TABLE {values['local']} {values['on_cluster']} MODIFY TTL {_ttl(options)}")

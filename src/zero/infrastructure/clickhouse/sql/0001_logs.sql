@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS ${local} ${on_cluster}
 ENGINE = ${engine}
 PARTITION BY toDate(timestamp)
 ORDER BY (tenant, toStartOfFiveMinutes(timestamp), app_id, pattern_id, timestamp)
-TTL toDate32(timestamp) + toIntervalDay(${ttl_days})
+TTL ${ttl}
 SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory = 1, min_bytes_for_wide_part = 268435456,
     merge_selector_base = 10;
 
