@@ -6,6 +6,8 @@ import sys
 import time
 from typing import Any
 
+# Every failure they log also comes to us as an exception, and becomes an event with the words of the platform.
+_REPEATED_BY_US = ("urllib3", "clickhouse_connect")
 _PLAIN = str.maketrans({" ": None, '"': None, "=": None})
 
 
@@ -47,3 +49,5 @@ def write_log_lines(form: str, level: str, role: str) -> None:
     handler.setFormatter(LineFormatter(form, role))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.raiseExceptions = False
+    for name in _REPEATED_BY_US:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
