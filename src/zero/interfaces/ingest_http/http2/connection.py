@@ -24,6 +24,7 @@ class Http2Connection(asyncio.Protocol):
         self._heard_at = 0.0
         self._stuck_since = 0.0
         self._ends_at = 0.0
+        self._resting = False
         self._reason = "client"
         self.source = ""
 
@@ -49,7 +50,8 @@ class Http2Connection(asyncio.Protocol):
         try:
             if self._preface:
                 data = self._past_preface(data)
-            self._session.feed(data)
+            if self._session.feed(data):
+                self._rest()
         except ConnectionFault as fault:
             self._fail(fault)
 
@@ -76,8 +78,7 @@ class Http2Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._stuck_since = 0.0
         self._outbox.paused = False
-        if self._transport and not self._transport.is_closing():
-            self._transport.resume_reading()
+        self._read_on()
         self._outbox.pump()
 
     def check(self, now: float) -> None:
@@ -123,6 +124,22 @@ class Http2Connection(asyncio.Protocol):
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "not the preface of HTTP/2")
         self._preface = self._preface[size:]
         return data[size:]
+
+    def _rest(self) -> None:
+        """Let the other connections have their turn before reading what is there already."""
+        if not self._resting and self._transport and not self._transport.is_closing():
+            self._resting = True
+            self._transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._resting = False
+        self.data_received(b"")
+        self._read_on()
+
+    def _read_on(self) -> None:
+        if not self._resting and not self._stuck_since and self._transport and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def _written(self) -> None:
         """Close behind the last reply."""

@@ -85,21 +85,24 @@ class KnownBlocks:
 
 
 class HeadBlocks:
-    """The blocks of one connection, in order. ``list_bytes`` is the size of the last list if it had to be decoded, else 0."""
+    """The blocks of one connection, in order. ``list_bytes`` is the size of the last list if it had to be decoded, else 0.
+
+    ``strain`` is what decoding it has cost, in points of patience.
+    """
 
     def __init__(self, shared: KnownBlocks) -> None:
         self._shared = shared
         self._get = shared.get
         self._table = shared.first_table
         self._decoder = Decoder(max_header_list_size=2 * shared.list_bytes_max)
-        self.list_bytes = 0
+        self.list_bytes = self.strain = 0
 
     def request(self, block: bytes) -> RequestHead:
         """Return the head of a request. Raises Malformed and ConnectionFault."""
         table = self._table
         head = self._get(table + block)
         if head is not None:
-            self.list_bytes = 0
+            self.list_bytes = self.strain = 0
             return head
         fields = self.fields(block)
         head = self._shared.check(fields, self.list_bytes)
@@ -122,6 +125,7 @@ class HeadBlocks:
         if before[0] is not after[0] or before[1:] != after[1:]:
             self._table = self._shared.next_table(self._table, block)
         self.list_bytes = sum([len(name) + len(value) + FIELD_OVERHEAD_BYTES for name, value in fields])
+        self.strain = max(len(block) >> 8, self.list_bytes >> 10)
         return fields
 
     def _decode(self, block: bytes) -> Iterable[tuple[bytes, bytes]]:

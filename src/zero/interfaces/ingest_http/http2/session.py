@@ -71,12 +71,16 @@ class Session:
         more = options.connection_window_bytes - frames.WINDOW_DEFAULT
         self._outbox.put(frames.settings_frame(ours) + frames.window_update(0, more))
 
-    def feed(self, data: bytes) -> None:
-        """Read whole frames; what is left over waits for more. Raises ConnectionFault."""
+    def feed(self, data: bytes) -> bool:
+        """Read whole frames; what is left over waits for more. Raises ConnectionFault.
+
+        True: there are more, but the other connections should have their turn; ``feed(b"")`` goes on.
+        """
         if self._rest:
             data = self._rest + data
-        at, size = 0, len(data)
-        while size - at >= frames.HEAD_BYTES:
+        at, size, patience = 0, len(data), self._patience
+        patience.begin_turn()
+        while size - at >= frames.HEAD_BYTES and not patience.tired:
             both, flags, stream_id = frames.unpack_head(data, at)
             start = at + frames.HEAD_BYTES
             end = start + (both >> 8)
@@ -88,14 +92,15 @@ class Session:
                 self._take(both & 0xFF, flags, stream_id & frames.WINDOW_MAX, data[start:end])
             except StreamFault as fault:
                 self.streams.end(fault)
-                self._patience.strain("stream_errors", _REFUSED if fault.code is ErrorCode.REFUSED_STREAM else _FAULTY)
+                patience.strain("stream_errors", _REFUSED if fault.code is ErrorCode.REFUSED_STREAM else _FAULTY)
             at = end
         if at == size:
             self._rest = b""
-            return
+            return False
         if at or not self._rest:
             self._rest_since = self._connections.now
         self._rest = data[at:]
+        return patience.tired
 
     def heal(self) -> None:
         """Take note that a second has passed."""

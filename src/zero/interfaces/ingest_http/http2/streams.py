@@ -60,8 +60,8 @@ class Streams:
             if fault.abuse:
                 self.answer_head_too_large(stream_id)
             raise
-        if self._blocks.list_bytes:
-            self.patience.strain("headers", self._blocks.list_bytes >> 10)
+        if self._blocks.strain:
+            self.patience.strain("headers", self._blocks.strain)
         if self._ends_behind is not None:
             return  # the peer knows from our GOAWAY that nobody takes it
         if len(self._open) >= self._options.streams_max:
@@ -167,7 +167,7 @@ class Streams:
 
     def _fields(self, block: bytes) -> Fields:
         fields = self._blocks.fields(block)
-        self.patience.strain("headers", self._blocks.list_bytes >> 10)
+        self.patience.strain("headers", self._blocks.strain)
         return fields
 
     def _trailers(self, stream_id: int, flags: int, fields: Fields) -> None:
