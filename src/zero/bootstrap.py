@@ -162,8 +162,8 @@ async def _grpc_door(settings: Settings, services: "IngestServices", tls: "Serve
 
     options = IngestGrpcOptions(stop_timeout_seconds=settings.stop_seconds_max * DOORS_SHARE)
     async with _lazy_search(settings) as search:
-        ingest, codec, readiness = services.ingest, services.codec, services.readiness
-        door = GrpcDoor(GrpcServices(ingest, codec, readiness, services.telemetry, services.keys, search), options)
+        given = (services.ingest, services.codec, services.decompressor, services.readiness, services.telemetry, services.keys)
+        door = GrpcDoor(GrpcServices(*given, search), options)
         door.bind(str(settings.ingest_grpc), (lambda: tls.pem) if tls else None)
         yield door
 
@@ -193,7 +193,6 @@ async def run_ingest(settings: Settings, stop: asyncio.Event, ready: Ready) -> N
 
     with _bound("ingest_http", settings):
         sock = bind(settings.ingest_http.host, settings.ingest_http.port)
-    announcing = asyncio.create_task(_announce(ready, is_ready))
     try:
         async with AsyncExitStack() as stack:
             outermost = _outermost(settings.ingest_http, settings.ingest_grpc)
@@ -205,9 +204,10 @@ async def run_ingest(settings: Settings, stop: asyncio.Event, ready: Ready) -> N
             if settings.ingest_grpc is not None:
                 door = _grpc_door(settings, services, tls)
                 doors.append((await stack.enter_async_context(door)).serve(stop))
+            announcing = asyncio.create_task(_announce(ready, is_ready))
+            stack.callback(announcing.cancel)
             await _serve_all(doors, stop)
     finally:
-        announcing.cancel()
         await buffer.close()
 
 

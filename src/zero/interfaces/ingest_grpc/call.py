@@ -16,6 +16,7 @@ from zero.application.ports import Telemetry
 from zero.domain.errors import InvalidInput, Overloaded, ZeroError
 from zero.domain.key import KeyScope
 from zero.interfaces.ingest_grpc.events import RpcBroken, RpcFailed
+from zero.interfaces.ingest_grpc.options import IngestGrpcOptions
 from zero.interfaces.ingest_grpc.status import RpcFailure, RpcStatus, status_of
 
 Context = Any
@@ -23,9 +24,9 @@ Context = Any
 
 
 class Share:
-    """Room for a bounded number of RPCs at a time, a bounded part of it for one tenant. Waiting has a bound too."""
+    """Room for a bounded number of RPCs at a time, a bounded part of it for one tenant; waiting for it has a bound too."""
 
-    def __init__(self, most: int, tenant_most: int, wait_seconds: float = 5.0) -> None:
+    def __init__(self, most: int, tenant_most: int, wait_seconds: float) -> None:
         self._free = asyncio.Semaphore(most)
         self._tenant_most = tenant_most
         self._wait_seconds = wait_seconds
@@ -48,13 +49,15 @@ class Share:
 @asynccontextmanager
 async def _within(semaphore: asyncio.Semaphore, seconds: float) -> AsyncIterator[None]:
     try:
-        if semaphore.locked():
+        if not semaphore.locked():
+            await semaphore.acquire()
+        elif seconds:
             async with asyncio.timeout(seconds):
                 await semaphore.acquire()
         else:
-            await semaphore.acquire()
+            raise TimeoutError
     except TimeoutError:
-        raise Overloaded("as many messages as may be are being read already") from None
+        raise Overloaded("as many requests of this kind as may be are under way already") from None
     try:
         yield
     finally:
@@ -99,11 +102,23 @@ class Call:
             raise RpcFailure(RpcStatus(grpc.StatusCode.DEADLINE_EXCEEDED, text)) from None
         return None if found is grpc.aio.EOF else found
 
-    async def only_message(self, timeout_seconds: float) -> bytes:
-        """Return the one message of the request. Raises RpcFailure or InvalidInput."""
-        found = await self.read(timeout_seconds)
+    async def only_message(self, slow: Share, tenant: str, options: IngestGrpcOptions) -> bytes:
+        """Return the one message of the request. One that takes long needs a place among the ``slow``.
+
+        Raises RpcFailure, InvalidInput or Overloaded.
+        """
+        reading = asyncio.ensure_future(self.read(options.read_timeout_seconds))
+        try:
+            await asyncio.wait((reading,), timeout=options.read_grace_seconds)
+            if reading.done():
+                found = reading.result()
+            else:
+                async with slow.room(tenant):
+                    found = await reading
+        finally:
+            reading.cancel()
         if found is None:
-            raise InvalidInput("the request has no message")
+            raise InvalidInput("the request has no whole message")
         return found
 
     async def write(self, message: bytes) -> None:

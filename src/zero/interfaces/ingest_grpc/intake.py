@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 
 from zero.application.identity import Identity
 from zero.application.ingest import Ingest, future_waiter
+from zero.application.ports import Decompressor
 from zero.application.receipt import Receipt
 from zero.application.submission import IDEMPOTENCY_KEY_CHARACTERS, Ack, Decode, Submission, checked_key, parse_ack
 from zero.domain.errors import InvalidInput, ZeroError
 from zero.domain.key import KeyScope
 from zero.interfaces.ingest_grpc.call import Call, Share
+from zero.interfaces.ingest_grpc.coding import coding_of, decompressing
 from zero.interfaces.ingest_grpc.messages import encoded, message
 from zero.interfaces.ingest_grpc.options import IngestGrpcOptions
 from zero.interfaces.ingest_grpc.status import RpcFailure, RpcStatus, status_of
@@ -48,18 +50,18 @@ class Summary:
 class Intake:
     """Takes messages of ingest RPCs from their callers to the ingest service."""
 
-    def __init__(self, ingest: Ingest, options: IngestGrpcOptions) -> None:
+    def __init__(self, ingest: Ingest, decompressor: Decompressor, options: IngestGrpcOptions) -> None:
         self._ingest = ingest
+        self._decompressor = decompressor
         self._options = options
-        self._reads = Share(options.reads_max, options.reads_per_tenant_max)
-        self._streams = Share(options.streams_max, options.streams_per_tenant_max)
+        self._slow = Share(options.slow_reads_max, options.slow_reads_per_tenant_max, 0)
+        self._streams = Share(options.streams_max, options.streams_per_tenant_max, options.wait_seconds)
 
     async def one(self, call: Call, decode: Decode) -> Receipt:
         """Read the one message of a call and have it accepted. Raises ZeroError or RpcFailure."""
         identity = call.authorise(KeyScope.INGEST)
         key, ack = _key_of(call, IDEMPOTENCY_KEY_CHARACTERS), _ack_of(call)
-        async with self._reads.room(identity.tenant):
-            body = await call.only_message(self._options.read_timeout_seconds)
+        body = await call.only_message(self._slow, identity.tenant, self._options)
         return await self._submit(body, decode, call, identity, (key, ack))
 
     async def many(self, call: Call, decode: Decode) -> Summary:
@@ -92,7 +94,11 @@ class Intake:
         self, body: bytes, decode: Decode, call: Call, identity: Identity, asked: tuple[str | None, Ack | None]
     ) -> "asyncio.Future[Receipt]":
         waiter, outcome = future_waiter()
-        self._ingest.accept(Submission(body, decode, call.source, waiter, identity, key=asked[0], ack=asked[1]))
+        coding = coding_of(body)
+        if coding:
+            decode = decompressing(decode, coding, self._decompressor, self._options.message_bytes_max)
+        key, ack = asked
+        self._ingest.accept(Submission(body, decode, call.source, waiter, identity, key=key, ack=ack, heavy=bool(coding)))
         return outcome
 
 

@@ -10,8 +10,9 @@ from zero.domain.entry import BatchLimits
 class IngestGrpcOptions:
     """Bounds of one process.
 
-    Memory of messages still arriving: ``rpcs_max * window_bytes`` for those not being read yet, plus
-    ``(reads_max + streams_max) * message_bytes_max`` for those that are, of senders whose key was found good.
+    A message is read once the key of its sender was found good; until then HTTP/2 holds it back after ``window_bytes``. Memory
+    of messages still arriving: what comes in ``read_grace_seconds``, plus ``(slow_reads_max + streams_max) *
+    message_bytes_max``.
     """
 
     message_bytes_max: int = BatchLimits().body_bytes
@@ -20,14 +21,16 @@ class IngestGrpcOptions:
     rpcs_max: int = 1_024
     rpcs_per_connection_max: int = 128
     window_bytes: int = 64 * 1024
-    reads_max: int = 16
-    reads_per_tenant_max: int = 8
+    slow_reads_max: int = 16
+    slow_reads_per_tenant_max: int = 8
     streams_max: int = 16
     streams_per_tenant_max: int = 8
     stream_batches_max: int = 8
     stream_bytes_max: int = 4 * 1024 * 1024
     searches_max: int = 4
+    read_grace_seconds: float = 0.1
     read_timeout_seconds: float = 15.0
+    wait_seconds: float = 5.0
     stream_idle_seconds: float = 60.0
     handshake_timeout_seconds: float = 10.0
     idle_timeout_seconds: float = 300.0
@@ -38,15 +41,19 @@ class IngestGrpcOptions:
     stop_timeout_seconds: float = 8.0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.reads_per_tenant_max <= self.reads_max or not 1 <= self.streams_per_tenant_max <= self.streams_max:
+        if (
+            not 1 <= self.slow_reads_per_tenant_max <= self.slow_reads_max
+            or not 1 <= self.streams_per_tenant_max <= self.streams_max
+        ):
             raise ValueError("a tenant's share lies between 1 and the whole")
-        if self.reads_max + self.streams_max > self.rpcs_max:
+        if self.slow_reads_max + self.streams_max > self.rpcs_max:
             raise ValueError("rpcs_max must leave room for all that are read")
 
     def channel_arguments(self) -> list[tuple[str, Any]]:
         """Return the bounds that gRPC's own HTTP/2 layer keeps, before any of our code runs."""
         return [
             ("grpc.so_reuseport", 1),
+            ("grpc.per_message_decompression", 0),
             ("grpc.max_receive_message_length", self.message_bytes_max),
             ("grpc.max_send_message_length", self.message_bytes_max),
             ("grpc.max_metadata_size", self.metadata_bytes_max),

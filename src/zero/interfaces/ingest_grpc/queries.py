@@ -5,12 +5,14 @@ from collections.abc import Callable
 from typing import Any
 
 from zero.application.identity import Identity
+from zero.application.ports import Decompressor
 from zero.application.search import Search, SearchRequest
 from zero.domain.entry import Level, MetadataValue
 from zero.domain.errors import InvalidInput, Unavailable
 from zero.domain.key import KeyScope
 from zero.domain.stored import StoredEntry
 from zero.interfaces.ingest_grpc.call import Call, Share
+from zero.interfaces.ingest_grpc.coding import plain
 from zero.interfaces.ingest_grpc.messages import encoded, message, parsed
 from zero.interfaces.ingest_grpc.options import IngestGrpcOptions
 
@@ -23,17 +25,20 @@ _INT64_MAX = (1 << 63) - 1
 class Queries:
     """The reading RPCs of ``zero.v1.LogService``. ``make_search`` is called, in a thread, when the first query comes."""
 
-    def __init__(self, make_search: Callable[[], Search] | None, options: IngestGrpcOptions) -> None:
+    def __init__(
+        self, make_search: Callable[[], Search] | None, decompressor: Decompressor, options: IngestGrpcOptions
+    ) -> None:
         self._make_search = make_search
+        self._decompressor = decompressor
         self._made: asyncio.Task[Search] | None = None
-        self._timeout_seconds = options.read_timeout_seconds
-        self._share = Share(options.searches_max, max(1, options.searches_max // 2))
+        self._options = options
+        self._share = Share(options.searches_max, max(1, options.searches_max // 2), options.wait_seconds)
 
     async def by_app_id(self, call: Call) -> bytes:
         """Answer with one page, newest first."""
         identity = call.authorise(KeyScope.QUERY)
         search = await self._search()
-        request = parsed("zero.v1.GetLogsByAppIdRequest", await call.only_message(self._timeout_seconds))
+        request = parsed("zero.v1.GetLogsByAppIdRequest", await self._message(call, identity))
         if not request.app_id:
             raise InvalidInput("app_id is missing", field="app_id")
         async with self._share.room(identity.tenant):
@@ -45,7 +50,7 @@ class Queries:
         """Answer with a stream, page after page, as fast as the client reads."""
         identity = call.authorise(KeyScope.QUERY)
         search = await self._search()
-        message = parsed("zero.v1.SearchRequest", await call.only_message(self._timeout_seconds))
+        message = parsed("zero.v1.SearchRequest", await self._message(call, identity))
         left = message.limit or PAGE_ENTRIES
         if left > LIMIT_MAX:
             raise InvalidInput(f"limit is {left}; it must lie between 1 and {LIMIT_MAX}", field="limit")
@@ -59,6 +64,9 @@ class Queries:
             cursor = page.next_cursor
             if cursor is None:
                 return
+
+    async def _message(self, call: Call, identity: Identity) -> bytes:
+        return plain(await call.only_message(self._share, identity.tenant, self._options), self._decompressor)
 
     async def _search(self) -> Search:
         if self._make_search is None:

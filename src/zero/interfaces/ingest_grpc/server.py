@@ -10,11 +10,12 @@ from grpc_reflection.v1alpha import reflection
 
 from zero.application.ingest import Ingest
 from zero.application.key_ring import KeyRing
-from zero.application.ports import Codec, Telemetry
+from zero.application.ports import Codec, Decompressor, Telemetry
 from zero.application.readiness import Readiness
 from zero.application.search import Search
 from zero.domain.errors import ConfigurationError
 from zero.interfaces.ingest_grpc.call import Ending
+from zero.interfaces.ingest_grpc.coding import PlainRequests
 from zero.interfaces.ingest_grpc.intake import Intake
 from zero.interfaces.ingest_grpc.log_service import LOG_SERVICE, OTLP_SERVICE, LogService
 from zero.interfaces.ingest_grpc.messages import pool
@@ -32,6 +33,7 @@ class GrpcServices:
 
     ingest: Ingest
     codec: Codec
+    decompressor: Decompressor
     readiness: Readiness
     telemetry: Telemetry
     keys: KeyRing
@@ -47,11 +49,13 @@ class GrpcDoor:
         self._server = grpc.aio.server(
             options=options.channel_arguments(),
             maximum_concurrent_rpcs=options.rpcs_max,
+            interceptors=[PlainRequests(services.decompressor)],
         )
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        queries = Queries(services.make_search, options)
-        logs = LogService(Intake(services.ingest, options), services.codec, queries, services.readiness)
+        queries = Queries(services.make_search, services.decompressor, options)
+        intake = Intake(services.ingest, services.decompressor, options)
+        logs = LogService(intake, services.codec, queries, services.readiness)
         handlers = logs.handlers(Ending(services.keys, services.telemetry))
         for name, rpcs in handlers.items():
             self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, dict(rpcs)),))

@@ -14,6 +14,7 @@ from zero.application.readiness import Readiness
 from zero.application.search import Search
 from zero.domain.entry import Level, LogEntry
 from zero.domain.frame import unpack_frame
+from zero.infrastructure.codec.decompress import BoundedDecompressor
 from zero.infrastructure.codec.log_batch import read_log_batch, write_log_batch
 from zero.infrastructure.lucene.parser import LuceneParser
 from zero.infrastructure.memory import ManualClock, MemoryBuffer, MemoryKeyStore, MemoryTelemetry
@@ -122,7 +123,7 @@ async def serving() -> AsyncIterator[Serve]:
         ring = KeyRing(store, ManualClock(), telemetry, key_options)
         await ring.refresh()
         search = Search(LuceneParser(), reader, clock)
-        services = GrpcServices(service, codec, Readiness(buffer), telemetry, ring, lambda: search)
+        services = GrpcServices(service, codec, BoundedDecompressor(), Readiness(buffer), telemetry, ring, lambda: search)
         door = GrpcDoor(services, replace(options or IngestGrpcOptions(), stop_timeout_seconds=1.0))
         port = door.bind("127.0.0.1:0")
 
