@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -129,7 +130,7 @@ def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> d
 
 @pytest.fixture
 async def serving() -> AsyncIterator[Serve]:
-    """Starts servers: ``await serving(options=…, buffer=…, codec=…, ingest=…, keys=…)``."""
+    """Starts servers: ``await serving(options=…, buffer=…, codec=…, ingest=…, keys=…, tls=…)``."""
     servers: list[Server] = []
 
     async def start(
@@ -138,6 +139,7 @@ async def serving() -> AsyncIterator[Serve]:
         codec: MemoryCodec | None = None,
         ingest: IngestOptions | None = None,
         keys: tuple[MemoryKeyStore, KeyRingOptions] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> Server:
         buffer = buffer or MemoryBuffer(ManualClock())
         codec, telemetry, stop = codec or LineCodec(), MemoryTelemetry(), asyncio.Event()
@@ -153,7 +155,7 @@ async def serving() -> AsyncIterator[Serve]:
 
         async def run() -> None:
             async with service.running(0.4):
-                await serve(services, options, [sock], stop)
+                await serve(services, options, [sock], stop, tls)
 
         task = asyncio.create_task(run())
         servers.append(Server(sock.getsockname()[1], buffer, telemetry, stop, task, ring, routes))

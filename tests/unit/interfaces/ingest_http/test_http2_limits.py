@@ -55,7 +55,7 @@ def emitted(server, kind):
 
 
 async def test_a_body_that_is_too_large_is_413_and_the_connection_lives(serving, connect):
-    server = await serving(options=IngestHttpOptions(body_bytes_max=100_000))
+    server = await serving(options=IngestHttpOptions(body_bytes_max=100_000, linger_seconds=0.2, sweep_seconds=0.05))
     peer = await connect(server)
     declared = peer.head([*POST, ("content-length", "100001")])
     assert (await peer.answer(declared)).status == 413

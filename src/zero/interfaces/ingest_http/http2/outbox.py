@@ -16,7 +16,6 @@ from zero.interfaces.ingest_http.http2.frames import (
     ErrorCode,
     StreamFault,
     pack_head,
-    reset,
 )
 
 
@@ -30,13 +29,12 @@ class Budget(Protocol):
 class Held:
     """The rest of a reply that waits for a window."""
 
-    __slots__ = ("body", "granted", "reset", "sent")
+    __slots__ = ("body", "granted", "sent")
 
-    def __init__(self, body: bytes, granted: int, *, then_reset: bool) -> None:
+    def __init__(self, body: bytes, granted: int) -> None:
         self.body = body
         self.granted = granted
         self.sent = 0
-        self.reset = then_reset
 
 
 class Outbox:
@@ -70,8 +68,8 @@ class Outbox:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self.flush)
 
-    def reply(self, stream_id: int, block: bytes, body: bytes, granted: int, *, then_reset: bool, now: float) -> None:
-        """Write a reply; ``then_reset`` tells the peer to send no more. Raises StreamFault when too much waits already."""
+    def reply(self, stream_id: int, block: bytes, body: bytes, granted: int, now: float) -> None:
+        """Write a reply. Raises StreamFault when it would have to wait, and too much waits already."""
         head, size = len(block) << 8 | HEADERS, len(body)
         if not size:
             self.put(pack_head(head, END_STREAM | END_HEADERS, stream_id) + block)
@@ -81,10 +79,7 @@ class Outbox:
             self.put(b"%b%b%b%b" % (pack_head(head, END_HEADERS, stream_id), block, data, body))
         else:
             self.put(pack_head(head, END_HEADERS, stream_id) + block)
-            self._hold(stream_id, Held(body, granted, then_reset=then_reset), now)
-            return
-        if then_reset:
-            self.put(reset(stream_id, ErrorCode.NO_ERROR))
+            self._hold(stream_id, Held(body, granted), now)
 
     def grant(self, stream_id: int, size: int) -> None:
         """Open a window: that of the connection (0), or of a reply held back. Raises ConnectionFault."""
@@ -137,8 +132,6 @@ class Outbox:
                 self.put(pack_head(size << 8 | DATA, END_STREAM if last else 0, stream_id) + held.body[start : held.sent])
             if held.sent == len(held.body):
                 self.drop(stream_id)
-                if held.reset:
-                    self.put(reset(stream_id, ErrorCode.NO_ERROR))
 
     def flush(self) -> None:
         """Write what was gathered."""

@@ -30,6 +30,7 @@ class Streams:
         self._replies = connections.reply_blocks
         self._open: dict[int, Stream] = {}
         self._resets: OrderedDict[int, None] = OrderedDict()
+        self._lingering: OrderedDict[int, float] = OrderedDict()
         self._ends_behind: int | None = None
         self._uncredited = 0
         self.get = self._open.get
@@ -84,6 +85,8 @@ class Streams:
             self.patience.strain("tiny_data")
         stream = self._receiving(stream_id)
         if stream is None:
+            if ended:
+                self._lingering.pop(stream_id, None)
             return
         stream.count(size, len(payload))
         if stream.size > self._options.body_bytes_max:
@@ -101,14 +104,14 @@ class Streams:
             self._outbox.put(b"")  # so that a connection that is only waiting for this one ends
             return
         self.patience.relieve()
-        early = stream.receiving
-        if early:
+        if stream.receiving:
             self._stop_receiving(stream)
             self._remember(stream.id)
+            self._linger(stream.id)
         body = b"" if stream.head.known.bodiless_reply else reply.body
         block, now = self._replies.block(reply, self._connections.date), self._connections.now
         try:
-            self._outbox.reply(stream.id, block, body, stream.granted, then_reset=early, now=now)
+            self._outbox.reply(stream.id, block, body, stream.granted, now)
         except StreamFault as fault:
             self.end(fault)
         if reply.close:
@@ -117,6 +120,7 @@ class Streams:
     def reset(self, stream_id: int) -> bool:
         """Let a stream go because the peer says so. Says whether anything was still to be done for it."""
         stream = self._open.get(stream_id)
+        self._lingering.pop(stream_id, None)
         if stream is None:
             return self._outbox.drop(stream_id)
         self._cancel(stream)
@@ -145,7 +149,9 @@ class Streams:
         self._open.clear()
 
     def time_out_bodies(self, now: float) -> None:
-        """Answer 408 where a body has stalled or comes too slowly."""
+        """Answer 408 where a body has stalled or comes too slowly; end what goes on to arrive after its answer."""
+        while self._lingering and next(iter(self._lingering.values())) <= now:
+            self._outbox.put(frames.reset(self._lingering.popitem(last=False)[0], ErrorCode.NO_ERROR))
         limit, rate = self._options.body_timeout_seconds, self._options.body_rate_min_bytes_per_second
         for stream in [stream for stream in self._open.values() if stream.receiving]:
             lasted = now - stream.since
@@ -264,6 +270,12 @@ class Streams:
         stream.cancelled = True
         if not stream.handed:
             self._open.pop(stream.id, None)
+
+    def _linger(self, stream_id: int) -> None:
+        """Leave the peer time to read an early answer: some clients forget it when they are told at once to send no more."""
+        self._lingering[stream_id] = self._connections.now + self._options.linger_seconds
+        if len(self._lingering) > _REMEMBERED_RESETS_MAX:
+            self._outbox.put(frames.reset(self._lingering.popitem(last=False)[0], ErrorCode.NO_ERROR))
 
     def _remember(self, stream_id: int) -> None:
         self._resets[stream_id] = None
