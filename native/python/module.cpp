@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "zero/bulk.hpp"
 #include "zero/crc32c.hpp"
 #include "zero/decode.hpp"
 #include "zero/encode_block.hpp"
@@ -35,6 +36,15 @@ using Decode = const zero::Decoded& (*)(std::string_view, const zero::Stamp&);
 constexpr std::size_t locked_bytes_max = 4096;  // releasing the lock costs more than decoding so little
 
 // Returns (refusal, position, (payload, accepted, rejected, errors, repaired)); see zero/decoded.hpp.
+nb::tuple report_of(const zero::Decoded& decoded) {
+  nb::list errors;
+  for (const auto& [index, reason] : decoded.errors)
+    errors.append(nb::make_tuple(index, nb::str(reason.data(), reason.size())));
+  const nb::bytes payload(decoded.payload.data(), decoded.payload.size());
+  const nb::tuple report = nb::make_tuple(payload, decoded.accepted, decoded.rejected, errors, decoded.repaired);
+  return nb::make_tuple(static_cast<int>(decoded.refusal), decoded.position, report);
+}
+
 nb::tuple decode(Decode decoder, nb::handle body, std::uint64_t now_ns, std::string_view source) {
   const BytesView bytes(body);
   const zero::Stamp stamp(now_ns, source);
@@ -45,20 +55,38 @@ nb::tuple decode(Decode decoder, nb::handle body, std::uint64_t now_ns, std::str
     nb::gil_scoped_release unlocked;
     decoded = &decoder({bytes.data(), bytes.size()}, stamp);
   }
-  nb::list errors;
-  for (const auto& [index, reason] : decoded->errors)
-    errors.append(nb::make_tuple(index, nb::str(reason.data(), reason.size())));
-  const nb::bytes payload(decoded->payload.data(), decoded->payload.size());
-  const nb::tuple report = nb::make_tuple(payload, decoded->accepted, decoded->rejected, errors, decoded->repaired);
-  return nb::make_tuple(static_cast<int>(decoded->refusal), decoded->position, report);
+  return report_of(*decoded);
+}
+
+std::string_view text_of(const nb::str& text) {
+  Py_ssize_t size = 0;
+  const char* data = PyUnicode_AsUTF8AndSize(text.ptr(), &size);
+  if (!data) throw nb::python_error();
+  return {data, static_cast<std::size_t>(size)};
 }
 
 template <Decode decoder>
 nb::tuple decode_with(nb::handle body, std::uint64_t now_ns, nb::str source) {
-  Py_ssize_t size = 0;
-  const char* text = PyUnicode_AsUTF8AndSize(source.ptr(), &size);
-  if (!text) throw nb::python_error();
-  return decode(decoder, body, now_ns, {text, static_cast<std::size_t>(size)});
+  return decode(decoder, body, now_ns, text_of(source));
+}
+
+// Returns the report and the outcomes.
+nb::tuple decode_bulk(nb::handle body, std::uint64_t now_ns, nb::str source, nb::str index) {
+  const BytesView bytes(body);
+  const zero::Stamp stamp(now_ns, text_of(source));
+  const std::string_view index_text = text_of(index);
+  const zero::BulkDecoded bulk = [&] {
+    nb::gil_scoped_release unlocked;
+    return zero::decode_bulk({bytes.data(), bytes.size()}, stamp, index_text);
+  }();
+  return nb::make_tuple(report_of(bulk.decoded), nb::bytes(bulk.outcomes.data(), bulk.outcomes.size()));
+}
+
+nb::bytes bulk_items(nb::bytes outcomes, std::uint64_t batch_id, std::uint32_t first_index) {
+  zero::JsonText items;
+  if (!zero::bulk_items({outcomes.c_str(), outcomes.size()}, batch_id, first_index, items))
+    throw nb::value_error("no outcomes");
+  return nb::bytes(items.view().data(), items.view().size());
 }
 
 std::vector<zero::RowRange> read_ranges(nb::sequence rows) {
@@ -127,6 +155,8 @@ NB_MODULE(_core, module) {
   module.def("decode_otlp_json", &decode_with<zero::decode_otlp_json>, nb::arg("body"), nb::arg("now_ns"), nb::arg("source"));
   module.def("decode_loki", &decode_with<zero::decode_loki>, nb::arg("body"), nb::arg("now_ns"), nb::arg("source"));
   module.def("decode_loki_json", &decode_with<zero::decode_loki_json>, nb::arg("body"), nb::arg("now_ns"), nb::arg("source"));
+  module.def("decode_bulk", &decode_bulk, nb::arg("body"), nb::arg("now_ns"), nb::arg("source"), nb::arg("index"));
+  module.def("bulk_items", &bulk_items, nb::arg("outcomes"), nb::arg("batch_id"), nb::arg("first_index"));
   module.def("encode_block", &encode_block, nb::arg("frames"), nb::arg("rows").none());
   module.def("pattern_ids", &pattern_ids, nb::arg("messages"));
   module.def(

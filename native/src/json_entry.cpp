@@ -13,34 +13,63 @@ namespace {
 
 // Each name has a slot. The slots of a field lie together, its own name first, then its aliases by rank.
 constexpr std::pair<std::string_view, int> slot_names[] = {
-    {"message", 0},   {"msg", 1},        {"body", 2},      {"log", 3},        {"text", 4},         {"short_message", 5},
-    {"timestamp", 6}, {"time", 7},       {"ts", 8},        {"@timestamp", 9}, {"level", 10},       {"severity", 11},
-    {"lvl", 12},      {"log.level", 13}, {"app_id", 14},   {"app", 15},       {"service", 16},     {"service.name", 17},
-    {"source", 18},   {"host", 19},      {"hostname", 20}, {"logger", 21},    {"environment", 22}, {"env", 23},
-    {"trace_id", 24}, {"span_id", 25},   {"user_id", 26},  {"metadata", 27},  {"attributes", 28},  {"fields", 29},
-    {"extra", 30},
+    {"message", 0},        {"msg", 1},
+    {"body", 2},           {"log", 3},
+    {"text", 4},           {"short_message", 5},
+    {"event.original", 6}, {"timestamp", 7},
+    {"time", 8},           {"ts", 9},
+    {"@timestamp", 10},    {"level", 11},
+    {"severity", 12},      {"lvl", 13},
+    {"log.level", 14},     {"app_id", 15},
+    {"app", 16},           {"service", 17},
+    {"service.name", 18},  {"source", 19},
+    {"host", 20},          {"hostname", 21},
+    {"logger", 22},        {"host.name", 23},
+    {"host.hostname", 24}, {"environment", 25},
+    {"env", 26},           {"service.environment", 27},
+    {"trace_id", 28},      {"trace.id", 29},
+    {"span_id", 30},       {"span.id", 31},
+    {"user_id", 32},       {"user.id", 33},
+    {"metadata", 34},      {"attributes", 35},
+    {"fields", 36},        {"extra", 37},
 };
-constexpr auto slots_by_name = name_table(slot_names);
+constexpr std::uint64_t bit_of(std::size_t slot) { return std::uint64_t{1} << slot; }
+
+// Names of the Elastic Common Schema that count only in its documents, and all of its names.
+constexpr std::uint64_t ecs_only = bit_of(6) | bit_of(23) | bit_of(24) | bit_of(27) | bit_of(29) | bit_of(31) | bit_of(33);
+constexpr std::uint64_t ecs_names = ecs_only | bit_of(14) | bit_of(18);
+
+template <std::size_t Count>
+consteval NameTable<Count> slots_of(std::uint64_t chosen) {
+  typename NameTable<Count>::Names names;
+  std::size_t count = 0;
+  for (const auto& name : slot_names) {
+    if (chosen & bit_of(static_cast<std::size_t>(name.second))) names[count++] = name;
+  }
+  return NameTable<Count>(names);
+}
+constexpr auto slots_by_name = slots_of<31>(~ecs_only);
+constexpr auto ecs_slots_by_name = slots_of<9>(ecs_names);
 
 struct SlotRange {
   std::size_t first;
   std::size_t count;
 };
-constexpr SlotRange message_slots{0, 6};
-constexpr SlotRange timestamp_slots{6, 4};
-constexpr SlotRange level_slots{10, 4};
-constexpr std::size_t metadata_first_slot = 27;
+constexpr SlotRange message_slots{0, 7};
+constexpr SlotRange timestamp_slots{7, 4};
+constexpr SlotRange level_slots{11, 4};
+constexpr std::size_t metadata_first_slot = 34;
 
 struct TextSlots {
   Field field;
   SlotRange slots;
 };
-constexpr TextSlots app_id_slots{Field::app_id, {14, 4}};
-constexpr std::array<TextSlots, 5> later_slots = {{{Field::source, {18, 4}},
-                                                   {Field::environment, {22, 2}},
-                                                   {Field::trace_id, {24, 1}},
-                                                   {Field::span_id, {25, 1}},
-                                                   {Field::user_id, {26, 1}}}};
+constexpr TextSlots app_id_slots{Field::app_id, {15, 4}};
+constexpr std::array<TextSlots, 5> later_slots = {{{Field::source, {19, 6}},
+                                                   {Field::environment, {25, 3}},
+                                                   {Field::trace_id, {28, 2}},
+                                                   {Field::span_id, {30, 2}},
+                                                   {Field::user_id, {32, 2}}}};
 
 constexpr std::size_t shown_bytes_max = 32;  // of a sender's text in an error
 
@@ -77,20 +106,27 @@ bool JsonEntryReader::read(const Stamp& stamp) {
 }
 
 bool JsonEntryReader::member(std::string_view key) {
-  const int slot = slots_by_name.find(key);
-  if (slot < 0) return metadata(join({}, key), 1);
-  if (slot < static_cast<int>(metadata_first_slot)) return known(static_cast<std::size_t>(slot));
-  return metadata(walker_.peek() == '{' ? Path{} : join({}, key), 1);
+  int found = slots_by_name.find(key);
+  if (found < 0 && documents_) found = ecs_slots_by_name.find(key);
+  if (found < 0) return metadata(join({}, key), 1);
+  const auto slot = static_cast<std::size_t>(found);
+  if (slot >= metadata_first_slot) return metadata(walker_.peek() == '{' ? Path{} : join({}, key), 1);
+  // In a document of Elastic's, "log" and "host" are objects whose members are fields.
+  const bool nested = documents_ && slot != message_slots.first && is_container();
+  return nested ? metadata(join({}, key), 1) : known(slot);
 }
 
 bool JsonEntryReader::known(std::size_t slot) {
   JsonToken& token = slots_[slot];
-  const bool container = walker_.peek() == '{' || walker_.peek() == '[';
-  if (!(container ? walker_.container(token, 1) : walker_.scalar(token))) return false;
-  const bool absent = token.kind == JsonToken::Kind::null || token.text.empty();
-  const std::uint32_t bit = 1u << slot;
-  present_ = absent ? present_ & ~bit : present_ | bit;
+  if (!(is_container() ? walker_.container(token, 1) : walker_.scalar(token))) return false;
+  note(slot);
   return true;
+}
+
+void JsonEntryReader::note(std::size_t slot) {
+  const JsonToken& token = slots_[slot];
+  const bool absent = token.kind == JsonToken::Kind::null || token.text.empty();
+  present_ = absent ? present_ & ~bit_of(slot) : present_ | bit_of(slot);
 }
 
 JsonEntryReader::Path JsonEntryReader::join(const Path& path, std::string_view key) {
@@ -122,7 +158,13 @@ bool JsonEntryReader::metadata(const Path& path, int depth) {
     return true;
   }
   if (!walker_.scalar(token)) return false;
-  if (token.kind != JsonToken::Kind::null) put(path, token.value);
+  const int slot = documents_ ? ecs_slots_by_name.find(path.text) : -1;  // a path too long to be one has no text
+  if (slot >= 0) {
+    slots_[static_cast<std::size_t>(slot)] = token;
+    note(static_cast<std::size_t>(slot));
+  } else if (token.kind != JsonToken::Kind::null) {
+    put(path, token.value);
+  }
   return true;
 }
 
@@ -138,24 +180,24 @@ bool JsonEntryReader::metadata_object(const Path& path, int depth) {
 }
 
 // Returns the present slots of a field that were not chosen. Only a field's own name, or any with `containers`, may hold one.
-std::uint32_t JsonEntryReader::choose(std::size_t first, std::size_t count, bool containers, const JsonToken*& chosen) {
-  const std::uint32_t mask = ((1u << count) - 1) << first;
-  const std::uint32_t candidates = present_ & mask;
+std::uint64_t JsonEntryReader::choose(std::size_t first, std::size_t count, bool containers, const JsonToken*& chosen) {
+  const std::uint64_t mask = (bit_of(count) - 1) << first;
+  const std::uint64_t candidates = present_ & mask;
   chosen = nullptr;
   if (candidates == 0) return 0;
-  for (std::uint32_t left = candidates; left != 0; left &= left - 1) {
+  for (std::uint64_t left = candidates; left != 0; left &= left - 1) {
     const auto slot = static_cast<std::size_t>(std::countr_zero(left));
     if (slots_[slot].container() && !containers && slot != first) continue;
     chosen = &slots_[slot];
     if (chosen->container() && !containers) entry_.reject(not_text(slot, *chosen));
-    return candidates & ~(1u << slot);
+    return candidates & ~bit_of(slot);
   }
   return candidates;
 }
 
 void JsonEntryReader::resolve(const Stamp& stamp) {
   const JsonToken* token = nullptr;
-  std::uint32_t unchosen = 0;
+  std::uint64_t unchosen = 0;
   const auto read_text = [&](const TextSlots& text) {
     unchosen |= choose(text.slots.first, text.slots.count, text.field == Field::message, token);
     if (token) entry_[text.field] = token->text;
@@ -167,7 +209,11 @@ void JsonEntryReader::resolve(const Stamp& stamp) {
   unchosen |= choose(level_slots.first, level_slots.count, false, token);
   if (token) {
     const Level level = parse_level(token->text);
-    if (level == level_unknown) entry_.reject(not_a_level(token->text));
+    if (level == level_unknown && documents_) {
+      unchosen |= bit_of(static_cast<std::size_t>(token - slots_.data()));
+    } else if (level == level_unknown) {
+      entry_.reject(not_a_level(token->text));
+    }
     entry_.set_level(level);
   }
   for (const TextSlots& text : later_slots) read_text(text);
@@ -176,7 +222,7 @@ void JsonEntryReader::resolve(const Stamp& stamp) {
 }
 
 // What another name of the same field has displaced is kept as metadata under its own name.
-bool JsonEntryReader::keep_unchosen(std::uint32_t slots) {
+bool JsonEntryReader::keep_unchosen(std::uint64_t slots) {
   for (; slots != 0; slots &= slots - 1) {
     const auto slot = static_cast<std::size_t>(std::countr_zero(slots));
     const JsonToken& token = slots_[slot];

@@ -13,7 +13,10 @@ namespace zero {
 
 class JsonEntryReader {
  public:
-  JsonEntryReader(JsonWalker& walker, Entry& entry, Arena& arena) : walker_(walker), entry_(entry), arena_(arena) {}
+  // `documents`: the objects are Elasticsearch's, whose nested members are fields under the names of the Elastic Common Schema,
+  // and whose levels may be anything.
+  JsonEntryReader(JsonWalker& walker, Entry& entry, Arena& arena, bool documents = false)
+      : walker_(walker), entry_(entry), arena_(arena), documents_(documents) {}
 
   // Reads the object that comes next in the walker into the entry. Returns false when it is not well-formed; whatever else is
   // wrong rejects the entry and the walker stands behind it.
@@ -30,22 +33,25 @@ class JsonEntryReader {
 
   bool member(std::string_view key);
   bool known(std::size_t slot);
+  void note(std::size_t slot);
+  bool is_container() const { return walker_.peek() == '{' || walker_.peek() == '['; }
   bool metadata(const Path& path, int depth);
   bool metadata_object(const Path& path, int depth);
   Path join(const Path& path, std::string_view key);
   void put(const Path& path, const Value& value);
 
-  std::uint32_t choose(std::size_t first_slot, std::size_t slot_count, bool containers, const JsonToken*& chosen);
+  std::uint64_t choose(std::size_t first_slot, std::size_t slot_count, bool containers, const JsonToken*& chosen);
   void resolve(const Stamp& stamp);
-  bool keep_unchosen(std::uint32_t slots);
+  bool keep_unchosen(std::uint64_t slots);
 
-  static constexpr std::size_t slot_count = 31;
+  static constexpr std::size_t slot_count = 38;
 
   JsonWalker& walker_;
   Entry& entry_;
   Arena& arena_;
+  const bool documents_;
   std::array<JsonToken, slot_count> slots_;
-  std::uint32_t present_ = 0;  // a bit for each slot
+  std::uint64_t present_ = 0;  // a bit for each slot
   std::array<char, limits::metadata_key_bytes> joined_;
 };
 

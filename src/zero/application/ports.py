@@ -57,6 +57,13 @@ class Decoded(NamedTuple):
     repaired: int = 0
 
 
+class BulkDecoded(NamedTuple):
+    """What a decoder made of one bulk body: ``outcomes`` says what became of each action, for ``Codec.bulk_items`` to read."""
+
+    decoded: Decoded
+    outcomes: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """Rows as columns in ClickHouse's Native format."""
@@ -97,6 +104,12 @@ class Codec(Protocol):
 
     def decode_loki_json(self, body: bytes | memoryview, now_ns: int, source: str) -> Decoded:
         """Decode the same in JSON. Raises InvalidInput when the whole body is unreadable."""
+
+    def decode_bulk(self, body: bytes | memoryview, now_ns: int, source: str, index: str) -> BulkDecoded:
+        """Decode Elasticsearch's bulk lines; ``index`` is that of actions without one. Raises InvalidInput."""
+
+    def bulk_items(self, outcomes: bytes, batch_id: int, first_index: int) -> bytes:
+        """Return the JSON array that answers the actions one by one, the entries accepted as the receipt says."""
 
     def encode_block(self, frames: Sequence[Frame], rows: Sequence[RowRange] | None = None) -> Block:
         """Encode the chosen rows (None: all) as one Native block of table ``logs``. Raises CorruptFrame on a bad payload."""

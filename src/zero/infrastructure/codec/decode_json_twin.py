@@ -4,7 +4,7 @@ Which key means which field, and what becomes metadata, can be read here. Of sev
 table wins and the others become metadata; an empty text counts as absent; of equal keys the last wins.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from zero.application.ports import Decoded
 from zero.domain.entry import BatchLimits, LogEntry, MetadataValue
@@ -30,7 +30,17 @@ NAMES = {
     "user_id": ("user_id",),
 }
 KNOWN = {name for names in NAMES.values() for name in names}
-LEFT_OVER_ORDER = ("message", "timestamp", "level", "app_id", "source", "environment")
+DOCUMENT_NAMES = NAMES | {
+    "message": (*NAMES["message"], "event.original"),
+    "source": (*NAMES["source"], "host.name", "host.hostname"),
+    "environment": (*NAMES["environment"], "service.environment"),
+    "trace_id": ("trace_id", "trace.id"),
+    "span_id": ("span_id", "span.id"),
+    "user_id": ("user_id", "user.id"),
+}
+"""Those of Elasticsearch's documents: names with a dot are those of the Elastic Common Schema, and may be nested."""
+ECS = {name for names in DOCUMENT_NAMES.values() for name in names if "." in name}
+LEFT_OVER_ORDER = ("message", "timestamp", "level", "app_id", "source", "environment", "trace_id", "span_id", "user_id")
 METADATA_NAMES = ("metadata", "attributes", "fields", "extra")
 _BLANKS = b" \t\r\n"
 
@@ -148,31 +158,48 @@ def _read_document(text: bytes, mark_bytes: int, stamp: Stamp, report: Report) -
 def _read_entry(fixed: Repaired, node: Node, stamp: Stamp, report: Report) -> None:
     if node.kind != "object":
         return report.reject("entry is not an object")
+    return report.add(read_draft(fixed, node, stamp))
+
+
+def read_draft(fixed: Repaired, node: Node, stamp: Stamp, documents: bool = False) -> Draft:
+    """Return what an object says; ``documents``: it is one of Elasticsearch's."""
     draft = Draft(stamp)
     draft.repaired = node.lone or fixed.touches(node.start, node.stop)
     if node.height > LIMITS.nesting_depth:
         draft.reject(f"nesting deeper than {LIMITS.nesting_depth}")
     else:
-        _EntryReader(fixed.data, draft).read(node)
-    return report.add(draft)
+        _EntryReader(fixed.data, draft, documents).read(node)
+    return draft
 
 
 class _EntryReader:
     """Reads one object into a draft."""
 
-    def __init__(self, data: bytes, draft: Draft) -> None:
+    def __init__(self, data: bytes, draft: Draft, documents: bool) -> None:
         self._data = data
         self._draft = draft
+        self._documents = documents
+        self._names = DOCUMENT_NAMES if documents else NAMES
+        self._known = KNOWN | ECS if documents else KNOWN
+        self._slots: dict[str, Node] = {}
 
     def read(self, node: Node) -> None:
-        slots: dict[str, Node] = {}
         for key, value in node.members:
-            if key in KNOWN:
-                slots[key] = value
-            else:
-                self._metadata("" if key in METADATA_NAMES and value.kind == "object" else key, value, key in METADATA_NAMES)
-        slots = {key: value for key, value in slots.items() if value.kind != "null" and self._text(value)}
-        self._fields(slots)
+            nested = self._documents and key != "message" and value.kind in ("object", "array")
+            if key in self._known and not nested:
+                self._slots[key] = value
+                continue
+            root = key in METADATA_NAMES and value.kind == "object"
+            leaves = list(self._leaves("" if root else key, value, root))
+            named = [(path, leaf) for path, leaf in leaves if self._documents and path in ECS and leaf.kind != "array"]
+            self._slots |= dict(named)
+            self._put(each for each in leaves if each not in named)
+        self._fields({key: value for key, value in self._slots.items() if value.kind != "null" and self._text(value)})
+
+    def _put(self, leaves: Iterable[tuple[str, Node]]) -> None:
+        for path, leaf in leaves:
+            if leaf.kind != "null":
+                self._draft.put(path, self._value(leaf))
 
     def _fields(self, slots: dict[str, Node]) -> None:
         chosen: dict[str, str] = {}
@@ -181,10 +208,12 @@ class _EntryReader:
             if name is not None:
                 chosen[field] = name
                 self._field(field, self._text(slots[name]))
+        if self._documents and self._draft.level is None:
+            chosen.pop("level", None)
         for field in LEFT_OVER_ORDER:
-            for name in NAMES[field]:
+            for name in self._names[field]:
                 if name in slots and name != chosen.get(field):
-                    self._metadata(name, slots[name])
+                    self._put(self._leaves(name, slots[name], False))
         if "timestamp" in chosen:
             text = self._text(slots[chosen["timestamp"]])
             self._draft.set_timestamp(parse_timestamp(text), text)
@@ -192,14 +221,14 @@ class _EntryReader:
     def _field(self, field: str, text: str) -> None:
         if field == "level":
             self._draft.level = parse_level(text)
-            if self._draft.level is None:
+            if self._draft.level is None and not self._documents:
                 self._draft.reject(_not_a_level(text))
         elif field != "timestamp":
             self._draft.texts[field] = text
 
     def _choose(self, field: str, slots: dict[str, Node]) -> str | None:
         """Return the name that gives the field its value. Only messages may be objects or arrays."""
-        for name in NAMES[field]:
+        for name in self._names[field]:
             if name not in slots:
                 continue
             kind = slots[name].kind
@@ -213,23 +242,21 @@ class _EntryReader:
     def _text(self, node: Node) -> str:
         return raw_text(self._data, node) if node.kind in ("object", "array") else node.text
 
-    def _metadata(self, path: str, node: Node, root: bool = False) -> None:
-        for key, value in self._flatten(path, node, root and node.kind == "object"):
-            self._draft.put(key, value)
+    def _leaves(self, path: str, node: Node, root: bool) -> Iterator[tuple[str, Node]]:
+        """Yield what is not an object, under its dotted path; the members of a ``root`` have none before them."""
+        if node.kind != "object":
+            yield path, node
+            return
+        for key, value in node.members:
+            yield from self._leaves(key if root else f"{path}.{key}", value, False)
 
-    def _flatten(self, path: str, node: Node, root: bool) -> Iterator[tuple[str, MetadataValue]]:
+    def _value(self, node: Node) -> MetadataValue:
         match node.kind:
-            case "object":
-                for key, value in node.members:
-                    yield from self._flatten(key if root else f"{path}.{key}", value, False)
             case "number":
-                yield path, number_value(node.text)
+                return number_value(node.text)
             case "boolean":
-                yield path, node.text == "true"
-            case "null":
-                return
-            case _:
-                yield path, self._text(node)
+                return node.text == "true"
+        return self._text(node)
 
 
 def _not_a_level(text: str) -> str:

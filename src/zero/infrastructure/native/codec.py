@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from zero.application.ports import Block, Decoded, RowRange
+from zero.application.ports import Block, BulkDecoded, Decoded, RowRange
 from zero.domain.entry import BatchLimits
 from zero.domain.errors import CorruptFrame, InvalidInput, TooLarge
 from zero.domain.frame import Frame
@@ -48,6 +48,15 @@ class NativeCodec:
     def decode_loki_json(self, body: bytes | memoryview, now_ns: int, source: str) -> Decoded:
         """Decode the same in JSON. Raises InvalidInput when the whole body is unreadable."""
         return _decoded(_core.decode_loki_json(body, now_ns, source), "a Loki push")
+
+    def decode_bulk(self, body: bytes | memoryview, now_ns: int, source: str, index: str) -> BulkDecoded:
+        """Decode Elasticsearch's bulk lines; ``index`` is that of actions without one. Raises InvalidInput."""
+        outcome, outcomes = _core.decode_bulk(body, now_ns, source, index)
+        return BulkDecoded(_decoded(outcome, "a bulk request"), outcomes)
+
+    def bulk_items(self, outcomes: bytes, batch_id: int, first_index: int) -> bytes:
+        """Return the JSON array that answers the actions one by one, the entries accepted as the receipt says."""
+        return _core.bulk_items(outcomes, batch_id, first_index)
 
     def encode_block(self, frames: Sequence[Frame], rows: Sequence[RowRange] | None = None) -> Block:
         """Encode the chosen rows (None: all) as one Native block of table ``logs``. Raises CorruptFrame on a bad payload."""

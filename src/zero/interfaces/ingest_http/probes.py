@@ -8,6 +8,7 @@ from zero.application.readiness import Readiness, ReadinessReport
 from zero.interfaces.ingest_http.exchange import Exchange, Handle, Head
 from zero.interfaces.ingest_http.reply import Reply
 
+Word = Callable[[ReadinessReport], Reply]
 METRICS_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -17,7 +18,7 @@ class Probes:
     def __init__(self, readiness: Readiness, metrics: Callable[[], bytes]) -> None:
         self._readiness = readiness
         self._metrics = metrics
-        self._asking: list[Exchange] = []
+        self._asking: list[tuple[Exchange, Word]] = []
         self._look: asyncio.Task[None] | None = None
 
     def health(self, head: Head) -> Handle:
@@ -30,23 +31,24 @@ class Probes:
 
     def ready(self, head: Head) -> Handle:
         """Say whether logs would be accepted, and what an acknowledgement means."""
-        return self._ready
+        return lambda body, exchange: self.ask(exchange, _ready_reply)
 
-    def _ready(self, body: bytes, exchange: Exchange) -> None:
-        self._asking.append(exchange)
+    def ask(self, exchange: Exchange, word: Word) -> None:
+        """Answer with the readiness as ``word`` puts it."""
+        self._asking.append((exchange, word))
         if self._look is None:
             self._look = asyncio.get_running_loop().create_task(self._answer())
 
     async def _answer(self) -> None:
         try:
-            reply = _ready_reply(await self._readiness.check())
+            report = await self._readiness.check()
         except Exception as error:
-            reply = _ready_reply(ReadinessReport(reasons=(f"the check failed: {type(error).__name__}: {error}",)))
+            report = ReadinessReport(reasons=(f"the check failed: {type(error).__name__}: {error}",))
         finally:
             self._look = None
         asking, self._asking = self._asking, []
-        for exchange in asking:
-            exchange.reply(reply)
+        for exchange, word in asking:
+            exchange.reply(word(report))
 
 
 def _ready_reply(report: ReadinessReport) -> Reply:

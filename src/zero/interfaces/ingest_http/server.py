@@ -13,7 +13,10 @@ from zero.application.ports import Codec, Decompressor, Telemetry
 from zero.application.readiness import Readiness
 from zero.domain.key import KeyScope
 from zero.interfaces.ingest_http.bodies import Bodies
+from zero.interfaces.ingest_http.bulk_door import BulkDoor
 from zero.interfaces.ingest_http.connections import Connections
+from zero.interfaces.ingest_http.elastic import refuse
+from zero.interfaces.ingest_http.elastic_handshake import ElasticHandshake
 from zero.interfaces.ingest_http.greeting import Greeting
 from zero.interfaces.ingest_http.logs_door import LogsDoor
 from zero.interfaces.ingest_http.loki_door import LokiDoor
@@ -43,6 +46,7 @@ def ingest_routes(services: IngestServices, options: IngestHttpOptions) -> Route
     """Return the table of all doors."""
     parts = (services.ingest, services.codec, Bodies(services.decompressor, options.body_bytes_max), services.telemetry)
     logs, otlp, loki = LogsDoor(*parts), OtlpDoor(*parts), LokiDoor(*parts)
+    bulk = Route(dict.fromkeys(("POST", "PUT"), BulkDoor(*parts).prepare), refuse=refuse)
     probes = Probes(services.readiness, services.metrics)
     metrics = (KeyScope.QUERY, KeyScope.ADMIN) if services.keys.exposed else ()
     return Routes(
@@ -50,6 +54,9 @@ def ingest_routes(services: IngestServices, options: IngestHttpOptions) -> Route
             "/api/logs": Route({"POST": logs.prepare}),
             "/v1/logs": Route({"POST": otlp.prepare}, refuse=otlp.refuse),
             "/loki/api/v1/push": Route({"POST": loki.prepare}, refuse=loki.refuse),
+            "/_bulk": bulk,
+            "/*/_bulk": bulk,
+            **ElasticHandshake(probes).routes(),
             "/health": Route({"GET": probes.health}, scopes=()),
             "/ready": Route({"GET": probes.ready}, scopes=()),
             "/metrics": Route({"GET": probes.metrics}, scopes=metrics),

@@ -13,7 +13,7 @@ import uvloop
 
 from zero.application.ingest import Ingest, IngestOptions
 from zero.application.key_ring import KeyRing, KeyRingOptions
-from zero.application.ports import Decoded
+from zero.application.ports import BulkDecoded, Decoded
 from zero.application.readiness import Readiness
 from zero.domain.errors import InvalidInput
 from zero.infrastructure.codec.decompress import BoundedDecompressor
@@ -37,6 +37,12 @@ class LineCodec(MemoryCodec):
         return Decoded(bytes(body), len(lines) - len(errors), len(errors), errors[:100])
 
     decode_log_batch = decode_otlp = decode_otlp_json = decode_loki = decode_loki_json = decode_json
+
+    def decode_bulk(self, body: bytes, now_ns: int, source: str, index: str) -> BulkDecoded:
+        return BulkDecoded(self.decode_json(body, now_ns, source), b"")
+
+    def bulk_items(self, outcomes: bytes, batch_id: int, first_index: int) -> bytes:
+        return b"[]"
 
 
 @dataclass
