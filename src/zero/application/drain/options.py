@@ -18,7 +18,7 @@ class DrainOptions:
     block_bytes_max: int = 48 * 1024 * 1024
     read_frames_max: int = 512
     poison_rows_max: int = 256  # so many refused and none taken means that the table is wrong, not the rows
-    linger_seconds: float = 0.2
+    linger_seconds: float = 0.5
     idle_seconds: float = 1.0
     renew_seconds: float = 1.0  # well under the lease's time to live (3 s or more)
     sweep_seconds: float = 15.0
