@@ -143,12 +143,12 @@ nb::tuple encode_block(nb::sequence frames, nb::object rows) {
 NB_MODULE(_core, module) {
   module.def(
       "crc32c",
-      [](nb::handle data) {
+      [](nb::handle data, std::uint32_t seed) {
         const BytesView bytes(data);
         nb::gil_scoped_release unlocked;
-        return zero::crc32c(bytes.data(), bytes.size());
+        return zero::crc32c(bytes.data(), bytes.size(), seed);
       },
-      nb::arg("data"));
+      nb::arg("data"), nb::arg("seed") = 0);
   module.def("decode_json", &decode_with<zero::decode_json>, nb::arg("body"), nb::arg("now_ns"), nb::arg("source"));
   module.def("decode_log_batch", &decode_with<zero::decode_log_batch>, nb::arg("body"), nb::arg("now_ns"), nb::arg("source"));
   module.def("decode_otlp", &decode_with<zero::decode_otlp>, nb::arg("body"), nb::arg("now_ns"), nb::arg("source"));

@@ -84,8 +84,8 @@ class RowRange:
 class Codec(Protocol):
     """The hot path: whole batches in, whole batches out. Safe to call from any thread."""
 
-    def crc32c(self, data: bytes | memoryview) -> int:
-        """Return the CRC-32C (Castagnoli) of the bytes."""
+    def crc32c(self, data: bytes | memoryview, seed: int = 0) -> int:
+        """Return the CRC-32C (Castagnoli) of the bytes; ``seed`` is that of the bytes before them."""
 
     def decode_json(self, body: bytes | memoryview, now_ns: int, source: str) -> Decoded:
         """Decode an object, an array, ``{"logs": […]}`` or NDJSON. Raises InvalidInput when the whole body is unreadable."""

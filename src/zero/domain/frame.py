@@ -6,8 +6,9 @@ receipt in Unix milliseconds (8), number of entries (4), tenant length (2), tena
 """
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from zero.domain.errors import CorruptFrame
 
@@ -17,7 +18,11 @@ _CHECKED = struct.Struct("<QQIH")
 _PREFIX = struct.Struct("<2sBBI")
 HEADER_BYTES = _PREFIX.size + _CHECKED.size
 
-Crc32c = Callable[[bytes | memoryview], int]
+
+class Crc32c(Protocol):
+    """A CRC-32C; ``seed`` is that of the bytes before."""
+
+    def __call__(self, data: bytes | memoryview, seed: int = 0) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +42,12 @@ class Frame:
         return memoryview(self.data)[self.payload_offset :]
 
 
-def pack_frame(batch_id: int, received_ms: int, count: int, tenant: str, payloads: Iterable[bytes], crc32c: Crc32c) -> bytes:
+def pack_frame(batch_id: int, received_ms: int, count: int, tenant: str, payloads: Sequence[bytes], crc32c: Crc32c) -> bytes:
     """Return the frame that holds the concatenated ``LogBatch`` payloads."""
     name = tenant.encode()
-    checked = b"".join((_CHECKED.pack(batch_id, received_ms, count, len(name)), name, *payloads))
-    return _PREFIX.pack(MAGIC, VERSION, 0, crc32c(checked)) + checked
+    head = _CHECKED.pack(batch_id, received_ms, count, len(name)) + name
+    payload = payloads[0] if len(payloads) == 1 else b"".join(payloads)
+    return b"".join((_PREFIX.pack(MAGIC, VERSION, 0, crc32c(payload, crc32c(head))), head, payload))
 
 
 def unpack_frame(data: bytes, crc32c: Crc32c) -> Frame:

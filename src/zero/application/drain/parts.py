@@ -11,8 +11,8 @@ from zero.domain.frame import Frame
 class FrameCodec(Protocol):
     """The part of the codec that the drain needs."""
 
-    def crc32c(self, data: bytes | memoryview) -> int:
-        """Return the CRC-32C of the bytes."""
+    def crc32c(self, data: bytes | memoryview, seed: int = 0) -> int:
+        """Return the CRC-32C of the bytes; ``seed`` is that of the bytes before them."""
 
     def encode_block(self, frames: Sequence[Frame], rows: Sequence[RowRange] | None = None) -> Block:
         """Encode the chosen rows (None: all). Raises CorruptFrame on a bad payload."""

@@ -16,9 +16,9 @@ ROW = struct.Struct("<QI8s")
 class MemoryCodec:
     """Reads frames whose payload is a ``LogBatch``, one row for each entry; entries themselves are opaque bytes."""
 
-    def crc32c(self, data: bytes | memoryview) -> int:
+    def crc32c(self, data: bytes | memoryview, seed: int = 0) -> int:
         """Return a CRC-32; which polynomial it has does not matter to what is tested with it."""
-        return zlib.crc32(data)
+        return zlib.crc32(data, seed)
 
     def encode_block(self, frames: Sequence[Frame], rows: Sequence[RowRange] | None = None) -> Block:
         """Return the chosen rows as packed (batch id, index, hash). Raises CorruptFrame."""

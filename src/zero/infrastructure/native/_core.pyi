@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-def crc32c(data: bytes | memoryview) -> int: ...
+def crc32c(data: bytes | memoryview, seed: int = 0) -> int: ...
 
 # (refusal, position, (payload, accepted, rejected, errors, repaired)); the refusals are those of zero/decoded.hpp, 0 is none.
 _Report = tuple[int, int, tuple[bytes, int, int, list[tuple[int, str]], int]]

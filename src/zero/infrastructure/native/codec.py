@@ -15,9 +15,9 @@ Outcome = tuple[int, int, tuple[bytes, int, int, list[tuple[int, str]], int]]
 class NativeCodec:
     """Whole batches in, whole batches out; the interpreter lock is released meanwhile. Safe to call from any thread."""
 
-    def crc32c(self, data: bytes | memoryview) -> int:
+    def crc32c(self, data: bytes | memoryview, seed: int = 0) -> int:
         """Return the CRC-32C (Castagnoli) of the bytes."""
-        return _core.crc32c(data)
+        return _core.crc32c(data, seed)
 
     def decode_json(self, body: bytes | memoryview, now_ns: int, source: str) -> Decoded:
         """Decode an object, an array, ``{"logs": […]}`` or NDJSON. Raises InvalidInput when the whole body is unreadable."""
