@@ -95,7 +95,7 @@ class Settings:
         default=1,
         metadata=_about("Streams of the buffer, each with one writer. Raise it, never lower it while entries wait.", 1, 256),
     )
-    retention_days: int = field(default=30, metadata=_about("Days after its receipt at which the store drops an entry.", 1, 3650))
+    retention_days: int = field(default=30, metadata=_about("Days from its receipt that an entry is kept.", 1, 3650))
     durability: str = field(
         default="report",
         metadata=_about(
