@@ -21,6 +21,7 @@ class IngestHttpOptions:
     HTTP/2 adds to a connection 4 KiB of header table, a frame of 16 KiB, a head of twice ``head_bytes_max``. Replies that wait
     for a window share ``replies_bytes_max``; streams that wait for a body count against ``bodies_bytes_max`` with head and
     bookkeeping. ``strain_points_max`` is what a peer may ask for in a second without bringing anything (http2/patience.py).
+    A handshake of TLS that is under way takes some 50 KiB.
     """
 
     body_bytes_max: int = BatchLimits().body_bytes
@@ -29,6 +30,7 @@ class IngestHttpOptions:
     pipelined_requests_max: int = 64
     connections_max: int = 4_096
     connections_per_address_max: int = 1_024
+    handshakes_max: int = 512
     bodies_bytes_max: int = 64 * 1024 * 1024
     write_bytes_max: int = 64 * 1024
     streams_max: int = 128

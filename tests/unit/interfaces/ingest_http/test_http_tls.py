@@ -163,6 +163,18 @@ async def test_a_handshake_that_is_not_finished_counts_and_is_closed(serving, co
         writer.close()
 
 
+async def test_of_too_many_handshakes_the_oldest_goes_and_who_finishes_comes_in(serving, connect, context):
+    server = await serving(options=IngestHttpOptions(handshakes_max=5), tls=context)
+    half_open = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(8)]
+    for reader, _ in half_open[:3]:
+        assert await reader.read() == b""
+    for _ in range(3):
+        assert (await (await connect(server, "http/1.1")).exchange(REQUEST)).status == 202
+    assert reasons(server).count("too_many") >= 3
+    for _, writer in half_open:
+        writer.close()
+
+
 async def test_plaintext_on_the_port_of_tls_is_closed_and_harms_nobody(serving, connect, context):
     server = await serving(tls=context)
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
