@@ -174,7 +174,8 @@ def wait_for(condition, what: str) -> None:
 def test_tail_follows_survives_a_restart_of_the_api_and_ends_with_ctrl_c(served: Served, tmp_path) -> None:
     output = tmp_path / "output"
     behind = SystemClock().now_ns() / 1e9 - served.clock.now_ns() / 1e9
-    code = "from zero.cli.tail import tail; tail()"
+    # A test run in the background of a shell ignores Ctrl-C, and so would its children.
+    code = "import signal; signal.signal(2, signal.default_int_handler); from zero.cli.tail import tail; tail()"
     with output.open("w") as out, (tmp_path / "errors").open("w") as errors:
         process = subprocess.Popen(
             [sys.executable, "-u", "-c", code, "wanted", "--json", "--url", served.url],
