@@ -54,7 +54,7 @@ case "${1:-}" in
   test-packages)
     if command -v apt-get >/dev/null 2>&1; then
       debian=""
-      for package in clang-14 libclang-rt-14-dev curl nghttp2-client; do
+      for package in clang-14 libclang-rt-14-dev curl nghttp2-client rsyslog rsyslog-gnutls bsdutils; do
         dpkg -s "$package" >/dev/null 2>&1 || debian="$debian $package"
       done
       install "$debian" ""

@@ -10,6 +10,7 @@
 #include "zero/decode.hpp"
 #include "zero/encode_block.hpp"
 #include "zero/pattern.hpp"
+#include "zero/syslog_frames.hpp"
 
 namespace nb = nanobind;
 
@@ -89,6 +90,26 @@ nb::bytes bulk_items(nb::bytes outcomes, std::uint64_t batch_id, std::uint32_t f
   return nb::bytes(items.view().data(), items.view().size());
 }
 
+nb::tuple decode_syslog(nb::handle body, std::uint64_t now_ns, nb::str source, long utc_offset_seconds) {
+  const BytesView bytes(body);
+  const zero::Stamp stamp(now_ns, text_of(source));
+  const zero::Decoded* decoded = nullptr;
+  if (bytes.size() <= locked_bytes_max) {
+    decoded = &zero::decode_syslog({bytes.data(), bytes.size()}, stamp, utc_offset_seconds);
+  } else {
+    nb::gil_scoped_release unlocked;
+    decoded = &zero::decode_syslog({bytes.data(), bytes.size()}, stamp, utc_offset_seconds);
+  }
+  return report_of(*decoded);
+}
+
+// Returns (bytes of whole frames, bytes to skip behind them or -1 for a line).
+nb::tuple cut_syslog(nb::handle stream, std::size_t frame_bytes_max, std::size_t frames_max) {
+  const BytesView bytes(stream);
+  const zero::SyslogCut cut = zero::cut_syslog({bytes.data(), bytes.size()}, frame_bytes_max, frames_max);
+  return nb::make_tuple(cut.complete, cut.skip);
+}
+
 std::vector<zero::RowRange> read_ranges(nb::sequence rows) {
   std::vector<zero::RowRange> ranges;
   for (nb::handle row : rows) {
@@ -157,6 +178,9 @@ NB_MODULE(_core, module) {
   module.def("decode_loki_json", &decode_with<zero::decode_loki_json>, nb::arg("body"), nb::arg("now_ns"), nb::arg("source"));
   module.def("decode_bulk", &decode_bulk, nb::arg("body"), nb::arg("now_ns"), nb::arg("source"), nb::arg("index"));
   module.def("bulk_items", &bulk_items, nb::arg("outcomes"), nb::arg("batch_id"), nb::arg("first_index"));
+  module.def("decode_syslog", &decode_syslog, nb::arg("body"), nb::arg("now_ns"), nb::arg("source"),
+             nb::arg("utc_offset_seconds"));
+  module.def("cut_syslog", &cut_syslog, nb::arg("stream"), nb::arg("frame_bytes_max"), nb::arg("frames_max"));
   module.def("encode_block", &encode_block, nb::arg("frames"), nb::arg("rows").none());
   module.def("pattern_ids", &pattern_ids, nb::arg("messages"));
   module.def(

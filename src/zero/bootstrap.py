@@ -8,18 +8,18 @@ import os
 import random
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zero.domain.errors import ConfigurationError
+from zero.domain.errors import ConfigurationError, Forbidden, Unauthenticated, Unavailable
 from zero.settings import Address, Settings, environment_name
 
 if TYPE_CHECKING:
     from zero.application.key_ring import KeyRing
     from zero.application.keys import Keys
-    from zero.application.ports import Durability, Telemetry
+    from zero.application.ports import Codec, Durability, Telemetry
     from zero.application.search import Search
     from zero.infrastructure.clickhouse.connection import ServerVersion
     from zero.infrastructure.clickhouse.options import ClickHouseOptions
@@ -168,6 +168,35 @@ async def _grpc_door(settings: Settings, services: "IngestServices", tls: "Serve
         yield door
 
 
+def _syslog_doors(
+    settings: Settings, services: "IngestServices", tls: "ServerTls | None", stop: asyncio.Event
+) -> Iterator[Coroutine[None, None, None]]:
+    """Listen for syslog where that is asked for. Raises ConfigurationError when the key of its senders is not good."""
+    if not settings.syslog_listeners:
+        return
+    from zero.infrastructure.native.codec import NativeCodec
+    from zero.interfaces.ingest_syslog.delivery import Badge, SyslogServices
+    from zero.interfaces.ingest_syslog.options import SyslogOptions
+    from zero.interfaces.ingest_syslog.server import Listener, bind, serve
+
+    options = SyslogOptions(stop_timeout_seconds=settings.stop_seconds_max * DOORS_SHARE)
+    badge = Badge(services.keys, settings.syslog_key)
+    try:
+        with suppress(Unavailable):  # the keys are not known yet
+            badge.identity()
+    except (Unauthenticated, Forbidden) as error:
+        raise ConfigurationError(
+            f"syslog senders show no key, so ZERO_SYSLOG_KEY has to be one with the scope ingest: {error.message}"
+        ) from error
+    listeners = []
+    for transport, address in settings.syslog_listeners:
+        with _bound(f"syslog_{transport}", settings):
+            sock = bind(transport, address.host, address.port, options)
+        listeners.append(Listener(transport, sock, tls.context() if tls and transport == "tls" else None))
+    given = SyslogServices(services.ingest, NativeCodec(), services.telemetry, badge)
+    yield serve(given, options, listeners, stop)
+
+
 async def run_ingest(settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
     """Serve the ingest doors until ``stop`` is set."""
     from zero.application.ingest import Ingest, IngestOptions
@@ -195,15 +224,19 @@ async def run_ingest(settings: Settings, stop: asyncio.Event, ready: Ready) -> N
         sock = bind(settings.ingest_http.host, settings.ingest_http.port)
     try:
         async with AsyncExitStack() as stack:
-            outermost = _outermost(settings.ingest_http, settings.ingest_grpc)
+            syslog = [address for _, address in settings.syslog_listeners]
+            outermost = _outermost(settings.ingest_http, settings.ingest_grpc, *syslog)
             keys = await stack.enter_async_context(key_ring(settings, outermost, settings.ingest_workers, telemetry))
             tls = await stack.enter_async_context(server_tls(settings, telemetry))
             await stack.enter_async_context(ingest.running(flush_seconds_max))
             services = IngestServices(ingest, codec, BoundedDecompressor(), readiness, metrics.text, telemetry, keys)
-            doors = [serve(services, options, [sock], stop, tls.context("h2", "http/1.1") if tls else None)]
+            grpc = None
             if settings.ingest_grpc is not None:
-                door = _grpc_door(settings, services, tls)
-                doors.append((await stack.enter_async_context(door)).serve(stop))
+                grpc = await stack.enter_async_context(_grpc_door(settings, services, tls))
+            doors = [*_syslog_doors(settings, services, tls, stop)]
+            doors.append(serve(services, options, [sock], stop, tls.context("h2", "http/1.1") if tls else None))
+            if grpc is not None:
+                doors.append(grpc.serve(stop))
             announcing = asyncio.create_task(_announce(ready, is_ready))
             stack.callback(announcing.cancel)
             await _serve_all(doors, stop)
@@ -282,6 +315,13 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
         announcing.cancel()
         await reader.close()
         await buffer.close()
+
+
+def native_codec() -> "Codec":
+    """Return the codec of the platform."""
+    from zero.infrastructure.native.codec import NativeCodec
+
+    return NativeCodec()
 
 
 def native_core_works() -> bool:

@@ -19,7 +19,7 @@ from zero.domain.errors import ConfigurationError
 PREFIX = "ZERO_"
 FILE_KEY = "ZERO_CONFIG"
 DEFAULT_FILE = Path("zero.toml")
-LISTENERS = ("ingest_http", "ingest_grpc", "api", "embedded_clickhouse")
+LISTENERS = ("ingest_http", "ingest_grpc", "syslog_tcp", "syslog_tls", "api", "embedded_clickhouse")
 """The settings that are addresses of TCP listeners."""
 
 
@@ -81,6 +81,20 @@ class Settings:
     ingest_http: Address = field(default=Address("127.0.0.1", 4318), metadata=_about("Where ingest listens for HTTP."))
     ingest_grpc: Address | None = field(
         default=Address("127.0.0.1", 4317), metadata=_about("Where ingest listens for gRPC. Empty: not at all.")
+    )
+    syslog_tcp: Address | None = field(
+        default=None, metadata=_about("Where ingest listens for syslog over TCP, such as 127.0.0.1:5514. Empty: not at all.")
+    )
+    syslog_tls: Address | None = field(
+        default=None, metadata=_about("The same over TLS, with ZERO_TLS_CERT; the usual port is 6514. Empty: not at all.")
+    )
+    syslog_udp: Address | None = field(
+        default=None, metadata=_about("The same over UDP, where messages can be lost. Empty: not at all.")
+    )
+    syslog_key: str = field(
+        default="",
+        metadata=_about("The API key whose tenant syslog messages belong to; needed once there are keys. Empty: none."),
+        repr=False,
     )
     api: Address = field(default=Address("127.0.0.1", 8080), metadata=_about("Where the api listens."))
     embedded_clickhouse: Address = field(
@@ -146,6 +160,8 @@ class Settings:
             _check_range(item, getattr(self, item.name))
         if bool(self.tls_cert) != bool(self.tls_key) or (self.tls_client_ca and not self.tls_cert):
             raise ConfigurationError("TLS needs ZERO_TLS_CERT and ZERO_TLS_KEY, and ZERO_TLS_CLIENT_CA needs both")
+        if self.syslog_tls and not self.tls_cert:
+            raise ConfigurationError("ZERO_SYSLOG_TLS needs ZERO_TLS_CERT and ZERO_TLS_KEY (`zero certs` makes a pair)")
         taken: dict[str, str] = {}
         for name in LISTENERS:
             address: Address | None = getattr(self, name)
@@ -155,6 +171,12 @@ class Settings:
             if other != name:
                 both = f"{environment_name(other)}, {environment_name(name)}"
                 raise ConfigurationError(f"{both} need an address each, not {address} for both")
+
+    @property
+    def syslog_listeners(self) -> list[tuple[str, Address]]:
+        """Transport (tcp, tls, udp) and address of each syslog listener that is asked for."""
+        listeners = (("tcp", self.syslog_tcp), ("tls", self.syslog_tls), ("udp", self.syslog_udp))
+        return [(transport, address) for transport, address in listeners if address is not None]
 
     @property
     def web_scheme(self) -> str:
@@ -174,8 +196,8 @@ class Settings:
 
     def _refuse_plaintext(self, name: str) -> None:
         address: Address | None = getattr(self, name)
-        if address is None or address.is_loopback or name == "embedded_clickhouse":
-            return
+        if address is None or address.is_loopback or name in ("embedded_clickhouse", "syslog_tcp"):
+            return  # syslog over TCP is plaintext by name, and carries no keys
         if not self.tls_cert and self.plaintext == "loopback":
             raise ConfigurationError(
                 f"{environment_name(name)}={address} can be reached from other machines, and logs and keys would cross the "

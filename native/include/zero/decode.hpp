@@ -26,4 +26,7 @@ const Decoded& decode_loki(std::string_view body, const Stamp& stamp);
 // Reads Loki's push in JSON.
 const Decoded& decode_loki_json(std::string_view body, const Stamp& stamp);
 
+// Reads syslog messages as a stream brings them (RFC 6587). `utc_offset_seconds`: how far senders that name no zone are ahead.
+const Decoded& decode_syslog(std::string_view body, const Stamp& stamp, long utc_offset_seconds);
+
 }  // namespace zero

@@ -8,9 +8,9 @@ from zero.settings import Settings
 
 @click.command()
 @parent_option
-@settings_flags("buffer_url", "ingest_http", "ingest_grpc", "shards", "durability")
+@settings_flags("buffer_url", "ingest_http", "ingest_grpc", "syslog_tcp", "syslog_tls", "syslog_udp", "shards", "durability")
 def ingest(settings: Settings, parent: int | None) -> None:
-    """Take logs in over HTTP and gRPC, and acknowledge them once they are on disk in the buffer. Processes share the ports."""
+    """Take logs in over HTTP, gRPC and syslog, and put them on disk in the buffer. Processes share the ports."""
     from zero.bootstrap import run_ingest
     from zero.cli.role import run_role
 

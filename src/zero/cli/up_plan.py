@@ -56,12 +56,12 @@ def plan(settings: Settings, folder: Path) -> Plan:
 def _with_ports(settings: Settings) -> Settings:
     """Look at every port before anything starts, and choose the free ones that were asked for."""
     chosen: dict[str, Any] = {}
-    for name in LISTENERS:
+    for name in (*LISTENERS, "syslog_udp"):
         address: Address | None = getattr(settings, name)
         if address is None or (name == "embedded_clickhouse" and settings.clickhouse_url):
             continue
         try:
-            chosen[name] = replace(address, port=free_port(address.host, address.port))
+            chosen[name] = replace(address, port=free_port(address.host, address.port, datagrams=name == "syslog_udp"))
         except OSError as error:
             raise ConfigurationError(
                 f"cannot listen on {address} ({error.strerror or error}); choose another address with {environment_name(name)}"

@@ -58,6 +58,14 @@ class NativeCodec:
         """Return the JSON array that answers the actions one by one, the entries accepted as the receipt says."""
         return _core.bulk_items(outcomes, batch_id, first_index)
 
+    def decode_syslog(self, body: bytes | memoryview, now_ns: int, source: str, utc_offset_seconds: int = 0) -> Decoded:
+        """Decode syslog messages as a stream brings them; times without a zone are ``utc_offset_seconds`` ahead of UTC."""
+        return _decoded(_core.decode_syslog(body, now_ns, source, utc_offset_seconds), "syslog")
+
+    def cut_syslog(self, stream: bytes | bytearray, frame_bytes_max: int, frames_max: int) -> tuple[int, int]:
+        """Return how many bytes are whole messages, and how many behind them to skip: too long ones (-1: a line to its end)."""
+        return _core.cut_syslog(stream, frame_bytes_max, frames_max)
+
     def encode_block(self, frames: Sequence[Frame], rows: Sequence[RowRange] | None = None) -> Block:
         """Encode the chosen rows (None: all) as one Native block of table ``logs``. Raises CorruptFrame on a bad payload."""
         ranges = None if rows is None else [(row.frame, row.start, row.stop) for row in rows]

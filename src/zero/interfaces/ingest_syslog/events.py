@@ -1,0 +1,47 @@
+"""What the syslog door reports about itself: there is no answer that could tell the sender."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from zero.application.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class SyslogLost(Event):
+    """Messages that were received and are not stored.
+
+    ``reason`` is ``invalid``, ``too_large``, ``cut_off``, ``full``, ``stop`` or the code of an error.
+    """
+
+    name: ClassVar[str] = "syslog_lost"
+    level: ClassVar[str | None] = "warning"
+    labels: ClassVar[tuple[str, ...]] = ("transport", "reason")
+    amounts: ClassVar[tuple[str, ...]] = ("messages",)
+    help: ClassVar[str] = "Syslog messages that were received and are not stored"
+
+    transport: str
+    reason: str
+    messages: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class SyslogDelayed(Event):
+    """Messages the platform does not take now; they are offered again, and a stream is read no further meanwhile."""
+
+    name: ClassVar[str] = "syslog_delayed"
+    labels: ClassVar[tuple[str, ...]] = ("reason",)
+    help: ClassVar[str] = "Times syslog messages were not taken at once"
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SyslogClosed(Event):
+    """A stream ended. ``reason`` is ``sender``, ``stop``, or the limit it met."""
+
+    name: ClassVar[str] = "syslog_connection_closed"
+    labels: ClassVar[tuple[str, ...]] = ("reason",)
+    help: ClassVar[str] = "Syslog connections that ended"
+
+    reason: str
