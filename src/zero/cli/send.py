@@ -4,7 +4,7 @@ import gzip
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,8 @@ import click
 from zero.cli import settings_flags
 from zero.cli.trust import TRUST_FLAGS, trust
 from zero.client.records import FORMATS, Record, RecordOptions, Unreadable, read_records
-from zero.client.sender import Refused, Sender, SenderOptions, Unreachable
+from zero.client.sender import Encode, Receipt, Refused, Sender, SenderOptions, Unreachable
+from zero.domain.errors import InvalidInput
 from zero.settings import Settings
 
 _BATCH_BYTES_MAX = 8 * 1024 * 1024
@@ -45,6 +46,7 @@ class _Tally:
 @click.option("--timestamp-column", help="CSV: the column that holds the timestamp.")
 @click.option("--batch", default=1000, show_default=True, type=click.IntRange(1, 20_000), help="Entries a request.")
 @click.option("--gzip", "compress", is_flag=True, help="Compress the requests.")
+@click.option("--protobuf", is_flag=True, help="Read the entries here and send zero.v1.LogBatch: less work for the server.")
 @click.option("--retry-seconds", default=30.0, show_default=True, help="How long a batch is tried.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @settings_flags("ingest_http", *TRUST_FLAGS)
@@ -60,8 +62,8 @@ def send(settings: Settings, files: tuple[str, ...], as_json: bool, batch: int, 
     try:
         patience = given["retry_seconds"]
         key, tls = settings.api_key, trust(settings)
-        options = SenderOptions(url, retry_seconds_max=patience, compress=given["compress"], api_key=key, tls=tls)
-        sender = Sender(options)
+        encode = _encoder() if given["protobuf"] else None
+        sender = Sender(SenderOptions(url, 15.0, patience, compress=given["compress"], encode=encode, api_key=key, tls=tls))
         with _progress(files) as show:
             for name in files:
                 _send_file(sender, name, records, batch, tally, show)
@@ -73,6 +75,21 @@ def send(settings: Settings, files: tuple[str, ...], as_json: bool, batch: int, 
         problem, code = str(error), _EXIT_UNREACHABLE
     _summary(tally, time.monotonic() - started, problem, as_json)
     sys.exit(code or (_EXIT_REJECTED if tally.rejected else 0))
+
+
+def _encoder() -> Encode:
+    from zero.bootstrap import native_codec
+
+    codec = native_codec()
+
+    def encode(records: Sequence[bytes]) -> tuple[bytes, Receipt]:
+        try:
+            decoded = codec.decode_json(b"\n".join(records), time.time_ns(), "")
+        except InvalidInput as error:
+            return b"", Receipt(0, len(records), [(0, error.message)])
+        return decoded.payload, Receipt(decoded.accepted, decoded.rejected, decoded.errors)
+
+    return encode
 
 
 def _send_file(sender: Sender, name: str, options: RecordOptions, batch: int, tally: _Tally, show: Any) -> None:

@@ -25,10 +25,23 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of one batch; ``errors`` holds (index in the batch, reason), the first 100."""
+
+    accepted: int
+    rejected: int
+    errors: Sequence[tuple[int, str]] = ()
+
+
+Encode = Callable[[Sequence[bytes]], tuple[bytes, Receipt]]
+"""JSON objects to the ``zero.v1.LogBatch`` of those that are good, and what would become of them all."""
+
+
+@dataclass(frozen=True, slots=True)
 class SenderOptions:
     """``retry_seconds_max`` bounds the time one batch is tried; between tries lies Retry-After or a growing, jittered pause.
 
-    ``tls`` says whom an https URL may be; None trusts the CAs of the system.
+    ``tls`` says whom an https URL may be; None trusts the CAs of the system. With ``encode`` batches go out as protobuf.
     """
 
     url: str = "http://127.0.0.1:4318"
@@ -37,17 +50,9 @@ class SenderOptions:
     pause_seconds: float = 0.1
     pause_seconds_max: float = 5.0
     compress: bool = False
+    encode: Encode | None = None
     api_key: str = field(default="", repr=False)
     tls: ssl.SSLContext | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What became of one batch; ``errors`` holds (index in the batch, reason), the first 100."""
-
-    accepted: int
-    rejected: int
-    errors: Sequence[tuple[int, str]] = ()
 
 
 class Sender:
@@ -72,8 +77,15 @@ class Sender:
 
     def send(self, records: Sequence[bytes]) -> Receipt:
         """Send one batch of JSON objects and return its receipt. Raises Unreachable or Refused."""
-        body = b"\n".join(records)
-        headers = {"Content-Type": "application/x-ndjson", "Idempotency-Key": f"{self._run}-{self._batches}"}
+        if self._options.encode is None:
+            return self._deliver(b"\n".join(records), "application/x-ndjson", len(records))
+        batch, foreseen = self._options.encode(records)
+        if not foreseen.accepted:
+            return foreseen
+        return _joined(foreseen, self._deliver(batch, "application/x-protobuf", foreseen.accepted))
+
+    def _deliver(self, body: bytes, media_type: str, count: int) -> Receipt:
+        headers = {"Content-Type": media_type, "Idempotency-Key": f"{self._run}-{self._batches}"}
         self._batches += 1
         if self._options.api_key:
             headers["X-API-Key"] = self._options.api_key
@@ -84,7 +96,7 @@ class Sender:
         for attempt in range(1_000_000):
             status, answer, wait, problem = self._try_once(body, headers)
             if status and status not in _RETRYABLE:
-                return _receipt(status, answer, len(records))
+                return _receipt(status, answer, count)
             pause = max(wait, self._pause(attempt))
             if time.monotonic() + pause > deadline:
                 break
@@ -114,6 +126,14 @@ class Sender:
         except (OSError, HTTPException) as error:
             self._connection.close()
             return 0, b"", 0.0, f"{type(error).__name__}: {error}"
+
+
+def _joined(foreseen: Receipt, found: Receipt) -> Receipt:
+    """Return what became of all records, of those that went out and those that did not."""
+    bad = {index for index, _ in foreseen.errors}
+    out = [index for index in range(foreseen.accepted + foreseen.rejected) if index not in bad]
+    errors = [*foreseen.errors, *((out[index], reason) for index, reason in found.errors)]
+    return Receipt(found.accepted, found.rejected + foreseen.rejected, sorted(errors))
 
 
 def _retry_after(response: HTTPResponse) -> float:

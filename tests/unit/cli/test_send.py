@@ -7,13 +7,14 @@ from click.testing import CliRunner
 from zero.cli import cli
 from zero.cli import send as send_module
 from zero.client.sender import Receipt, Unreachable
+from zero.infrastructure.codec.log_batch import read_log_batch
 
 
 class Door:
     """Takes the place of the connection: keeps the batches, refuses messages that say so."""
 
     def __init__(self, options):
-        self.batches = []
+        self.batches, self.options = [], options
         Door.last = self
 
     def send(self, records):
@@ -78,3 +79,19 @@ def test_a_closed_port_is_reported_as_unreachable(tmp_path):
         cli, ["send", str(tmp_path / "a.log"), "--url", f"http://127.0.0.1:{port}", "--retry-seconds", "0.1"]
     )
     assert found.exit_code == 3
+
+
+def test_with_protobuf_the_entries_are_read_before_they_are_sent(send, tmp_path):
+    (tmp_path / "a.ndjson").write_text('{"msg":"one","lvl":"warn","n":1}\n{"n":2}\n')
+    assert send("a.ndjson", "--protobuf").exit_code == 0
+    batch, foreseen = Door.last.options.encode(Door.last.batches[0])
+    (entry,) = read_log_batch(batch)
+    assert (entry.message, entry.level.name, entry.metadata, entry.source) == ("one", "WARN", {"n": 1}, "")
+    assert (foreseen.accepted, foreseen.rejected, foreseen.errors[0][0]) == (1, 1, 1)
+
+
+def test_with_protobuf_a_batch_that_cannot_be_read_is_rejected_with_the_reason(send, tmp_path):
+    (tmp_path / "a.ndjson").write_text('{"msg":"one"}\n')
+    send("a.ndjson", "--protobuf")
+    batch, foreseen = Door.last.options.encode([b'{"msg":', b"{}"])
+    assert (batch, foreseen.accepted, foreseen.rejected) == (b"", 0, 2)

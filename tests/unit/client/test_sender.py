@@ -5,7 +5,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from zero.client.sender import Refused, Sender, SenderOptions, Unreachable
+from zero.client.sender import Receipt, Refused, Sender, SenderOptions, Unreachable
 
 
 class Door(ThreadingHTTPServer):
@@ -136,3 +136,23 @@ def test_a_compressed_body_says_so(door, send):
 def test_an_address_that_is_no_http_url_is_refused(url):
     with pytest.raises(ValueError, match="expected a URL"):
         Sender(SenderOptions(url))
+
+
+def encode(records):
+    """Leave out what is bad, as the codec would."""
+    errors = [(index, "bad") for index, record in enumerate(records) if b"bad" in record]
+    good = [record for record in records if b"bad" not in record]
+    return b"".join(good), Receipt(len(good), len(errors), errors)
+
+
+def test_encoded_batches_go_out_as_protobuf_and_errors_name_the_records(door, send):
+    door.answers = [(202, {}, {"accepted": 1, "rejected": 1, "errors": [{"index": 1, "error": "worse"}]})]
+    receipt = send(encode=encode).send([b"bad", b"a", b"bad", b"b"])
+    assert receipt == Receipt(1, 3, [(0, "bad"), (2, "bad"), (3, "worse")])
+    ((_, headers, body),) = door.asked
+    assert (headers["Content-Type"], body) == ("application/x-protobuf", b"ab")
+
+
+def test_a_batch_of_which_nothing_is_good_is_not_sent(door, send):
+    assert send(encode=encode).send([b"bad"]) == Receipt(0, 1, [(0, "bad")])
+    assert door.asked == []
