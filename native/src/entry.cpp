@@ -73,7 +73,7 @@ class Writer {
   void text(int field, std::string_view value) {
     byte(tag(field, bytes));
     number(value.size());
-    std::memcpy(at_, value.data(), value.size());
+    copy(value.data(), value.size());
     at_ += value.size();
   }
   void optional_text(int field, std::string_view value) {
@@ -99,8 +99,38 @@ class Writer {
   }
 
  private:
+  // Most texts are short: two words that may overlap cost less than a call.
+  void copy(const char* from, std::size_t size) {
+    if (size > 2 * sizeof(std::uint64_t)) {
+      std::memcpy(at_, from, size);
+    } else if (size >= sizeof(std::uint64_t)) {
+      copy_ends<std::uint64_t>(from, size);
+    } else if (size >= sizeof(std::uint32_t)) {
+      copy_ends<std::uint32_t>(from, size);
+    } else {
+      for (std::size_t at = 0; at < size; ++at) at_[at] = from[at];
+    }
+  }
+  template <typename Word>
+  void copy_ends(const char* from, std::size_t size) {
+    Word first;
+    Word last;
+    std::memcpy(&first, from, sizeof first);
+    std::memcpy(&last, from + size - sizeof last, sizeof last);
+    std::memcpy(at_, &first, sizeof first);
+    std::memcpy(at_ + size - sizeof last, &last, sizeof last);
+  }
+
   char* at_;
 };
+
+std::size_t attribute_bytes(std::string_view key, std::size_t value_bytes) {
+  return text_bytes(key) + 1 + varint_bytes(value_bytes) + value_bytes;
+}
+std::size_t field_bytes(std::string_view key, std::size_t value_bytes) {
+  const std::size_t attribute = attribute_bytes(key, value_bytes);
+  return 1 + varint_bytes(attribute) + attribute;
+}
 
 std::string over_limit(std::string_view what, std::size_t size, std::size_t limit) {
   std::string text(what);
@@ -120,7 +150,7 @@ void Entry::clear() {
   timestamp_ns_ = 0;
   level_ = level_unknown;
   repaired_ = stamped_ = rejected_ = false;
-  attribute_count_ = 0;
+  attribute_count_ = metadata_bytes_ = 0;
   reason_.clear();
   metadata_reason_.clear();
 }
@@ -133,9 +163,12 @@ void Entry::start_from(const Entry& shared) {
   stamped_ = shared.stamped_;
   rejected_ = shared.rejected_;
   attribute_count_ = shared.attribute_count_;
+  metadata_bytes_ = shared.metadata_bytes_;
   std::copy_n(shared.attributes_.begin(), attribute_count_, attributes_.begin());
-  reason_ = shared.reason_;
-  metadata_reason_ = shared.metadata_reason_;
+  reason_.clear();
+  metadata_reason_.clear();
+  if (!shared.reason_.empty()) reason_ = shared.reason_;
+  if (!shared.metadata_reason_.empty()) metadata_reason_ = shared.metadata_reason_;
 }
 
 void Entry::set_timestamp(const Stamp& stamp, std::optional<std::uint64_t> timestamp_ns, std::string_view original) {
@@ -163,11 +196,16 @@ std::string_view* Entry::put(std::string_view key, const Value& value) {
   } else if (const std::size_t at = find(key); at == limits::metadata_keys) {
     metadata_reason_ = "metadata: more than " + std::to_string(limits::metadata_keys) + " keys";
   } else if (at == attribute_count_) {
-    attributes_[at] = {key, value};
+    attributes_[at] = {key, value, value_bytes(value)};
+    metadata_bytes_ += field_bytes(key, attributes_[at].value_bytes);
     ++attribute_count_;
     return &attributes_[at].key;
   } else {
-    attributes_[at].value = value;
+    Attribute& attribute = attributes_[at];
+    metadata_bytes_ -= field_bytes(key, attribute.value_bytes);
+    attribute.value = value;
+    attribute.value_bytes = value_bytes(value);
+    metadata_bytes_ += field_bytes(key, attribute.value_bytes);
     stamped_ = true;
   }
   return nullptr;
@@ -214,13 +252,7 @@ bool Entry::finish(const Stamp& stamp) {
 std::size_t Entry::encoded_bytes() const {
   std::size_t size = 1 + sizeof timestamp_ns_ + 2;  // the timestamp and the level
   for (const std::string_view text : texts_) size += text.empty() ? 0 : text_bytes(text);
-  for (std::size_t at = 0; at < attribute_count_; ++at) {
-    const auto& [key, value] = attributes_[at];
-    const std::size_t inner = value_bytes(value);
-    const std::size_t attribute = text_bytes(key) + 1 + varint_bytes(inner) + inner;
-    size += 1 + varint_bytes(attribute) + attribute;
-  }
-  return size;
+  return size + metadata_bytes_;
 }
 
 void Entry::append_to(Bytes& payload, std::size_t encoded_bytes) const {
@@ -240,10 +272,9 @@ void Entry::append_to(Bytes& payload, std::size_t encoded_bytes) const {
   out.optional_text(8, text(Field::span_id));
   out.optional_text(9, text(Field::user_id));
   for (std::size_t at = 0; at < attribute_count_; ++at) {
-    const auto& [key, value] = attributes_[at];
-    const std::size_t inner = value_bytes(value);
+    const auto& [key, value, inner] = attributes_[at];
     out.byte(tag(10, bytes));
-    out.number(text_bytes(key) + 1 + varint_bytes(inner) + inner);
+    out.number(attribute_bytes(key, inner));
     out.text(1, key);
     out.byte(tag(2, bytes));
     out.number(inner);

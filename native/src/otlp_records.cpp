@@ -24,7 +24,14 @@ constexpr auto names_by_text = name_table({{names[service_name], service_name},
                                            {names[environment_name], environment_name},
                                            {names[environment], environment}});
 
+constexpr std::size_t level_word_bytes_max = 16;
 constexpr std::uint64_t levels = 6;
+constexpr auto hex_pairs = [] {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::array<std::array<char, 2>, 256> pairs{};
+  for (std::size_t byte = 0; byte < pairs.size(); ++byte) pairs[byte] = {digits[byte >> 4], digits[byte & 15]};
+  return pairs;
+}();
 constexpr std::uint64_t severities_per_level = 4;
 
 }  // namespace
@@ -173,13 +180,21 @@ void OtlpRecords::message(const Record& record) {
 
 void OtlpRecords::level(const Record& record) {
   const std::string_view word = text(record.severity_text);
-  const Level named = parse_level(word);
   const bool known = record.severity - 1 < levels * severities_per_level;  // 0 becomes huge
-  const Level level = known ? static_cast<Level>((record.severity - 1) / severities_per_level + 1) : named;
+  const Level level = known ? static_cast<Level>((record.severity - 1) / severities_per_level + 1) : parse_level(word);
   entry_.set_level(level);
-  if (!word.empty() && (named == level_unknown || named != level)) entry_.put("severity_text", Value::of_text(word));
+  if (!word.empty() && !says(level, word)) entry_.put("severity_text", Value::of_text(word));
   if (record.severity == 0 || (known && (record.severity - 1) % severities_per_level == 0)) return;
   entry_.put("severity_number", Value::of_int(static_cast<std::int64_t>(record.severity)));
+}
+
+// Whether the word says no more than the level; senders use one for each.
+bool OtlpRecords::says(Level level, std::string_view word) {
+  std::string& known = level_words_[level];
+  if (level == level_unknown || word == known) return level != level_unknown;
+  if (parse_level(word) != level) return false;
+  if (word.size() <= level_word_bytes_max) known = word;
+  return true;
 }
 
 void OtlpRecords::count(std::string_view key, std::uint64_t dropped) {
@@ -187,7 +202,6 @@ void OtlpRecords::count(std::string_view key, std::uint64_t dropped) {
 }
 
 void OtlpRecords::identifier(Field field, std::string_view name, std::string_view bytes, std::size_t bytes_max) {
-  constexpr std::string_view digits = "0123456789abcdef";
   if (bytes.find_first_not_of('\0') == std::string_view::npos) return;  // all zero, or none: it has no id
   if (bytes.size() > bytes_max) {
     entry_.reject(std::string(name)
@@ -200,8 +214,7 @@ void OtlpRecords::identifier(Field field, std::string_view name, std::string_vie
   char* const hex = arena_->take(2 * bytes.size());
   for (std::size_t at = 0; at < bytes.size(); ++at) {
     const auto byte = static_cast<unsigned char>(bytes[at]);
-    hex[2 * at] = digits[byte >> 4];
-    hex[2 * at + 1] = digits[byte & 15];
+    std::memcpy(hex + 2 * at, hex_pairs[byte].data(), 2);
   }
   entry_[field] = {hex, 2 * bytes.size()};
 }
@@ -223,7 +236,7 @@ void OtlpRecords::resource_attribute(std::string_view encoded) {
   OtlpValue value;
   read_pair(encoded, key, value);
   const int name = value.kind == OtlpValue::Kind::text ? names_by_text.find(key) : -1;
-  if (name < 0) return put({key, key.size()}, value, 2);
+  if (name < 0) return put(key, key.size(), value, 2);
   names_[static_cast<std::size_t>(name)] = text(value.encoded);
 }
 
@@ -231,7 +244,7 @@ void OtlpRecords::attribute(std::string_view encoded) {
   std::string_view key;
   OtlpValue value;
   read_pair(encoded, key, value);
-  put({key, key.size()}, value, 2);
+  put(key, key.size(), value, 2);
 }
 
 std::string_view OtlpRecords::text(std::string_view raw) {

@@ -8,7 +8,55 @@
 
 namespace zero {
 
+// Reads a value that is one member and nothing else, as most are, without a loop over fields. Returns false for any other form.
+bool OtlpRecords::read_plain_value(std::string_view encoded, OtlpValue& value) {
+  const std::size_t size = encoded.size();
+  if (size < 2) return false;
+  const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(encoded[at]); };
+  switch (byte(0)) {
+    case bytes_tag(1): {
+      const std::size_t head = byte(1) < 0x80 ? 2 : 3;
+      if (size < head || (head == 3 && byte(2) >= 0x80)) return false;
+      const std::size_t text_bytes = head == 2 ? byte(1) : (byte(1) & 0x7f) | static_cast<std::size_t>(byte(2)) << 7;
+      if (text_bytes != size - head) return false;
+      value = {OtlpValue::Kind::text, encoded.substr(head), 0};
+      return true;
+    }
+    case varint_tag(2):
+    case varint_tag(3): {
+      if (size > 9) return false;
+      std::uint64_t number = 0;
+      for (std::size_t at = 1; at < size; ++at) {
+        if ((byte(at) < 0x80) != (at + 1 == size)) return false;
+        number |= static_cast<std::uint64_t>(byte(at) & 0x7f) << (7 * (at - 1));
+      }
+      value = {static_cast<OtlpValue::Kind>(byte(0) >> 3), {}, number};
+      return true;
+    }
+    case fixed64_tag(4):
+      if (size != 9) return false;
+      value = {OtlpValue::Kind::floating, {}, little_endian(encoded.substr(1))};
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Reads a key and a plain value, both shorter than 128 bytes and in their order. Returns false for any other form.
+bool OtlpRecords::read_plain_pair(std::string_view encoded, std::string_view& key, OtlpValue& value) {
+  const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(encoded[at]); };
+  if (encoded.size() < 6 || byte(0) != bytes_tag(1)) return false;
+  const std::size_t key_bytes = byte(1);
+  const std::size_t value_at = 4 + key_bytes;
+  if (key_bytes >= 0x80 || value_at > encoded.size() || byte(value_at - 2) != bytes_tag(2)) return false;
+  if (byte(value_at - 1) >= 0x80 || byte(value_at - 1) != encoded.size() - value_at) return false;
+  if (!read_plain_value(encoded.substr(value_at), value)) return false;
+  key = text(encoded.substr(2, key_bytes));
+  return true;
+}
+
 OtlpValue OtlpRecords::read_value(std::string_view encoded, OtlpValue value) {
+  if (read_plain_value(encoded, value)) return value;
   WireReader reader(encoded, field_start_);
   while (reader.next()) {
     switch (reader.tag()) {
@@ -31,6 +79,7 @@ OtlpValue OtlpRecords::read_value(std::string_view encoded, OtlpValue value) {
 }
 
 void OtlpRecords::read_pair(std::string_view encoded, std::string_view& key, OtlpValue& value) {
+  if (read_plain_pair(encoded, key, value)) return;
   WireReader reader(encoded, field_start_);
   while (reader.next()) {
     if (reader.tag() == bytes_tag(1)) key = reader.bytes();
@@ -39,8 +88,8 @@ void OtlpRecords::read_pair(std::string_view encoded, std::string_view& key, Otl
   key = text(key);
 }
 
-// `depth` is that of the value, should it be a container.
-void OtlpRecords::put(const Path& path, const OtlpValue& value, int depth) {
+// `depth` is that of the value, should it be a container. A path longer than any key may be is only measured.
+void OtlpRecords::put(std::string_view path, std::size_t path_bytes, const OtlpValue& value, int depth) {
   using Kind = OtlpValue::Kind;
   if (value.kind == Kind::none) return;
   if (value.kind == Kind::list) {
@@ -51,34 +100,36 @@ void OtlpRecords::put(const Path& path, const OtlpValue& value, int depth) {
       std::string_view key;
       OtlpValue inner;
       read_pair(reader.bytes(), key, inner);
-      put(join(path, key), inner, depth + 1);
+      const std::size_t bytes = path_bytes + 1 + key.size();
+      put(join(path, path_bytes, key), bytes, inner, depth + 1);
     }
     return;
   }
-  if (path.bytes > limits::metadata_key_bytes) return shared_->put_oversize_key(path.bytes);
+  if (path_bytes > limits::metadata_key_bytes) return shared_->put_oversize_key(path_bytes);
   if (value.kind == Kind::text) {
-    shared_->put(path.text, Value::of_text(text(value.encoded)));
+    shared_->put(path, Value::of_text(text(value.encoded)));
   } else if (value.kind == Kind::boolean) {
-    shared_->put(path.text, Value::of_bool(value.number != 0));
+    shared_->put(path, Value::of_bool(value.number != 0));
   } else if (value.kind == Kind::integer) {
-    shared_->put(path.text, Value::of_int(static_cast<std::int64_t>(value.number)));
+    shared_->put(path, Value::of_int(static_cast<std::int64_t>(value.number)));
   } else if (value.kind == Kind::floating) {
-    shared_->put(path.text, Value::of_float(std::bit_cast<double>(value.number)));
+    shared_->put(path, Value::of_float(std::bit_cast<double>(value.number)));
   } else if (make_text(value, depth, limits::metadata_value_bytes)) {
-    shared_->put(path.text, Value::of_text(keep(json_.view())));
+    shared_->put(path, Value::of_text(keep(json_.view())));
   } else {
-    reject_long(std::string("metadata.").append(path.text), limits::metadata_value_bytes);
+    reject_long(std::string("metadata.").append(path), limits::metadata_value_bytes);
   }
 }
 
-OtlpRecords::Path OtlpRecords::join(const Path& path, std::string_view key) {
-  const std::size_t bytes = path.bytes + 1 + key.size();
-  if (bytes > limits::metadata_key_bytes) return {{}, bytes};
+// Returns the dotted key of a member; nothing when it is longer than any key may be.
+std::string_view OtlpRecords::join(std::string_view path, std::size_t path_bytes, std::string_view key) {
+  const std::size_t bytes = path_bytes + 1 + key.size();
+  if (bytes > limits::metadata_key_bytes) return {};
   char* const joined = arena_->take(bytes);
-  std::memcpy(joined, path.text.data(), path.bytes);
-  joined[path.bytes] = '.';
-  if (!key.empty()) std::memcpy(joined + path.bytes + 1, key.data(), key.size());
-  return {{joined, bytes}, bytes};
+  std::memcpy(joined, path.data(), path_bytes);
+  joined[path_bytes] = '.';
+  if (!key.empty()) std::memcpy(joined + path_bytes + 1, key.data(), key.size());
+  return {joined, bytes};
 }
 
 // Makes the text of a value that is none in `json_`. Returns false when it is too long.

@@ -8,19 +8,6 @@
 namespace zero {
 namespace {
 
-bool is_ascii(std::string_view text) {
-  const char* at = text.data();
-  std::size_t left = text.size();
-  std::uint64_t seen = 0;
-  for (; left >= 8; at += 8, left -= 8) {
-    std::uint64_t word;
-    std::memcpy(&word, at, 8);
-    seen |= word;
-  }
-  for (; left != 0; ++at, --left) seen |= static_cast<unsigned char>(*at);
-  return (seen & 0x8080808080808080u) == 0;
-}
-
 struct Sequence {
   std::size_t bytes;
   bool valid;
@@ -49,7 +36,7 @@ Sequence first_sequence(std::string_view text) {
 
 }  // namespace
 
-bool is_valid_utf8(std::string_view text) { return is_ascii(text) || simdjson::validate_utf8(text.data(), text.size()); }
+bool is_valid_multibyte(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
 
 char* put_utf8(char* out, std::uint32_t character) {
   const auto tail = [&](int shift) { return static_cast<char>(0x80 | (character >> shift & 0x3f)); };

@@ -74,6 +74,7 @@ class Entry {
   struct Attribute {
     std::string_view key;
     Value value;
+    std::size_t value_bytes = 0;  // encoded
   };
 
   std::size_t find(std::string_view key) const;
@@ -86,6 +87,7 @@ class Entry {
   bool stamped_ = false;
   bool rejected_ = false;
   std::size_t attribute_count_ = 0;
+  std::size_t metadata_bytes_ = 0;  // of all attributes, encoded
   std::array<Attribute, limits::metadata_keys> attributes_;
   std::string reason_;
   std::string metadata_reason_;  // reported after those of the fields

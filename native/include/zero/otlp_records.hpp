@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "zero/bytes.hpp"
@@ -44,11 +45,6 @@ class OtlpRecords {
   void trim();
 
  private:
-  // A dotted metadata key. Longer ones than any key may be are only measured.
-  struct Path {
-    std::string_view text;
-    std::size_t bytes = 0;
-  };
   // The fields of a record that are read together at its end.
   struct Record {
     std::uint64_t time_ns = 0;
@@ -66,11 +62,13 @@ class OtlpRecords {
 
   void use(Entry& entry, Arena& arena) { shared_ = &entry, arena_ = &arena; }
   OtlpValue read_value(std::string_view message, OtlpValue value);
+  static bool read_plain_value(std::string_view message, OtlpValue& value);
+  bool read_plain_pair(std::string_view message, std::string_view& key, OtlpValue& value);
   void read_pair(std::string_view message, std::string_view& key, OtlpValue& value);
   void resource_attribute(std::string_view message);
   void attribute(std::string_view message);
-  void put(const Path& path, const OtlpValue& value, int depth);
-  Path join(const Path& path, std::string_view key);
+  void put(std::string_view path, std::size_t path_bytes, const OtlpValue& value, int depth);
+  std::string_view join(std::string_view path, std::size_t path_bytes, std::string_view key);
   bool make_text(const OtlpValue& value, int depth, std::size_t bytes_max);
   void write_json(const OtlpValue& value, int depth);
   void write_container(const OtlpValue& value, int depth);
@@ -81,6 +79,7 @@ class OtlpRecords {
   void read_record(std::string_view message, Record& record);
   void message(const Record& record);
   void level(const Record& record);
+  bool says(Level level, std::string_view word);
   void identifier(Field field, std::string_view name, std::string_view bytes, std::size_t bytes_max);
   void timestamp(const Record& record);
   void finish();
@@ -95,7 +94,8 @@ class OtlpRecords {
   Arena resource_arena_, scope_arena_, entry_arena_;
   Entry* shared_ = &resource_;  // the one that is being filled, and where its texts are made
   Arena* arena_ = &resource_arena_;
-  std::array<std::string_view, name_count> names_;  // of the resource; empty: absent
+  std::array<std::string_view, name_count> names_;        // of the resource; empty: absent
+  std::array<std::string, level_fatal + 1> level_words_;  // the latest severity text that names each level
   JsonText json_;
 };
 

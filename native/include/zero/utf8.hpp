@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,7 +12,29 @@ namespace zero {
 
 inline constexpr std::string_view replacement_character = "\xef\xbf\xbd";
 
-bool is_valid_utf8(std::string_view text);
+// The last word of a text may overlap the one before: cheaper than its bytes one by one.
+inline bool is_ascii(std::string_view text) {
+  const auto load = [](const char* at, auto word) {
+    std::memcpy(&word, at, sizeof word);
+    return static_cast<std::uint64_t>(word);
+  };
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  std::uint64_t seen = 0;
+  if (text.size() >= 8) {
+    for (; end - at > 8; at += 8) seen |= load(at, std::uint64_t{});
+    seen |= load(end - 8, std::uint64_t{});
+  } else if (text.size() >= 4) {
+    seen = load(at, std::uint32_t{}) | load(end - 4, std::uint32_t{});
+  } else {
+    for (; at != end; ++at) seen |= static_cast<unsigned char>(*at);
+  }
+  return (seen & 0x8080808080808080u) == 0;
+}
+
+bool is_valid_multibyte(std::string_view text);
+
+inline bool is_valid_utf8(std::string_view text) { return is_ascii(text) || is_valid_multibyte(text); }
 
 // Writes a character, of up to 4 bytes, and returns the end of it.
 char* put_utf8(char* out, std::uint32_t character);

@@ -37,6 +37,13 @@ def native(corpus: Path | None) -> None:
 
 @bench.command()
 @corpus_option
+def doors(corpus: Path | None) -> None:
+    """Decode on one core what each door takes: NDJSON, OTLP, Elasticsearch bulk and Loki over the same entries."""
+    click.echo(_module("doors").run(corpus))
+
+
+@bench.command()
+@corpus_option
 @click.option("--seconds", type=click.IntRange(5, 3600), default=60, show_default=True, help="How long the main load lasts.")
 def ingest(corpus: Path | None, seconds: int) -> None:
     """Batches and single entries over HTTP, counted when stored and searchable."""
