@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import corpus, record
+from bench.processes import cpu_seconds, peak_memory_mib, used_since
 from bench.running import Platform, platform
 
 BATCH_ENTRIES = 1000
@@ -84,12 +85,12 @@ def run_case(name: str, bodies: list[bytes], entries_each: int, connections: int
     with platform() as running:
         load(running.ingest_url, bodies, connections, 2)
         before = settle(running)
-        began, cpu_before = time.monotonic(), running.cpu_seconds()
+        began, cpu_before = time.monotonic(), cpu_seconds(running.process.pid)
         sent = load(running.ingest_url, bodies, connections, seconds)
         offered_until = time.monotonic()
         ledger = settle(running)
         stored_until = time.monotonic()
-        cpu = {role: round(used - cpu_before.get(role, 0), 2) for role, used in running.cpu_seconds().items()}
+        cpu = used_since(cpu_before, cpu_seconds(running.process.pid))
         accepted = ledger["accepted"] - before["accepted"]
         stored = ledger["rows"] - before["rows"]
         return {
@@ -104,7 +105,7 @@ def run_case(name: str, bodies: list[bytes], entries_each: int, connections: int
             "entries_per_second_stored": round(stored / (stored_until - began)),
             "seconds_until_stored": round(stored_until - offered_until, 2),
             "cpu_seconds": cpu,
-            "peak_memory_mib": running.peak_memory_mib(),
+            "peak_memory_mib": peak_memory_mib(running.process.pid),
         }
 
 

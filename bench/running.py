@@ -34,47 +34,6 @@ class Platform:
         with urllib.request.urlopen(self.api_url + path, timeout=30) as answer:
             return json.load(answer)
 
-    def processes(self) -> dict[int, str]:
-        """Return the process id and command line of the supervisor and every descendant."""
-        parents, commands = {}, {}
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-                commands[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
-            except (OSError, ValueError):
-                continue
-        family = {self.process.pid}
-        while grown := {child for child, parent in parents.items() if parent in family} - family:
-            family |= grown
-        return {pid: commands[pid] for pid in sorted(family) if pid in commands}
-
-    def peak_memory_mib(self) -> dict[str, float]:
-        """Return the peak resident memory of each process, named by its role and id."""
-        peaks = {}
-        for pid, command in self.processes().items():
-            for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-                if line.startswith("VmHWM"):
-                    peaks[f"{role_of(command)}-{pid}"] = round(int(line.split()[1]) / 1024, 1)
-        return peaks
-
-    def cpu_seconds(self) -> dict[str, float]:
-        """Return the processor time used so far by each process, named by its role and id."""
-        ticks = os.sysconf("SC_CLK_TCK")
-        used = {}
-        for pid, command in self.processes().items():
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            used[f"{role_of(command)}-{pid}"] = (int(fields[11]) + int(fields[12])) / ticks
-        return used
-
-
-def role_of(command: str) -> str:
-    """Return the role that a command line plays."""
-    words = command.split()
-    for role in ("zero.embedded.clickhouse", "ingest", "drain", "api", "up"):
-        if role in words:
-            return role.removeprefix("zero.embedded.")
-    return "valkey" if "valkey" in command else Path(words[0]).name if words else "?"
-
 
 def free_port() -> int:
     """Return a TCP port on loopback that nothing listens on now."""
@@ -112,9 +71,7 @@ def platform(**settings: str) -> Iterator[Platform]:
         }
         log = Path(folder) / "up.log"
         with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "zero", "up"], env=environment, stdout=output, stderr=output
-            )
+            process = subprocess.Popen([sys.executable, "-m", "zero", "up"], env=environment, stdout=output, stderr=output)
         running = Platform(f"http://127.0.0.1:{ingest}", f"http://127.0.0.1:{api}", Path(folder) / "data", process)
         try:
             _wait_ready([f"{running.ingest_url}/ready", f"{running.api_url}/ready"], process, log)

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import click
 
@@ -48,6 +49,18 @@ def doors(corpus: Path | None) -> None:
 def ingest(corpus: Path | None, seconds: int) -> None:
     """Batches and single entries over HTTP, counted when stored and searchable."""
     click.echo(_module("ingest").run(corpus, seconds))
+
+
+@bench.command()
+@corpus_option
+@click.option("--entries", type=click.IntRange(1_000), default=2_000_000, show_default=True, help="How many a run drains.")
+@click.option("--frame-entries", type=click.IntRange(1, 20_000), default=1000, show_default=True, help="Entries of a frame.")
+@click.option("--runs", type=click.IntRange(1), default=3, show_default=True, help="How often it is measured.")
+@click.option("--profile", is_flag=True, help="Sample the drain in one run more.")
+def drain(corpus: Path | None, **options: Any) -> None:
+    """Drain a full stream with one process: from the buffer until stored."""
+    module = _module("drain")
+    click.echo(module.run(corpus, module.Options(**options)))
 
 
 @bench.command()
