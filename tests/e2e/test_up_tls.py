@@ -57,7 +57,7 @@ def test_logs_go_in_and_come_out_over_tls(platform, tmp_path):
             '{"app_id":"curl","message":"hi"}',
             url,
         ]
-        assert json.loads(subprocess.run(command, check=True, capture_output=True, timeout=10).stdout)["accepted"] == 1
+        assert json.loads(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout)["accepted"] == 1
     platform.until(lambda: platform.command("search", "app_id:files 99", "--json").stdout.count("line 99 ") == 1, 30)
     assert "https://" in platform.said()
 

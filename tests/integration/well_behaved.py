@@ -13,7 +13,7 @@ import time
 def main() -> None:
     over = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
-    connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=60)
     seconds, statuses = [], set()
     while not over.is_set():
         began = time.perf_counter()

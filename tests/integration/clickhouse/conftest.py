@@ -37,7 +37,7 @@ class Raw:
 
     def ask(self, body: str | bytes, headers: dict[str, str] | None = None, **params: str) -> tuple[int, dict[str, str], bytes]:
         """Return status, headers (lower case) and body."""
-        connection = http.client.HTTPConnection(*self.address, timeout=30)
+        connection = http.client.HTTPConnection(*self.address, timeout=60)
         try:
             data = body.encode() if isinstance(body, str) else body
             connection.request("POST", self.target(**params), data, {"Authorization": self.authorization, **(headers or {})})
@@ -69,7 +69,7 @@ class Raw:
         return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(self.address, timeout=30)
+        return socket.create_connection(self.address, timeout=60)
 
 
 _numbers = itertools.count(1)
@@ -108,7 +108,7 @@ class Hooks:
         assert self.send("POST", json.dumps(wish).encode()) == 200
 
     def send(self, method: str, body: bytes) -> int:
-        connection = http.client.HTTPConnection(*self._raw.address, timeout=10)
+        connection = http.client.HTTPConnection(*self._raw.address, timeout=60)
         connection.request(method, "/_hooks", body)
         status = connection.getresponse().status
         connection.close()

@@ -51,9 +51,9 @@ def test_an_insert_that_waits_for_its_client_can_be_killed(raw: Raw) -> None:
         assert raw.text(RUNNING) == "1"
         started = time.monotonic()
         raw.text(KILL)
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 30
         assert raw.text(RUNNING) == "0"
-        client.settimeout(10)
+        client.settimeout(60)
         try:
             client.sendall(ROWS[300_000:])
             answer = client.recv(100)
@@ -121,7 +121,7 @@ def test_after_a_killed_client_and_a_quiet_moment_nothing_changes(raw: Raw, dela
     assert client.stdout.readline() == b"sending\n"
     time.sleep(delay_seconds)
     os.kill(client.pid, signal.SIGKILL)
-    client.wait(10)
+    client.wait(60)
     client.stdout.close()
     settle(raw)
     quiet = rows(raw)
@@ -151,7 +151,7 @@ def test_more_queries_than_allowed_are_refused_and_look_ups_still_pass(raw: Raw)
         wait = select.poll()
         for client in clients:
             wait.register(client, select.POLLIN)
-        ((answered, _),) = wait.poll(10_000)
+        ((answered, _),) = wait.poll(60_000)
         (refused,) = (client for client in clients if client.fileno() == answered)
         assert b"x-clickhouse-exception-code: 202" in refused.recv(65536)
     settle(raw)

@@ -56,7 +56,7 @@ class Cluster:
 
     @staticmethod
     def _wait(condition: object) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not condition():  # type: ignore[operator]
             assert time.monotonic() < deadline, "the cluster did not come up"
             time.sleep(0.05)

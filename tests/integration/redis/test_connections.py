@@ -38,14 +38,14 @@ def tls_redis(directory: Path) -> tuple[Server, int, Path]:
 
 async def test_tls_and_a_password_work_and_an_unknown_certificate_is_refused(tmp_path: Path) -> None:
     server, port, certificate = tls_redis(tmp_path)
-    options = RedisOptions(f"rediss://:secret@localhost:{port}/2?ssl_ca_certs={certificate}", timeout_seconds=1.0)
+    options = RedisOptions(f"rediss://:secret@localhost:{port}/2?ssl_ca_certs={certificate}", timeout_seconds=2.0)
     buffer, log = RedisBuffer(options), RedisShardLog(options)
     await buffer.append([frame(1)])
     assert len(await log.read(await taken(log), 10, 0.0)) == 1
-    distrustful = RedisBuffer(RedisOptions(f"rediss://:secret@localhost:{port}", timeout_seconds=1.0))
+    distrustful = RedisBuffer(RedisOptions(f"rediss://:secret@localhost:{port}", timeout_seconds=2.0))
     with pytest.raises(BufferUnavailable, match="certificate verify failed"):
         await distrustful.append([frame(1)])
-    stranger = RedisBuffer(RedisOptions(f"rediss://:wrong@localhost:{port}?ssl_ca_certs={certificate}", timeout_seconds=1.0))
+    stranger = RedisBuffer(RedisOptions(f"rediss://:wrong@localhost:{port}?ssl_ca_certs={certificate}", timeout_seconds=2.0))
     with pytest.raises(BufferUnavailable, match="WRONGPASS") as refused:
         await stranger.append([frame(1)])
     assert "wrong@" not in refused.value.message
@@ -56,7 +56,7 @@ async def test_tls_and_a_password_work_and_an_unknown_certificate_is_refused(tmp
 
 async def test_a_shard_that_moves_to_another_node_is_found_there(tmp_path: Path) -> None:
     cluster = Cluster(tmp_path)
-    options = RedisOptions(cluster.url)
+    options = RedisOptions(cluster.url, timeout_seconds=2.0)
     buffer, log = RedisBuffer(options), RedisShardLog(options)
     await buffer.append([frame(1)])
     assert await log.acquire(0, "drain-a") is not None

@@ -13,6 +13,8 @@ from tests.integration.servers import debian_redis
 from zero.infrastructure.redis import RedisBuffer, RedisOptions, RedisShardLog
 
 LEASE_SECONDS = 0.3
+PATIENT: dict[str, Any] = {"lease_seconds": LEASE_SECONDS, "timeout_seconds": 2.0}
+pytestmark = pytest.mark.timed  # a lease of 0.3 s may end in a stall
 
 
 class Both:
@@ -32,7 +34,7 @@ class Both:
 class RedisContract(BufferContract):
     @pytest.fixture
     async def buffer(self, url: str, namespace: str) -> AsyncIterator[Both]:
-        both = Both(RedisOptions(url, shards=2, namespace=namespace, lease_seconds=LEASE_SECONDS))
+        both = Both(RedisOptions(url, shards=2, namespace=namespace, **PATIENT))
         yield both
         await both.close()
 
@@ -47,7 +49,7 @@ class RedisContract(BufferContract):
         self, buffer: Both, url: str, namespace: str
     ) -> None:
         epochs = [(await taken(buffer)).epoch for _ in range(3)]
-        fresh = Both(RedisOptions(url, namespace=f"{namespace}:fresh", lease_seconds=LEASE_SECONDS))
+        fresh = Both(RedisOptions(url, namespace=f"{namespace}:fresh", **PATIENT))
         try:
             assert (await taken(fresh)).epoch > max(epochs)
         finally:

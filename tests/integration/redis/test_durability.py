@@ -11,7 +11,7 @@ from zero.infrastructure.redis import RedisBuffer, RedisOptions
 
 
 async def durability(url: str) -> Durability:
-    buffer = RedisBuffer(RedisOptions(url))
+    buffer = RedisBuffer(RedisOptions(url, timeout_seconds=2.0))
     promise = await buffer.durability()
     await buffer.close()
     return promise

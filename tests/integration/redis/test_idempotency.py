@@ -21,7 +21,7 @@ def keyed(key: str, receipt: str, *, shard: int = 0, count: int = 3) -> Append:
 @pytest.fixture
 async def buffers(redis_url: str, namespace: str) -> AsyncIterator[list[RedisBuffer]]:
     """Two processes' worth of buffers over the same two shards."""
-    both = [RedisBuffer(RedisOptions(redis_url, shards=2, namespace=namespace)) for _ in range(2)]
+    both = [RedisBuffer(RedisOptions(redis_url, shards=2, namespace=namespace, timeout_seconds=2.0)) for _ in range(2)]
     yield both
     for buffer in both:
         await buffer.close()
@@ -69,7 +69,7 @@ async def test_many_different_keys_at_once_are_each_appended(buffers: list[Redis
 
 
 async def test_the_oldest_keys_are_forgotten_above_the_bound(redis_url: str, namespace: str) -> None:
-    buffer = RedisBuffer(RedisOptions(redis_url, namespace=namespace, idempotency_keys_max=100))
+    buffer = RedisBuffer(RedisOptions(redis_url, namespace=namespace, idempotency_keys_max=100, timeout_seconds=2.0))
     await asyncio.gather(*(buffer.append([keyed(f"key {number}", "r")]) for number in range(1300)))
     with redis.Redis.from_url(redis_url) as client:
         remembered = client.lpop(f"{namespace}:{{0}}:idems", 10_000)
@@ -81,6 +81,7 @@ async def test_the_oldest_keys_are_forgotten_above_the_bound(redis_url: str, nam
     await buffer.close()
 
 
+@pytest.mark.timed
 async def test_a_key_ends_after_its_time(redis_url: str, namespace: str) -> None:
     buffer = RedisBuffer(RedisOptions(redis_url, namespace=namespace, idempotency_seconds=1))
     await buffer.append([keyed("key", "first")])
@@ -90,6 +91,7 @@ async def test_a_key_ends_after_its_time(redis_url: str, namespace: str) -> None
     await buffer.close()
 
 
+@pytest.mark.timed
 async def test_keyed_appends_fail_when_the_server_is_gone_and_work_when_it_is_back(own_valkey: Server) -> None:
     buffer = RedisBuffer(RedisOptions(own_valkey.url))
     await buffer.append([keyed("one", "first")])
@@ -103,11 +105,12 @@ async def test_keyed_appends_fail_when_the_server_is_gone_and_work_when_it_is_ba
     await buffer.close()
 
 
+@pytest.mark.timed
 async def test_closing_fails_the_keyed_appends_under_way(own_valkey: Server) -> None:
     buffer = RedisBuffer(RedisOptions(own_valkey.url))
     waiting = [asyncio.create_task(buffer.append([keyed(f"key {number}", "r")])) for number in range(300)]
     await asyncio.sleep(0)
     await buffer.close()
-    outcomes = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 1.0)
+    outcomes = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 30)
     assert {type(outcome) for outcome in outcomes} <= {list, BufferUnavailable}
     assert BufferUnavailable in {type(outcome) for outcome in outcomes}

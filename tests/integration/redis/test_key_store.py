@@ -16,7 +16,7 @@ from zero.infrastructure.redis.options import RedisOptions
 
 @pytest.fixture
 async def store(redis_url: str, namespace: str) -> AsyncIterator[RedisKeyStore]:
-    store = RedisKeyStore(RedisOptions(redis_url, namespace=namespace))
+    store = RedisKeyStore(RedisOptions(redis_url, namespace=namespace, timeout_seconds=2.0))
     yield store
     await store.close()
 

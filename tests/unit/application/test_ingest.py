@@ -290,6 +290,7 @@ async def test_a_full_buffer_refuses_the_flush_but_not_those_behind(rig):
     assert len(rig.buffer.calls) == 2
 
 
+@pytest.mark.timed
 async def test_a_full_buffer_is_left_alone_for_a_moment_and_then_tried_again():
     rig = Rig(IngestOptions(pushback=PushbackOptions(hold_seconds=0.05)))
     rig.buffer.error = BufferFull("full")

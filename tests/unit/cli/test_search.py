@@ -165,7 +165,7 @@ def test_a_failing_store_is_exit_code_3(served: Served) -> None:
 
 
 def wait_for(condition, what: str) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, what
         time.sleep(0.02)

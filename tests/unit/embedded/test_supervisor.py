@@ -37,16 +37,17 @@ def is_alive(pid):
     return False
 
 
-async def until(condition, seconds=5.0):
+async def until(condition, seconds=60.0):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         await asyncio.sleep(0.01)
 
 
+@pytest.mark.timed
 async def test_a_child_that_is_killed_runs_again_within_a_second(supervise):
     supervise.start([python("worker", READY)])
-    await supervise.until_ready(5)
+    await supervise.until_ready(60)
     (child,) = supervise.children
     first, killed = child.pid, time.monotonic()
     os.kill(first, signal.SIGKILL)
@@ -65,8 +66,8 @@ async def test_a_child_that_keeps_dying_is_started_again_with_growing_bounded_pa
 async def test_a_child_with_settings_that_cannot_work_is_not_started_again(supervise):
     supervise.start([python("worker", "raise SystemExit(78)")])
     with pytest.raises(ConfigurationError, match="worker cannot start with these settings"):
-        await supervise.until_ready(5)
-    assert await asyncio.wait_for(supervise.until_one_gives_up(), 1) == "worker"
+        await supervise.until_ready(60)
+    assert await asyncio.wait_for(supervise.until_one_gives_up(), 60) == "worker"
     assert supervise.children[0].restarts == 0
 
 
@@ -84,7 +85,7 @@ async def test_children_stop_in_the_order_asked_for(supervise):
     )
     supervise.start([python("server", program)])
     supervise.start([python("door-0", program), python("door-1", program), python("mover", program)])
-    await supervise.until_ready(5)
+    await supervise.until_ready(60)
     await supervise.stop(["door", "mover"])
     stopped = [line.split(":")[0] for line in supervise.said if line.endswith("stopping")]
     assert sorted(stopped[:2]) == ["door-0", "door-1"]
@@ -100,7 +101,7 @@ async def test_a_child_that_ignores_the_request_to_stop_is_killed_with_what_it_s
         "print('other', other.pid); print('ready'); time.sleep(60)\n"
     )
     supervise.start([python("deaf", program)])
-    await supervise.until_ready(5)
+    await supervise.until_ready(60)
     other = int(next(line for line in supervise.said if "other" in line).split()[-1])
     await supervise.stop([])
     assert any("did not stop within 0.5 s" in line for line in supervise.said)
@@ -109,7 +110,7 @@ async def test_a_child_that_ignores_the_request_to_stop_is_killed_with_what_it_s
 
 async def test_a_line_of_any_length_neither_stops_the_relay_nor_fills_memory(supervise):
     supervise.start([python("loud", "print('x' * 3_000_000); print('after'); print('ready'); import time; time.sleep(60)")])
-    await supervise.until_ready(5)
+    await supervise.until_ready(60)
     assert "loud: after" in supervise.said
     assert all(len(line) < 100 for line in supervise.said if line.startswith("loud: ("))
 
@@ -137,7 +138,7 @@ def test_a_child_dies_with_a_parent_that_is_killed():
         assert is_alive(pid)
         parent.kill()
         parent.wait()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while is_alive(pid) and not _is_zombie(pid):
             assert time.monotonic() < deadline, "the child outlived its parent"
             time.sleep(0.01)
@@ -145,4 +146,4 @@ def test_a_child_dies_with_a_parent_that_is_killed():
 
 def test_a_child_whose_parent_is_gone_already_does_not_start():
     program = "from zero.embedded.lifeline import die_with; die_with(1 << 22)"
-    assert subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=10).returncode == 1
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60).returncode == 1

@@ -19,7 +19,7 @@ print("stopped", flush=True)
 """
 
 
-def until(terminal, word, seconds=10.0):
+def until(terminal, word, seconds=60.0):
     text, deadline = "", time.monotonic() + seconds
     while word not in text:
         assert time.monotonic() < deadline, text

@@ -96,7 +96,7 @@ class Nodes:
         except FOREIGN as error:
             raise translate(error) from error
         finally:
-            await cluster.aclose()
+            await asyncio.shield(cluster.aclose())  # to its end, even when the time is up
 
     def _bounds(self) -> dict[str, Any]:
         return {

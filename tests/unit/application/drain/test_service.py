@@ -37,7 +37,7 @@ async def test_every_shard_is_drained_and_a_stop_empties_the_buffer() -> None:
     stop = asyncio.Event()
     running = asyncio.create_task(service.run(stop))
     await some.log.append([append(bid, bid % 3) for bid in range(9)])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while len(store.rows) < 9 or not service.ready:  # noqa: ASYNC110 - a store has no event to wait for
             await asyncio.sleep(0.01)
         await some.log.append([append(bid, bid % 3) for bid in range(9, 12)])
@@ -56,5 +56,5 @@ async def test_a_drain_that_breaks_ends_the_service() -> None:
     await some.log.append([append(1, 0)])
     service = DrainService([ShardDrain(n, f"drain-{n}", some) for n in range(2)])
     with pytest.raises(ExceptionGroup):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await service.run(asyncio.Event())

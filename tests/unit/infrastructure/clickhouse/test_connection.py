@@ -17,7 +17,7 @@ def test_a_reader_gives_a_silent_server_up_long_before_an_insert_would() -> None
         began = time.monotonic()
         with pytest.raises(ClickHouseError):
             connect(ClickHouseOptions(url, query_timeout_seconds=1, insert_timeout_seconds=60))
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 30
 
 
 def test_a_query_may_take_as_long_as_it_is_allowed_to() -> None:

@@ -324,6 +324,7 @@ HOSTILE: dict[str, tuple[int, Callable[[], bytes]]] = {
 }
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_large_hostile_body_takes_time_in_proportion_to_its_size(name: str) -> None:
     accepted, make_body = HOSTILE[name]

@@ -68,7 +68,7 @@ async def say_hello(port, context):
 
 
 async def until(condition):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - what changes is a list
             await asyncio.sleep(0.02)
 
@@ -123,6 +123,7 @@ async def test_new_files_are_taken_up_for_new_connections(authority, issued):
     assert [type(event) for event in telemetry.events] == [CertificateLoaded, CertificateLoaded]
 
 
+@pytest.mark.timed
 async def test_sighup_takes_new_files_up_at_once(authority, issued):
     tls, _ = server_tls(issued, look_seconds=60)
     async with listening(tls.context()) as port, tls.watched():

@@ -6,12 +6,14 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import httpx
+import pytest
 
 from zero.application.tail import Tail, TailOptions
 from zero.infrastructure.system.clock import SystemClock
 from zero.interfaces.api.options import ApiOptions
 from zero.interfaces.api.server import serve
 
+pytestmark = pytest.mark.timed
 OPTIONS = ApiOptions(tail_clients_max=2, tail_heartbeat_seconds=0.05, tail_send_seconds_max=0.3)
 
 
@@ -28,7 +30,7 @@ async def served(api, options: ApiOptions = OPTIONS) -> AsyncIterator[str]:
             yield f"http://127.0.0.1:{sock.getsockname()[1]}"
         finally:
             stop.set()
-            await asyncio.wait_for(serving, 10)
+            await asyncio.wait_for(serving, 60)
 
 
 class Stream:
@@ -39,7 +41,7 @@ class Stream:
         self.first = ""
 
     async def until(self, start: str) -> str:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             async for line in self._lines:
                 if line.startswith(start):
                     return line
@@ -91,7 +93,7 @@ async def test_more_clients_than_allowed_are_told_to_wait_and_a_leaving_one_make
         async with following(url):
             answer = await client.get(f"{url}/api/logs/tail")
             assert (answer.status_code, answer.json()["error"]["code"]) == (429, "overloaded")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while True:
                 async with client.stream("GET", f"{url}/api/logs/tail") as answer:
                     if answer.status_code == 200:
@@ -117,7 +119,7 @@ async def test_a_client_that_does_not_read_is_dropped(api) -> None:
         async with httpx.AsyncClient() as client, following(url):
             for number in range(200):
                 api.store("x" * 200_000, later(api), number)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while True:
                     async with client.stream("GET", f"{url}/api/logs/tail") as answer:
                         if answer.status_code == 200:
@@ -130,7 +132,7 @@ async def test_stopping_the_api_ends_live_tails_at_once(api) -> None:
     began = asyncio.get_running_loop().time()
     async with served(api) as url, httpx.AsyncClient() as client, client.stream("GET", f"{url}/api/logs/tail") as answer:
         await Stream(answer).until(": following")
-    assert asyncio.get_running_loop().time() - began < 5
+    assert asyncio.get_running_loop().time() - began < 30
 
 
 async def test_a_mistake_is_an_answer_and_not_an_event(api) -> None:

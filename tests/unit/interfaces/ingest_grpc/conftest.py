@@ -57,20 +57,20 @@ class Server:
 
     async def ingest(self, body: bytes, *metadata: tuple[str, str], **more: Any) -> Any:
         call = self.channel().unary_unary(f"/{LOG_SERVICE}/IngestLogs")
-        return parsed("zero.v1.IngestReceipt", await call(body, metadata=metadata, timeout=10, **more))
+        return parsed("zero.v1.IngestReceipt", await call(body, metadata=metadata, timeout=60, **more))
 
     async def stream(self, bodies: Any, *metadata: tuple[str, str]) -> Any:
         call = self.channel().stream_unary(f"/{LOG_SERVICE}/IngestStream")
-        return parsed("zero.v1.IngestReceipt", await call(bodies, metadata=metadata, timeout=20))
+        return parsed("zero.v1.IngestReceipt", await call(bodies, metadata=metadata, timeout=60))
 
     async def ask(self, rpc: str, *metadata: tuple[str, str], **fields: Any) -> Any:
         call = self.channel().unary_unary(f"/{LOG_SERVICE}/{rpc}")
-        answer = await call(encoded(f"zero.v1.{rpc}Request", **fields), metadata=metadata, timeout=10)
+        answer = await call(encoded(f"zero.v1.{rpc}Request", **fields), metadata=metadata, timeout=60)
         return parsed(f"zero.v1.{rpc}Response", answer)
 
     async def search(self, *metadata: tuple[str, str], **fields: Any) -> list[Any]:
         call = self.channel().unary_stream(f"/{LOG_SERVICE}/Search")
-        answers = call(encoded("zero.v1.SearchRequest", **fields), metadata=metadata, timeout=10)
+        answers = call(encoded("zero.v1.SearchRequest", **fields), metadata=metadata, timeout=60)
         return [parsed("zero.v1.StoredLog", answer) async for answer in answers]
 
     def entries(self, tenant: str = "default") -> list[LogEntry]:

@@ -47,7 +47,7 @@ class Guarded:
 
     async def code(self, path, body, *metadata):
         """Return how a call ends, whatever the kind of its RPC."""
-        call = self.server.channel().stream_stream(path)(metadata=metadata, timeout=5)
+        call = self.server.channel().stream_stream(path)(metadata=metadata, timeout=60)
         try:
             await call.write(body)
             await call.done_writing()
@@ -109,6 +109,7 @@ async def test_tenants_write_and_read_their_own_whatever_they_say(guarded):
     assert len(await guarded.server.search(("x-api-key", guarded.of[QUERY]))) == 3
 
 
+@pytest.mark.timed
 async def test_a_quota_is_resource_exhausted_and_says_when_to_come_back(guarded):
     key = await guarded.make(INGEST, quota=Quota(requests_per_second=1))
     await guarded.server.ingest(batch("one"), ("x-api-key", key))
@@ -118,6 +119,7 @@ async def test_a_quota_is_resource_exhausted_and_says_when_to_come_back(guarded)
     assert details(error)["google.rpc.RetryInfo"].retry_delay.ToMilliseconds() > 0
 
 
+@pytest.mark.timed
 async def test_a_key_that_is_revoked_ends_the_stream_it_opened(guarded):
     made = await guarded.keys.create(KeyRequest("acme", frozenset({INGEST})), "test")
     await guarded.server.keys.refresh()

@@ -99,6 +99,7 @@ async def test_an_empty_stream_gets_an_empty_receipt(server: Server) -> None:
     assert (await server.stream([])).batches == 0
 
 
+@pytest.mark.timed
 async def test_a_stream_that_fails_says_how_many_of_its_first_batches_are_acknowledged(serving: Serve) -> None:
     server = await serving(buffer=FailingBuffer(BufferUnavailable("the buffer is away"), lets=2))
 
@@ -149,6 +150,7 @@ async def test_a_defect_of_ours_is_internal_and_says_nothing(serving: Serve) -> 
     assert "secret" not in failed(error)[1]
 
 
+@pytest.mark.timed
 async def test_a_client_that_gives_up_has_stored_the_whole_batch_or_nothing(serving: Serve) -> None:
     buffer = FailingBuffer()
     server = await serving(buffer=buffer)
@@ -170,6 +172,7 @@ async def test_a_client_that_gives_up_has_stored_the_whole_batch_or_nothing(serv
     assert messages.count("last") == 1
 
 
+@pytest.mark.timed
 async def test_stop_answers_what_is_in_flight_and_refuses_what_is_new(serving: Serve) -> None:
     buffer = FailingBuffer()
     server = await serving(buffer=buffer)
@@ -183,7 +186,7 @@ async def test_stop_answers_what_is_in_flight_and_refuses_what_is_new(serving: S
     assert failed(error)[0] is grpc.StatusCode.UNAVAILABLE
     buffer.gate.set()
     assert (await waiting).accepted == 1
-    await asyncio.wait_for(asyncio.shield(server.task), 5)
+    await asyncio.wait_for(asyncio.shield(server.task), 60)
 
 
 async def test_a_large_batch_is_decoded_off_the_loop(serving: Serve) -> None:

@@ -32,12 +32,12 @@ def records(*bodies: str) -> logs_service_pb2.ExportLogsServiceRequest:
 
 async def export(server: Server, request, **more):
     stub = logs_service_pb2_grpc.LogsServiceStub(server.channel())
-    return await stub.Export(request, timeout=10, **more)
+    return await stub.Export(request, timeout=60, **more)
 
 
 def send_with_sdk(address: str, compression: grpc.Compression) -> bool:
     """Log one warning through the SDK; whether it was exported before the time was up."""
-    exporter = OTLPLogExporter(endpoint=address, insecure=True, timeout=5, compression=compression)
+    exporter = OTLPLogExporter(endpoint=address, insecure=True, timeout=60, compression=compression)
     provider = LoggerProvider(resource=Resource(RESOURCE))
     provider.add_log_record_processor(SimpleLogRecordProcessor(exporter))
     with warnings.catch_warnings():
@@ -81,7 +81,7 @@ async def test_rejected_records_are_a_partial_success(server: Server) -> None:
 async def test_bytes_that_are_no_request_are_invalid(server: Server) -> None:
     call = server.channel().unary_unary("/opentelemetry.proto.collector.logs.v1.LogsService/Export")
     with pytest.raises(grpc.aio.AioRpcError) as error:
-        await call(b"\xff\xff", timeout=5)
+        await call(b"\xff\xff", timeout=60)
     assert failed(error)[0] is grpc.StatusCode.INVALID_ARGUMENT
 
 

@@ -67,7 +67,7 @@ async def test_a_question_that_cannot_be_meant_is_invalid(server: Server, rpc: s
 
 async def test_a_request_that_is_no_message_is_invalid(server: Server) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as error:
-        await server.channel().unary_unary("/zero.v1.LogService/GetLogsByAppId")(b"\xff\xff", timeout=5)
+        await server.channel().unary_unary("/zero.v1.LogService/GetLogsByAppId")(b"\xff\xff", timeout=60)
     assert failed(error)[0] is grpc.StatusCode.INVALID_ARGUMENT
 
 
@@ -80,7 +80,7 @@ async def test_a_store_that_is_away_is_unavailable(server: Server) -> None:
 
 async def test_a_client_that_stops_reading_ends_its_search(server: Server) -> None:
     fill(server, 2000)
-    call = server.channel().unary_stream("/zero.v1.LogService/Search")(b"\x30\x90\x4e", timeout=10)
+    call = server.channel().unary_stream("/zero.v1.LogService/Search")(b"\x30\x90\x4e", timeout=60)
     assert await call.read() is not grpc.aio.EOF
     call.cancel()
     assert len(await server.search(limit=5)) == 5
@@ -102,7 +102,7 @@ async def test_the_standard_health_service_follows_readiness(serving: Serve) -> 
     for buffer, state in ((None, "SERVING"), (AbsentBuffer(ManualClock()), "NOT_SERVING")):
         stub = health_pb2_grpc.HealthStub((await serving(buffer=buffer)).channel())
         for name in ("", "zero.v1.LogService", "opentelemetry.proto.collector.logs.v1.LogsService"):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 answer = await stub.Check(health_pb2.HealthCheckRequest(service=name))
             assert health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status) == state
         with pytest.raises(grpc.aio.AioRpcError) as error:
@@ -129,5 +129,5 @@ async def test_reflection_describes_every_service(server: Server) -> None:
 
 async def test_an_unknown_method_is_unimplemented(server: Server) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as error:
-        await server.channel().unary_unary("/zero.v1.LogService/Erase")(batch("x"), timeout=5)
+        await server.channel().unary_unary("/zero.v1.LogService/Erase")(batch("x"), timeout=60)
     assert failed(error)[0] is grpc.StatusCode.UNIMPLEMENTED

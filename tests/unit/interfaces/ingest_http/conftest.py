@@ -74,7 +74,7 @@ class Peer:
         await self.writer.drain()
 
     async def response(self, *, head: bool = False) -> Response:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             raw = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             status = int(raw.split(" ", 2)[1])
             headers = {name.lower(): value for name, value in re.findall(r"^([^\s:]+): (.*?)\r$", raw, re.MULTILINE)}
@@ -83,7 +83,7 @@ class Peer:
 
     async def ended(self) -> bool:
         """Whether the server has closed, with nothing more to read."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             try:
                 return await self.reader.read(1) == b""
             except ConnectionResetError:

@@ -102,13 +102,13 @@ class Http2Peer:
         await self.until(lambda: found.ended or found.reset is not None)
         return found
 
-    async def until(self, condition, seconds: float = 5.0) -> None:
+    async def until(self, condition, seconds: float = 60.0) -> None:
         async with asyncio.timeout(seconds):
             while not condition():
                 assert not self.closed, f"the server has closed: {self.goaway}"
                 await self._read()
 
-    async def gone(self, seconds: float = 5.0) -> tuple[int, int, bytes]:
+    async def gone(self, seconds: float = 60.0) -> tuple[int, int, bytes]:
         """Read until the server closes; return what its GOAWAY said."""
         async with asyncio.timeout(seconds):
             while not self.closed:

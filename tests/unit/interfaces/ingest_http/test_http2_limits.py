@@ -12,6 +12,7 @@ from zero.infrastructure.memory import ManualClock, MemoryBuffer
 from zero.interfaces.ingest_http.events import ConnectionClosed, Http2Abused, Http2StreamReset
 from zero.interfaces.ingest_http.options import IngestHttpOptions
 
+pytestmark = pytest.mark.timed
 ENTRY = b'{"message":"hello"}'
 NO_ERROR, REFUSED_STREAM, ENHANCE_YOUR_CALM = 0, 7, 11
 QUICK = IngestHttpOptions(

@@ -112,6 +112,7 @@ async def test_a_head_that_is_known_stops_working_with_its_key_on_an_open_connec
         assert "revoked" in answer.json["error"]["message"]
 
 
+@pytest.mark.timed
 async def test_a_key_revoked_while_its_body_arrives_takes_nothing_in(guarded):
     key = await guarded.make(INGEST)
     peer = await guarded.server.connect()
@@ -172,6 +173,7 @@ class SlowBuffer(MemoryBuffer):
         return await super().append(appends)
 
 
+@pytest.mark.timed
 async def test_requests_in_flight_are_bounded_for_each_key_and_replies_make_room(serving):
     buffer = SlowBuffer()
     guarded = await Guarded(serving).start(buffer=buffer)

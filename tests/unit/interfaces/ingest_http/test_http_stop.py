@@ -8,6 +8,7 @@ import pytest
 from zero.domain.errors import BufferUnavailable, Overloaded
 from zero.infrastructure.memory import ManualClock, MemoryBuffer
 
+pytestmark = pytest.mark.timed
 ENTRY = b'{"message":"hello"}'
 REQUEST = b"POST /api/logs HTTP/1.1\r\nHost: x\r\nContent-Length: 19\r\n\r\n" + ENTRY
 

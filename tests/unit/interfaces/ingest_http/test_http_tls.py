@@ -16,6 +16,7 @@ from zero.infrastructure.tls.server import ServerTls, TlsOptions
 from zero.interfaces.ingest_http.events import ConnectionClosed
 from zero.interfaces.ingest_http.options import IngestHttpOptions
 
+pytestmark = pytest.mark.timed
 ENTRY = b'{"message":"hello"}'
 REQUEST = b"POST /api/logs HTTP/1.1\r\nHost: x\r\nContent-Length: 19\r\n\r\n" + ENTRY
 QUICK = IngestHttpOptions(
@@ -65,7 +66,7 @@ def reasons(server):
 
 
 async def until(condition):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - what changes is a list
             await asyncio.sleep(0.02)
 

@@ -84,7 +84,7 @@ class Server:
     def lost(self) -> list[tuple[str, str, int]]:
         return [(event.transport, event.reason, event.messages) for event in self.telemetry.of(SyslogLost)]
 
-    async def until(self, condition: Callable[[], Any], seconds: float = 5.0) -> None:
+    async def until(self, condition: Callable[[], Any], seconds: float = 60.0) -> None:
         async with asyncio.timeout(seconds):
             while not condition():  # noqa: ASYNC110 - the door has nothing to wait for
                 await asyncio.sleep(0.01)

@@ -77,7 +77,7 @@ async def test_a_sender_is_held_back_while_the_buffer_takes_nothing_and_loses_no
     await asyncio.sleep(0.5)
     assert writer.transport.get_write_buffer_size() > 5_000_000, "all of it was read"
     server.buffer.gate.set()
-    await server.until(lambda: server.buffer._shards[0].accepted[DEFAULT_TENANT] == count, 30)
+    await server.until(lambda: server.buffer._shards[0].accepted[DEFAULT_TENANT] == count)
     writer.close()
 
 
@@ -97,7 +97,7 @@ async def test_a_message_that_does_not_end_closes_its_stream(serving: Serve) -> 
     reader, writer = await server.connect()
     writer.write(b"<13>never ending")
     with pytest.raises(ConnectionResetError):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert await reader.read(1) == b""
             raise ConnectionResetError  # closed in order is as good
     await server.until(lambda: server.telemetry.of(SyslogClosed)[0].reason == "slow")
@@ -107,7 +107,7 @@ async def test_a_message_that_does_not_end_closes_its_stream(serving: Serve) -> 
 async def test_a_silent_stream_is_closed(serving: Serve) -> None:
     server = await serving(idle_timeout_seconds=0.2)
     reader, _ = await server.connect()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert await reader.read(1) == b""
     assert [event.reason for event in server.telemetry.of(SyslogClosed)] == ["idle"]
 
@@ -137,7 +137,7 @@ async def test_stop_delivers_what_was_received(server: Server) -> None:
     server.stop.set()
     await asyncio.sleep(0.1)
     server.buffer.gate.set()
-    await asyncio.wait_for(asyncio.shield(server.task), 5)
+    await asyncio.wait_for(asyncio.shield(server.task), 60)
     assert sorted(server.messages()) == ["one", "three", "two"]
 
 
@@ -147,7 +147,7 @@ async def test_stop_counts_what_could_not_be_delivered(server: Server) -> None:
     server.datagram(b"<13>three")
     await asyncio.sleep(0.2)
     server.stop.set()
-    await asyncio.wait_for(asyncio.shield(server.task), 5)
+    await asyncio.wait_for(asyncio.shield(server.task), 60)
     assert sorted(server.lost()) == [("tcp", "stop", 2), ("udp", "stop", 1)]
 
 
