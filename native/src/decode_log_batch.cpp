@@ -182,7 +182,7 @@ class LogBatchDecoder {
 
   void level() {
     if (level_ > level_fatal) {
-      entry_.reject("level: " + std::to_string(static_cast<std::int64_t>(level_)) + " is not a level");
+      entry_.put(original_level, Value::of_int(static_cast<std::int64_t>(level_)));
     } else {
       entry_.set_level(static_cast<Level>(level_));
     }

@@ -71,16 +71,9 @@ constexpr std::array<TextSlots, 5> later_slots = {{{Field::source, {19, 6}},
                                                    {Field::span_id, {30, 2}},
                                                    {Field::user_id, {32, 2}}}};
 
-constexpr std::size_t shown_bytes_max = 32;  // of a sender's text in an error
-
 std::string not_text(std::size_t slot, const JsonToken& token) {
   const char* kind = token.kind == JsonToken::Kind::object ? ": an object, not text" : ": an array, not text";
   return std::string(slot_names[slot].first).append(kind);
-}
-
-std::string not_a_level(std::string_view text) {
-  if (text.size() > shown_bytes_max) return "level: " + std::to_string(text.size()) + " bytes that are not a level";
-  return std::string("level: \"").append(text).append("\" is not a level");
 }
 
 }  // namespace
@@ -209,11 +202,7 @@ void JsonEntryReader::resolve(const Stamp& stamp) {
   unchosen |= choose(level_slots.first, level_slots.count, false, token);
   if (token) {
     const Level level = parse_level(token->text);
-    if (level == level_unknown && documents_) {
-      unchosen |= bit_of(static_cast<std::size_t>(token - slots_.data()));
-    } else if (level == level_unknown) {
-      entry_.reject(not_a_level(token->text));
-    }
+    if (level == level_unknown && !token->container()) entry_.put(original_level, token->value);
     entry_.set_level(level);
   }
   for (const TextSlots& text : later_slots) read_text(text);

@@ -157,7 +157,7 @@ ENTRY_ERRORS = [
     (b'{"message":"%b"}' % (b"a" * 262_145), "message: 262145 bytes, limit 262144"),
     (b'{"message":"a","app_id":"%b"}' % (b"a" * 129), "app_id: 129 bytes, limit 128"),
     (b'{"message":"a","x":%b1%b}' % (b"[" * 65, b"]" * 65), "nesting deeper than 64"),
-    (b'{"message":"a","level":"nope"}', 'level: "nope" is not a level'),
+    (b'{"message":"a","level":["nope"]}', "level: an array, not text"),
     (b"5", "entry is not an object"),
 ]
 

@@ -18,6 +18,9 @@ namespace zero {
 enum class Field : std::uint8_t { message, app_id, source, environment, trace_id, span_id, user_id };
 inline constexpr std::size_t field_count = 7;
 
+// The metadata key of a level that is none; the entry is INFO.
+inline constexpr std::string_view original_level = "original_level";
+
 namespace limits {
 inline constexpr std::size_t metadata_keys = 128;
 inline constexpr std::size_t metadata_key_bytes = 128;

@@ -13,8 +13,7 @@ namespace zero {
 
 class JsonEntryReader {
  public:
-  // `documents`: the objects are Elasticsearch's, whose nested members are fields under the names of the Elastic Common Schema,
-  // and whose levels may be anything.
+  // `documents`: the objects are Elasticsearch's, whose nested members are fields under the names of the Elastic Common Schema.
   JsonEntryReader(JsonWalker& walker, Entry& entry, Arena& arena, bool documents = false)
       : walker_(walker), entry_(entry), arena_(arena), documents_(documents) {}
 

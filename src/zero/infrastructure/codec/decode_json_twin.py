@@ -17,7 +17,6 @@ from zero.infrastructure.codec.values_twin import number_value, parse_level, par
 
 BATCH_LIMITS = BatchLimits()
 ERRORS_MAX = 100
-SHOWN_BYTES_MAX = 32
 NAMES = {
     "message": ("message", "msg", "body", "log", "text", "short_message"),
     "app_id": ("app_id", "app", "service", "service.name"),
@@ -207,9 +206,7 @@ class _EntryReader:
             name = self._choose(field, slots)
             if name is not None:
                 chosen[field] = name
-                self._field(field, self._text(slots[name]))
-        if self._documents and self._draft.level is None:
-            chosen.pop("level", None)
+                self._field(field, slots[name])
         for field in LEFT_OVER_ORDER:
             for name in self._names[field]:
                 if name in slots and name != chosen.get(field):
@@ -218,11 +215,12 @@ class _EntryReader:
             text = self._text(slots[chosen["timestamp"]])
             self._draft.set_timestamp(parse_timestamp(text), text)
 
-    def _field(self, field: str, text: str) -> None:
+    def _field(self, field: str, node: Node) -> None:
+        text = self._text(node)
         if field == "level":
             self._draft.level = parse_level(text)
-            if self._draft.level is None and not self._documents:
-                self._draft.reject(_not_a_level(text))
+            if self._draft.level is None:
+                self._draft.put("original_level", self._value(node))
         elif field != "timestamp":
             self._draft.texts[field] = text
 
@@ -257,8 +255,3 @@ class _EntryReader:
             case "boolean":
                 return node.text == "true"
         return self._text(node)
-
-
-def _not_a_level(text: str) -> str:
-    size = len(text.encode())
-    return f"level: {size} bytes that are not a level" if size > SHOWN_BYTES_MAX else f'level: "{text}" is not a level'

@@ -59,7 +59,7 @@ class _EntryReader:
             elif field.tag == (10, BYTES):
                 self._attribute(field)
         if level > Level.FATAL:
-            draft.reject(f"level: {level - (level >> 63 << 64)} is not a level")
+            draft.put("original_level", level - (level >> 63 << 64))
         elif level:
             draft.level = Level(level)
         if timestamp_ns:

@@ -163,7 +163,7 @@ def test_names_of_the_common_schema_are_fields_nested_or_dotted():
 
 
 def test_a_level_that_is_none_does_not_cost_the_document():
-    assert one({"message": "m", "level": "very loud"}).metadata == {"level": "very loud"}
+    assert one({"message": "m", "level": "very loud"}).metadata == {"original_level": "very loud"}
 
 
 @pytest.mark.parametrize(

@@ -161,9 +161,15 @@ def test_levels_have_usual_aliases_and_numbers(decode, text: str, level: Level) 
         assert one(decode, f'{{"message":"m","level":{text}}}').level == level
 
 
-def test_an_unknown_level_is_rejected(decode) -> None:
-    assert reasons(decode, '{"message":"m","level":"LOUD"}') == [(0, 'level: "LOUD" is not a level')]
-    assert reasons(decode, '{"message":"m","level":9}') == [(0, 'level: "9" is not a level')]
+@pytest.mark.parametrize(("given", "kept"), [('"LOUD"', "LOUD"), ("9", 9), ("true", True), ('"%s"' % ("x" * 99), "x" * 99)])
+def test_an_unknown_level_is_info_and_kept(decode, given: str, kept: object) -> None:
+    entry = one(decode, f'{{"message":"m","severity":{given},"k":1}}')
+    assert (entry.level, entry.metadata) == (Level.INFO, {"k": 1, "original_level": kept})
+    assert type(entry.metadata["original_level"]) is type(kept)
+
+
+def test_a_level_of_the_wrong_shape_is_rejected(decode) -> None:
+    assert reasons(decode, '{"message":"m","level":{"a":1}}') == [(0, "level: an object, not text")]
 
 
 @pytest.mark.parametrize(

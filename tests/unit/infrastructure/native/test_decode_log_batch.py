@@ -85,12 +85,18 @@ def test_invalid_utf8_is_repaired_and_counted(decode) -> None:
     assert decoded.repaired == 1
 
 
+@pytest.mark.parametrize("number", [7, 2**31 - 1, -1])
+def test_an_unknown_level_is_info_and_kept(decode, number: int) -> None:
+    entry = read_log_batch(decode(batch(varint_field(3, number % 2**64))).payload)[0]
+    assert (entry.level, entry.metadata) == (Level.INFO, {"original_level": number})
+
+
 def test_a_bad_entry_costs_only_itself(decode) -> None:
-    decoded = decode(batch() + bytes_field(1, b"") + batch(varint_field(3, 7)) + batch(bytes_field(8, b"x" * 33)) + batch())
+    decoded = decode(batch() + bytes_field(1, b"") + batch(bytes_field(1, b"x" * 129)) + batch(bytes_field(8, b"x" * 33)) + batch())
     assert decoded.accepted == 2
     assert list(decoded.errors) == [
         (1, "message: missing or empty, limit 1 to 262144 bytes"),
-        (2, "level: 7 is not a level"),
+        (2, "app_id: 129 bytes, limit 128"),
         (3, "span_id: 33 bytes, limit 32"),
     ]
 
