@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from zero.application.ports import Append, Appended, Decoded, IdempotencyKey
-from zero.application.receipt import Receipt, parse_receipt
+from zero.application.receipt import Receipt, recall
 from zero.application.submission import Submission
 from zero.domain.frame import Crc32c, pack_frame
 
@@ -42,18 +42,25 @@ class Parcel:
         frame = pack_frame(self.batch_id, received_ms, self.count, self.tenant, payloads, crc32c)
         known = None
         if self.key is not None:
-            known = IdempotencyKey(self.tenant, self.key, self.receipts()[0].to_json())
+            known = IdempotencyKey(self.tenant, self.key, self.receipts()[0].remembered(self._digest))
         return Append(shard, frame, self.tenant, self.count, known)
 
     def receipts(self, appended: Appended | None = None) -> list[Receipt]:
-        """Return the members' receipts, in order; the earlier one when the buffer knew the key."""
+        """Return the members' receipts, in order; the earlier one when the buffer knew the key.
+
+        Raises KeyReused when the key belongs to another body.
+        """
         if appended and appended.earlier_receipt is not None:
-            return [parse_receipt(appended.earlier_receipt)]
+            return [recall(appended.earlier_receipt, self._digest)]
         receipts, first, identity = [], 0, self.batch_id
         for _, decoded in self.members:
             receipts.append(Receipt(decoded.accepted, decoded.rejected, identity, first, decoded.errors))
             first += decoded.accepted
         return receipts
+
+    @property
+    def _digest(self) -> bytes:
+        return self.members[0][0].digest
 
 
 def parcels(gathered: Sequence[Gathered], bounds: FrameBounds) -> list[Parcel]:

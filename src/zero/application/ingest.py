@@ -25,6 +25,7 @@ from zero.domain.entry import NANOSECONDS_PER_MILLISECOND
 from zero.domain.errors import (
     BufferFull,
     ConfigurationError,
+    KeyReused,
     QuotaExceeded,
     Unauthenticated,
     Unavailable,
@@ -116,10 +117,10 @@ class Ingest:
                 raise Unavailable("this process is stopping")
             self._pushback.check()
             submission.meter = submission.identity.admit(len(submission.body))
-            if submission.heavy or len(submission.body) > self._options.inline_bytes_max:
+            if submission.decompress or len(submission.body) > self._options.inline_bytes_max:
                 self._decode_in_thread(submission)
             else:
-                self._gather(submission, submission.decode(submission.body, self._clock.now_ns(), submission.source))
+                self._gather(submission, submission.decoded(self._clock.now_ns()))
         except Exception as error:
             self._refuse(submission, error)
 
@@ -144,9 +145,8 @@ class Ingest:
 
     async def _decode(self, submission: Submission, size: int) -> None:
         loop = asyncio.get_running_loop()
-        now_ns = self._clock.now_ns()
         try:
-            decoded = await loop.run_in_executor(self._threads, submission.decode, submission.body, now_ns, submission.source)
+            decoded = await loop.run_in_executor(self._threads, submission.decoded, self._clock.now_ns())
             self._gather(submission, decoded)
         except Exception as error:
             self._refuse(submission, error)
@@ -154,7 +154,7 @@ class Ingest:
             self._decoding_room.leave(submission.tenant, 1, size)
 
     def _gather(self, submission: Submission, decoded: Decoded) -> None:
-        if submission.heavy and submission.identity.meter is not None:  # a compressed body is charged for what it holds
+        if submission.decompress and submission.identity.meter is not None:  # a compressed body is charged for what it holds
             submission.identity.meter.charge(max(0, len(decoded.payload) - len(submission.body)))
         submission.body = b""  # decoded: let the memory go while the flush waits
         if not decoded.accepted:
@@ -234,12 +234,20 @@ class Ingest:
             return [member for parcel, _ in packed for member in parcel.members], _told(error)
         for (parcel, _), appended in zip(packed, outcome, strict=True):
             self._settle(parcel, appended)
-        size = sum(len(append.frame) for _, append in packed)
-        self._report([parcel for parcel, _ in packed], size, self._clock.monotonic() - started)
+        taken = [each for each, appended in zip(packed, outcome, strict=True) if appended.position is not None]
+        if taken:
+            size = sum(len(append.frame) for _, append in taken)
+            self._report([parcel for parcel, _ in taken], size, self._clock.monotonic() - started)
         return None
 
     def _settle(self, parcel: Parcel, appended: Appended) -> None:
-        for (submission, _), receipt in zip(parcel.members, parcel.receipts(appended), strict=True):
+        try:
+            receipts = parcel.receipts(appended)
+        except KeyReused as error:
+            for submission, _ in parcel.members:
+                self._refuse(submission, error)
+            return
+        for (submission, _), receipt in zip(parcel.members, receipts, strict=True):
             if submission.ack is Ack.STORED and appended.position is not None:
                 waiter = MeteredWaiter(submission.waiter, submission.meter) if submission.meter else submission.waiter
                 self._stored.wait(appended.position, receipt, waiter)

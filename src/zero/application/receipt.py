@@ -4,6 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from zero.domain.errors import KeyReused
+
 
 class Receipt(NamedTuple):
     """What became of the entries of one request.
@@ -26,6 +28,10 @@ class Receipt(NamedTuple):
             return self._full_json()
         return b'{"accepted":%d,"rejected":%d,"batch_id":"%016x","first_index":%d,"errors":[]}' % self[:4]
 
+    def remembered(self, digest: bytes) -> bytes:
+        """Return what is kept under an idempotency key: the receipt, and the digest of the body that it was given for."""
+        return self.to_json()[:-1] + b',"body":"%b"}' % digest.hex().encode()
+
     def _full_json(self) -> bytes:
         fields: dict[str, object] = {
             "accepted": self.accepted,
@@ -39,9 +45,14 @@ class Receipt(NamedTuple):
         return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
-def parse_receipt(data: bytes) -> Receipt:
-    """Return the receipt that ``to_json`` wrote."""
+def recall(data: bytes, digest: bytes) -> Receipt:
+    """Return the receipt that ``remembered`` wrote. Raises KeyReused when it was given for another body."""
     fields = json.loads(data)
+    if fields["body"] != digest.hex():
+        raise KeyReused(
+            "Idempotency-Key was used before, for another body, which was accepted; give every new body a new key",
+            field="Idempotency-Key",
+        )
     errors = [(error["index"], error["error"]) for error in fields["errors"]]
     identity = int(fields["batch_id"] or "0", 16)
     return Receipt(fields["accepted"], fields["rejected"], identity, fields["first_index"], errors, fields.get("ack", ""))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from hashlib import blake2b
 from typing import Protocol
 
 from zero.application.identity import Identity, Meter
@@ -11,6 +12,7 @@ from zero.application.receipt import Receipt
 from zero.domain.errors import InvalidInput, ZeroError
 
 IDEMPOTENCY_KEY_CHARACTERS = 255
+_DIGEST_BYTES = 16
 
 Decode = Callable[[bytes, int, str], Decoded]
 """Body, time of receipt in Unix nanoseconds and source, to what was decoded. Raises InvalidInput."""
@@ -35,9 +37,10 @@ class Waiter(Protocol):
 
 @dataclass(slots=True)
 class Submission:
-    """One body with all that decides what becomes of it. A ``heavy`` one is decoded in a worker thread whatever its size.
+    """One body with all that decides what becomes of it.
 
-    ``meter`` is released, once, when the outcome is told.
+    One with ``decompress`` is decoded in a worker thread whatever its size. ``meter`` is released, once, when the outcome is
+    told. ``digest`` is that of a keyed body, decompressed, so that a retry has the same.
     """
 
     body: bytes
@@ -47,8 +50,16 @@ class Submission:
     identity: Identity
     key: str | None = None
     ack: Ack | None = None
-    heavy: bool = False
+    decompress: Callable[[bytes], bytes] | None = None
     meter: Meter | None = None
+    digest: bytes = b""
+
+    def decoded(self, now_ns: int) -> Decoded:
+        """Return what is in the body. Raises InvalidInput."""
+        body = self.body if self.decompress is None else self.decompress(self.body)
+        if self.key is not None:
+            self.digest = blake2b(body, digest_size=_DIGEST_BYTES).digest()
+        return self.decode(body, now_ns, self.source)
 
     def release(self) -> None:
         """Release the meter."""

@@ -6,6 +6,7 @@
     │   ├── UnsupportedMedia      an encoding or content type we do not read
     │   ├── QuerySyntaxError      a query that cannot be parsed; says where
     │   ├── QueryTooExpensive     a query that passes a time, memory or size limit
+    │   ├── KeyReused             an idempotency key that belongs to another body
     │   └── NotFound              there is nothing under that name
     ├── Unauthenticated           no key, or one that is not good
     ├── Forbidden                 a good key that is not for this
@@ -70,6 +71,12 @@ class QueryTooExpensive(InvalidInput):
     """The query would pass a limit of the store; a shorter time range or a smaller page may not."""
 
     code = "query_too_expensive"
+
+
+class KeyReused(InvalidInput):
+    """The idempotency key was given to another body before."""
+
+    code = "idempotency_key_reused"
 
 
 class NotFound(InvalidInput):

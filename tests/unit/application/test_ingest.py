@@ -11,7 +11,7 @@ from zero.application.ingest import Ingest, IngestOptions, future_waiter
 from zero.application.ingest_events import DurabilityFound, FlushFailed, RequestsAccepted
 from zero.application.ports import Decoded
 from zero.application.pushback import PushbackOptions
-from zero.application.receipt import Receipt, parse_receipt
+from zero.application.receipt import Receipt, recall
 from zero.application.stored_ack import StoredAckOptions
 from zero.application.submission import Ack, Submission, checked_key, parse_ack
 from zero.domain.batch_id import BatchIds
@@ -20,6 +20,7 @@ from zero.domain.errors import (
     BufferUnavailable,
     ConfigurationError,
     InvalidInput,
+    KeyReused,
     Overloaded,
     Unavailable,
     ZeroError,
@@ -154,7 +155,7 @@ async def test_a_request_without_a_good_entry_never_reaches_the_buffer(rig):
     assert rig.buffer.calls == []
 
 
-async def test_large_and_heavy_bodies_are_decoded_in_a_thread():
+async def test_large_and_compressed_bodies_are_decoded_in_a_thread():
     import threading
 
     seen = []
@@ -166,10 +167,10 @@ async def test_large_and_heavy_bodies_are_decoded_in_a_thread():
     rig = Rig(IngestOptions(inline_bytes_max=10))
     await rig.send(b"small", decode=record)
     await rig.send(b"b" * 11, decode=record)
-    await rig.send(b"small", decode=record, heavy=True)
+    await rig.send(b"small", decode=record, decompress=bytes)
     assert seen == [True, False, False]
     with pytest.raises(InvalidInput):
-        await rig.send(b"!", heavy=True)
+        await rig.send(b"!", decompress=bytes)
     await rig.ingest.close()
 
 
@@ -179,6 +180,30 @@ async def test_a_keyed_request_has_a_frame_of_its_own_and_its_retry_gets_the_fir
     assert first.batch_id != other.batch_id
     assert again == first
     assert (await rig.buffer.ledger())["default"].accepted == 3
+
+
+async def test_a_key_that_another_body_had_is_refused_and_nothing_of_it_is_stored(rig):
+    first, other, more = await asyncio.gather(
+        rig.send(b"ab", key="k"), rig.send(b"cd", key="k"), rig.send(b"e"), return_exceptions=True
+    )
+    assert (first.accepted, more.accepted) == (2, 1)
+    assert isinstance(other, KeyReused)
+    assert other.field == "Idempotency-Key"
+    with pytest.raises(KeyReused):
+        await rig.send(b"cd", key="k")
+    assert (await rig.buffer.ledger())["default"].accepted == 3
+
+
+async def test_a_retry_may_be_compressed_in_another_way(rig):
+    first = await rig.send(b"ab", key="k")
+    assert await rig.send(b"AB", key="k", decompress=bytes.lower) == first
+
+
+async def test_a_retry_counts_no_entry_twice(rig):
+    for _ in range(3):
+        await rig.send(b"ab", key="k")
+    accepted = [event.entries for event in rig.telemetry.events if isinstance(event, RequestsAccepted)]
+    assert accepted == [2]
 
 
 async def test_equal_keys_of_two_tenants_are_two_keys(rig):
@@ -254,12 +279,12 @@ async def test_large_bodies_waiting_for_a_thread_are_bounded():
         return decode(body, now_ns, source)
 
     rig = Rig(IngestOptions(decode_bytes_max=100))
-    one_too_large_alone = rig.send(b"a" * 150, heavy=True, decode=slow)
+    one_too_large_alone = rig.send(b"a" * 150, decompress=bytes, decode=slow)
     with pytest.raises(Overloaded, match="what waits to be decoded: full"):
-        await rig.send(b"a", heavy=True)
+        await rig.send(b"a", decompress=bytes)
     gate.set()
     assert (await one_too_large_alone).accepted == 150
-    assert (await rig.send(b"a" * 90, heavy=True)).accepted == 90
+    assert (await rig.send(b"a" * 90, decompress=bytes)).accepted == 90
     await rig.ingest.close()
 
 
@@ -330,7 +355,7 @@ async def test_batch_ids_differ_between_processes_and_never_go_back_with_the_clo
 async def test_closing_finishes_what_was_taken_and_refuses_what_is_new():
     rig = Rig()
     rig.buffer.gate.clear()
-    taken = [rig.send(b"a"), rig.send(b"b" * 100, heavy=True)]
+    taken = [rig.send(b"a"), rig.send(b"b" * 100, decompress=bytes)]
     await asyncio.sleep(0.01)
     closing = asyncio.create_task(rig.ingest.close())
     await asyncio.sleep(0.01)
@@ -378,7 +403,7 @@ def test_a_receipt_survives_its_json():
         Receipt(1, 1, 255, 0, [(1, 'quote " and \u2028')], "stored"),
         Receipt(0, 1, 0, 0, [(0, "no message")]),
     ):
-        assert parse_receipt(receipt.to_json()) == receipt
+        assert recall(receipt.remembered(b"d"), b"d") == receipt
     assert Receipt(1, 0, 255, 3).to_json() == (
         b'{"accepted":1,"rejected":0,"batch_id":"00000000000000ff","first_index":3,"errors":[]}'
     )
@@ -406,7 +431,7 @@ async def test_a_request_is_in_flight_until_its_outcome_is_told_whatever_that_is
     identity = Identity("one", "key", frozenset(), meter)
     rig.ingest._stored._clock.sleep = asyncio.sleep
     rig.buffer.gate.clear()
-    sent = [rig.send(b"a", identity=identity) for _ in range(3)] + [rig.send(b"b" * 9, identity=identity, heavy=True)]
+    sent = [rig.send(b"a", identity=identity) for _ in range(3)] + [rig.send(b"b" * 9, identity=identity, decompress=bytes)]
     stored = rig.send(b"c", identity=identity, ack=Ack.STORED)
     refused = [rig.send(body, identity=identity) for body in (b"!", b"xx")]
     await asyncio.gather(*refused, return_exceptions=True)

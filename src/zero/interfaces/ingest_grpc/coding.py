@@ -9,8 +9,7 @@ from typing import Any
 
 import grpc
 
-from zero.application.ports import Decoded, Decompressor
-from zero.application.submission import Decode
+from zero.application.ports import Decompressor
 
 _GZIP = b"\x1f\x8b"
 _ZLIB = 0x78
@@ -24,15 +23,6 @@ def coding_of(message: bytes) -> str:
     if len(message) > 1 and message[0] == _ZLIB and int.from_bytes(message[:2]) % 31 == 0:
         return "deflate"
     return ""
-
-
-def decompressing(decode: Decode, coding: str, decompressor: Decompressor, bytes_max: int) -> Decode:
-    """Return a decoder of compressed messages."""
-
-    def decompress_and_decode(body: bytes, now_ns: int, source: str) -> Decoded:
-        return decode(decompressor.decompress(coding, body, bytes_max), now_ns, source)
-
-    return decompress_and_decode
 
 
 def plain(message: bytes, decompressor: Decompressor) -> bytes:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 
 from zero.application.identity import Identity
 from zero.application.ingest import Ingest, future_waiter
@@ -12,7 +13,7 @@ from zero.application.submission import IDEMPOTENCY_KEY_CHARACTERS, Ack, Decode,
 from zero.domain.errors import InvalidInput, ZeroError
 from zero.domain.key import KeyScope
 from zero.interfaces.ingest_grpc.call import Call, Share
-from zero.interfaces.ingest_grpc.coding import coding_of, decompressing
+from zero.interfaces.ingest_grpc.coding import coding_of
 from zero.interfaces.ingest_grpc.messages import encoded, message
 from zero.interfaces.ingest_grpc.options import IngestGrpcOptions
 from zero.interfaces.ingest_grpc.status import RpcFailure, RpcStatus, status_of
@@ -95,11 +96,13 @@ class Intake:
     ) -> "asyncio.Future[Receipt]":
         waiter, outcome = future_waiter()
         coding = coding_of(body)
-        if coding:
-            decode = decompressing(decode, coding, self._decompressor, self._options.message_bytes_max)
+        decompress = partial(self._decompress, coding) if coding else None
         key, ack = asked
-        self._ingest.accept(Submission(body, decode, call.source, waiter, identity, key=key, ack=ack, heavy=bool(coding)))
+        self._ingest.accept(Submission(body, decode, call.source, waiter, identity, key, ack, decompress))
         return outcome
+
+    def _decompress(self, coding: str, body: bytes) -> bytes:
+        return self._decompressor.decompress(coding, body, self._options.message_bytes_max)
 
 
 class _Window:

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from zero.application.identity import Identity
-from zero.application.ports import Decoded, Decompressor
+from zero.application.ports import Decompressor
 from zero.application.submission import Ack, Decode, Submission, Waiter, checked_key, parse_ack
 from zero.domain.errors import UnsupportedMedia
 from zero.interfaces.ingest_http.exchange import Exchange, Head
@@ -29,16 +30,16 @@ def unknown_media(media: str, known: str) -> UnsupportedMedia:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Who sends the bodies, and what they wait for. Bodies that are ``heavy`` are not decoded in the event loop."""
+    """Who sends the bodies, what they wait for, and how to undo their content coding, if they have one."""
 
     identity: Identity
     key: str | None
     ack: Ack | None
-    heavy: bool
+    decompress: Callable[[bytes], bytes] | None
 
     def submission(self, body: bytes, decode: Decode, exchange: Exchange, waiter: Waiter) -> Submission:
         """Return one body as the ingest side takes it."""
-        return Submission(body, decode, exchange.source, waiter, self.identity, self.key, self.ack, self.heavy)
+        return Submission(body, decode, exchange.source, waiter, self.identity, self.key, self.ack, self.decompress)
 
 
 class Bodies:
@@ -52,7 +53,8 @@ class Bodies:
         """Return the terms of bodies in that content coding. Raises InvalidInput."""
         ack = parse_ack(head.headers["zero-ack"]) if "zero-ack" in head.headers else None
         key = checked_key(head.headers["idempotency-key"]) if "idempotency-key" in head.headers else None
-        return Terms(head.identity, key, ack, bool(encoding))
+        decompress = partial(self._decompress, encoding) if encoding else None
+        return Terms(head.identity, key, ack, decompress)
 
     def encoding(self, head: Head) -> str:
         """Return the content coding of the bodies, '' for none. Raises UnsupportedMedia."""
@@ -66,16 +68,5 @@ class Bodies:
             )
         return encoding
 
-    def decompress(self, encoding: str, body: bytes) -> bytes:
-        """Return the body without its content coding. Raises TooLarge or InvalidInput."""
-        return self._decompressor.decompress(encoding, body, self._body_bytes_max) if encoding else body
-
-    def decoder(self, encoding: str, decode: Callable[[bytes, int, str], Decoded]) -> Decode:
-        """Return a decoder that undoes the content coding first."""
-        if not encoding:
-            return decode
-
-        def decompress_and_decode(body: bytes, now_ns: int, source: str) -> Decoded:
-            return decode(self.decompress(encoding, body), now_ns, source)
-
-        return decompress_and_decode
+    def _decompress(self, encoding: str, body: bytes) -> bytes:
+        return self._decompressor.decompress(encoding, body, self._body_bytes_max)

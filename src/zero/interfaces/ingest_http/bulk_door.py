@@ -41,7 +41,7 @@ class BulkDoor:
         accept = self._ingest.accept
 
         def handle(body: bytes, exchange: Exchange) -> None:
-            request = _BulkRequest(self, exchange, index, encoding, content_type)
+            request = _BulkRequest(self, exchange, index, content_type)
             accept(submission(body, request.decode, exchange, request))
 
         return handle
@@ -50,20 +50,18 @@ class BulkDoor:
 class _BulkRequest:
     """One request: decodes its body, and keeps what became of each action for the answer."""
 
-    __slots__ = ("_began", "_content_type", "_door", "_encoding", "_exchange", "_index", "_outcomes")
+    __slots__ = ("_began", "_content_type", "_door", "_exchange", "_index", "_outcomes")
 
-    def __init__(self, door: BulkDoor, exchange: Exchange, index: str, encoding: str, content_type: bytes) -> None:
+    def __init__(self, door: BulkDoor, exchange: Exchange, index: str, content_type: bytes) -> None:
         self._door = door
         self._exchange = exchange
         self._index = index
-        self._encoding = encoding
         self._content_type = content_type
         self._began = time.monotonic()
         self._outcomes = b""
 
     def decode(self, body: bytes, now_ns: int, source: str) -> Decoded:
         """Decode the body. Raises InvalidInput."""
-        body = self._door.bodies.decompress(self._encoding, body)
         decoded, self._outcomes = self._door.codec.decode_bulk(body, now_ns, source, self._index)
         return decoded
 

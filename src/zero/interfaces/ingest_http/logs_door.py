@@ -43,7 +43,7 @@ class LogsDoor:
         if media not in self._decoders:
             raise unknown_media(media, "application/json, application/x-ndjson or application/x-protobuf")
         encoding = self._bodies.encoding(head)
-        decode = self._bodies.decoder(encoding, self._decoders[media])
+        decode = self._decoders[media]
         submission = self._bodies.terms(head, encoding).submission
         accept, telemetry = self._ingest.accept, self._telemetry
 

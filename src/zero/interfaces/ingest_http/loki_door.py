@@ -37,7 +37,6 @@ class LokiDoor:
             decode = self._codec.decode_loki_json
         else:
             raise unknown_media(media, "application/x-protobuf or application/json")
-        decode = self._bodies.decoder(encoding, decode)
         submission = self._bodies.terms(head, encoding).submission
         accept, telemetry = self._ingest.accept, self._telemetry
 

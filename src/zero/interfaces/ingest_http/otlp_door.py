@@ -55,7 +55,6 @@ class OtlpDoor:
             raise unknown_media(media, "application/x-protobuf or application/json")
         decode, answers = self._types[media]
         encoding = self._bodies.encoding(head)
-        decode = self._bodies.decoder(encoding, decode)
         submission = self._bodies.terms(head, encoding).submission
         accept, telemetry = self._ingest.accept, self._telemetry
 

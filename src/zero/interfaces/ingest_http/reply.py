@@ -7,6 +7,7 @@ from typing import NamedTuple
 from zero.domain.errors import (
     Forbidden,
     InvalidInput,
+    KeyReused,
     Overloaded,
     TooLarge,
     Unauthenticated,
@@ -88,6 +89,7 @@ def error_reply(
 _STATUS: tuple[tuple[type[ZeroError], int], ...] = (
     (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (UnsupportedMedia, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+    (KeyReused, HTTPStatus.UNPROCESSABLE_ENTITY),
     (InvalidInput, HTTPStatus.BAD_REQUEST),
     (Unauthenticated, HTTPStatus.UNAUTHORIZED),
     (Forbidden, HTTPStatus.FORBIDDEN),

@@ -92,7 +92,9 @@ def test_an_unknown_level_is_info_and_kept(decode, number: int) -> None:
 
 
 def test_a_bad_entry_costs_only_itself(decode) -> None:
-    decoded = decode(batch() + bytes_field(1, b"") + batch(bytes_field(1, b"x" * 129)) + batch(bytes_field(8, b"x" * 33)) + batch())
+    decoded = decode(
+        batch() + bytes_field(1, b"") + batch(bytes_field(1, b"x" * 129)) + batch(bytes_field(8, b"x" * 33)) + batch()
+    )
     assert decoded.accepted == 2
     assert list(decoded.errors) == [
         (1, "message: missing or empty, limit 1 to 262144 bytes"),

@@ -1,6 +1,7 @@
 """What grpcio clients get from the door: receipts, streams, keys of retries, statuses."""
 
 import asyncio
+import gzip
 
 import grpc
 import pytest
@@ -67,9 +68,13 @@ async def test_bytes_that_are_no_batch_are_invalid(server: Server, body: bytes) 
 
 
 async def test_a_retry_under_the_same_key_returns_the_first_receipt_and_stores_nothing(server: Server) -> None:
-    first = await server.ingest(batch("once"), ("idempotency-key", "k1"))
-    again = await server.ingest(batch("once"), ("idempotency-key", "k1"))
+    body = batch("once")
+    first, again = [await server.ingest(sent, ("idempotency-key", "k1")) for sent in (body, gzip.compress(body))]
     assert first == again
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await server.ingest(batch("another"), ("idempotency-key", "k1"))
+    assert failed(error)[0] is grpc.StatusCode.INVALID_ARGUMENT
+    assert "Idempotency-Key was used before" in failed(error)[1]
     assert [entry.message for entry in server.entries()] == ["once"]
 
 

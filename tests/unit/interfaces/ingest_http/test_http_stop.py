@@ -96,6 +96,11 @@ async def test_a_key_and_an_acknowledgement_travel_in_headers(server):
     again = await server.post(ENTRY, {"Idempotency-Key": "k-1"})
     assert (first.status, again.status) == (202, 202)
     assert again.json == first.json
+    other = await server.post(b'{"message":"another"}', {"Idempotency-Key": "k-1"})
+    assert other.error[0] == 422
+    assert "Idempotency-Key was used before" in other.error[1]
+    assert other.json["error"]["field"] == "Idempotency-Key"
+    assert (other.json["error"]["code"], other.headers.get("retry-after")) == ("idempotency_key_reused", None)
     assert (await server.post(ENTRY, {"Zero-Ack": "durable"})).json["ack"] == "durable"
     assert (await server.post(ENTRY, {"Zero-Ack": "fast"})).error == (400, "Zero-Ack must be 'durable' or 'stored'")
     response = await server.post(ENTRY, {"Idempotency-Key": "a b"})
