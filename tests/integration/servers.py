@@ -1,4 +1,4 @@
-"""Real Redis-like servers for tests: the embedded Valkey, and Debian's redis-server where it is installed."""
+"""Real Redis-like servers for tests: the embedded Valkey, and Debian's Redis where it is installed."""
 
 import shutil
 import signal
@@ -59,11 +59,19 @@ def embedded_valkey(directory: Path, **options: int) -> Server:
 
 
 def debian_redis(directory: Path) -> Server:
-    """Return a plain Redis 7, not started; skips where it is not installed."""
-    binary = shutil.which("redis-server")
+    """Return a plain Redis, not started; skips where it is not installed.
+
+    Debian's redis-server would start a service on port 6379. Its redis-tools do not, and have the same program under the name of
+    its checker: Redis goes by the name that it is called by.
+    """
+    binary = shutil.which("redis-server") or shutil.which("redis-check-rdb")
     if binary is None:
-        pytest.skip("redis-server is not installed (Debian: apt-get install redis-server)")
-    return plain_server(binary, directory)
+        pytest.skip("Redis is not installed (Debian: apt-get install redis-tools)")
+    directory.mkdir(parents=True, exist_ok=True)
+    program = directory / "redis-server"
+    program.unlink(missing_ok=True)
+    program.symlink_to(Path(binary).resolve())
+    return plain_server(str(program), directory)
 
 
 def plain_valkey(directory: Path) -> Server:
