@@ -157,7 +157,9 @@ def test_what_the_opentelemetry_sdk_ships_comes_back(
     port = secure.port(f"ZERO_INGEST_{protocol.upper()}")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"https://localhost:{port}")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", str(secure.ca))
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", f"authorization=Bearer%20{key}" if protocol == "http" else f"x-api-key={key}")
+    monkeypatch.setenv(
+        "OTEL_EXPORTER_OTLP_HEADERS", f"authorization=Bearer%20{key}" if protocol == "http" else f"x-api-key={key}"
+    )
     if compression == "gzip":
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
     resource = Resource({"service.name": app_id, "host.name": "node-7", "deployment.environment.name": "staging", "sku": "no"})
@@ -260,7 +262,9 @@ def test_what_elasticsearch_py_ships_comes_back(secure: Shipping, url: str, key:
     check(secure, [{**LOG, "app_id": dataset, "timestamp": instant(now_us * 1_000), "metadata": metadata}])
 
 
-def test_what_python_logging_loki_ships_comes_back(secure: Shipping, url: str, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_python_logging_loki_ships_comes_back(
+    secure: Shipping, url: str, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(secure.ca))
     tags = {"app": "loki", "env": "staging", "host": "node-7"}
     handler = logging_loki.LokiHandler(f"{url}/loki/api/v1/push", tags=tags, auth=("anybody", key), version="1")

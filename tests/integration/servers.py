@@ -61,7 +61,7 @@ def embedded_valkey(directory: Path, **options: int) -> Server:
 def debian_redis(directory: Path) -> Server:
     """Return a plain Redis, not started; skips where it is not installed.
 
-    Debian's redis-server would start a service on port 6379. Its redis-tools do not, and have the same program under the name of
+    Debian's redis-server starts a service on port 6379. Its redis-tools do not, and have the same program under the name of
     its checker: Redis goes by the name that it is called by.
     """
     binary = shutil.which("redis-server") or shutil.which("redis-check-rdb")
