@@ -2,10 +2,11 @@
 VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := CMakeLists.txt $(shell find native -name '*.[ch]pp')
+ZERO_FUZZ_RUNS ?= 200000000
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test lint bench fuzz torture proto lock clean
+.PHONY: help setup up test lint bench fuzz fuzzlong torture proto lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -29,6 +30,9 @@ bench: setup ## the benchmarks of docs/benchmarks.md
 
 fuzz: setup $(VENV)/.test-system ## the libFuzzer targets, 60 seconds each
 	ZERO_FUZZ_SECONDS=60 $(BIN)/pytest -ra tests/fuzz
+
+fuzzlong: setup $(VENV)/.test-system ## the same until $(ZERO_FUZZ_RUNS) executions are reached; goes on where it was stopped
+	$(BIN)/python -m tests.fuzz.long_run $(ZERO_FUZZ_RUNS)
 
 torture: setup ## kill what can be killed, under load, and count
 	$(BIN)/pytest -ra tests/torture

@@ -126,7 +126,7 @@ std::string_view OtlpRecords::join(std::string_view path, std::size_t path_bytes
   const std::size_t bytes = path_bytes + 1 + key.size();
   if (bytes > limits::metadata_key_bytes) return {};
   char* const joined = arena_->take(bytes);
-  std::memcpy(joined, path.data(), path_bytes);
+  if (path_bytes != 0) std::memcpy(joined, path.data(), path_bytes);
   joined[path_bytes] = '.';
   if (!key.empty()) std::memcpy(joined + path_bytes + 1, key.data(), key.size());
   return {joined, bytes};

@@ -43,7 +43,10 @@ def redis_options(settings: Settings) -> "RedisOptions":
 
     if not settings.buffer_url:
         raise ConfigurationError("ZERO_BUFFER_URL is empty: set it, or run `zero up`, which starts a buffer of its own")
-    return RedisOptions(settings.buffer_url, shards=settings.shards, lease_seconds=LEASE_SECONDS)
+    timeout_seconds = settings.buffer_timeout_ms / 1000
+    return RedisOptions(
+        settings.buffer_url, shards=settings.shards, lease_seconds=LEASE_SECONDS, timeout_seconds=timeout_seconds
+    )
 
 
 def clickhouse_options(settings: Settings) -> "ClickHouseOptions":

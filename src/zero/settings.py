@@ -72,6 +72,10 @@ class Settings:
     buffer_url: str = field(
         default="", metadata=_about("Redis or Valkey of the durable buffer: redis://, rediss:// or unix://. Empty: embedded.")
     )
+    buffer_timeout_ms: int = field(
+        default=200,
+        metadata=_about("How long the buffer may be silent, or take to connect to, until ingest answers 503.", 50, 2000),
+    )
     clickhouse_url: str = field(
         default="", metadata=_about("ClickHouse of the store: http(s)://user:password@host:port/database. Empty: embedded.")
     )

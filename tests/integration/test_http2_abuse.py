@@ -20,7 +20,10 @@ from tests.integration.servers import Server, embedded_valkey
 from tests.integration.test_ingest_http import ENTRY, Workers
 from tests.patience import READY_SECONDS_MAX, hardly_noticed
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of a process from /proc")
+pytestmark = [
+    pytest.mark.timed,
+    pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of a process from /proc"),
+]
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 2, 3, 4, 6, 7, 8, 9
@@ -199,6 +202,8 @@ class Worker:
         command = [sys.executable, str(Path(__file__).with_name("well_behaved.py")), str(self.port)]
         client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         try:
+            assert client.stdout is not None
+            assert client.stdout.readline() == b"begun\n"
             act()
             found = json.loads(client.communicate(timeout=READY_SECONDS_MAX)[0])
         finally:

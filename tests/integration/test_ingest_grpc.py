@@ -26,7 +26,7 @@ from tests.integration.h2_frames import (
     message,
 )
 from tests.integration.servers import Server, embedded_valkey
-from tests.integration.test_ingest_http import free_port
+from tests.integration.test_ingest_http import PATIENT_MS, free_port
 from tests.patience import READY_SECONDS_MAX, TRIES_MAX, best, hardly_noticed
 from tests.unit.interfaces.ingest_grpc.conftest import batch, parsed
 
@@ -43,7 +43,11 @@ class Worker:
 
     def __init__(self, url: str, port: int | None = None) -> None:
         self.port = port or free_port()
-        environment = {"ZERO_BUFFER_URL": url, "ZERO_INGEST_HTTP": f"127.0.0.1:{free_port()}"}
+        environment = {
+            "ZERO_BUFFER_URL": url,
+            "ZERO_BUFFER_TIMEOUT_MS": PATIENT_MS,
+            "ZERO_INGEST_HTTP": f"127.0.0.1:{free_port()}",
+        }
         environment |= {"ZERO_INGEST_GRPC": f"127.0.0.1:{self.port}", "ZERO_LOG_LEVEL": "error"}
         self.process = subprocess.Popen([sys.executable, "-m", "zero", "ingest"], env=environment, stdout=subprocess.PIPE)
         assert self.process.stdout is not None
