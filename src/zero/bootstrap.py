@@ -13,13 +13,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zero.domain.entry import BatchLimits
 from zero.domain.errors import ConfigurationError, Forbidden, Unauthenticated, Unavailable
 from zero.settings import Address, Settings, environment_name
 
 if TYPE_CHECKING:
+    from zero.application.ingest import Ingest
     from zero.application.key_ring import KeyRing
     from zero.application.keys import Keys
-    from zero.application.ports import Codec, Durability, Telemetry
+    from zero.application.ports import Buffer, Codec, Durability, Telemetry
     from zero.application.search import Search
     from zero.infrastructure.clickhouse.connection import ServerVersion
     from zero.infrastructure.clickhouse.options import ClickHouseOptions
@@ -200,23 +202,48 @@ def _syslog_doors(
     yield serve(given, options, listeners, stop)
 
 
-async def run_ingest(settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
-    """Serve the ingest doors until ``stop`` is set."""
+def _codec(settings: Settings) -> "Codec":
+    """Return the codec of the pipeline."""
+    if settings.stage.native:
+        return native_codec()
+    from zero.infrastructure.codec.python_codec import PythonCodec
+
+    return PythonCodec(native_codec().crc32c)
+
+
+def _accepting(settings: Settings, codec: "Codec", telemetry: "Telemetry") -> tuple["Ingest", "Buffer"]:
+    """Return what takes requests, and where it puts them before it answers."""
+    from zero.application.direct import DirectIngest
     from zero.application.ingest import Ingest, IngestOptions
-    from zero.application.readiness import Readiness
-    from zero.infrastructure.codec.decompress import BoundedDecompressor
-    from zero.infrastructure.native.codec import NativeCodec
     from zero.infrastructure.redis.buffer import RedisBuffer
     from zero.infrastructure.system.clock import SystemClock
+
+    stage, options = settings.stage, IngestOptions(shards=settings.shards, strict_durability=settings.durability == "strict")
+    if not stage.all_cores:
+        options = replace(options, inline_bytes_max=BatchLimits().body_bytes)
+    buffer: Buffer
+    if stage.buffered:
+        buffer = RedisBuffer(redis_options(settings))
+    else:
+        from zero.infrastructure.clickhouse.direct import ClickHouseBuffer
+
+        buffer = ClickHouseBuffer(clickhouse_options(settings), codec, telemetry, waits=stage.waits)
+    kind = Ingest if stage.coalesces else DirectIngest
+    return kind(codec, buffer, SystemClock(), telemetry, options), buffer
+
+
+async def run_ingest(settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
+    """Serve the ingest doors until ``stop`` is set."""
+    from zero.application.readiness import Readiness
+    from zero.infrastructure.codec.decompress import BoundedDecompressor
     from zero.infrastructure.telemetry.process import process_telemetry
     from zero.interfaces.ingest_http.options import IngestHttpOptions
     from zero.interfaces.ingest_http.server import IngestServices, bind, serve
 
     telemetry, metrics = process_telemetry()
-    strict = settings.durability == "strict"
-    buffer, codec = RedisBuffer(redis_options(settings)), NativeCodec()
-    ingest = Ingest(codec, buffer, SystemClock(), telemetry, IngestOptions(shards=settings.shards, strict_durability=strict))
-    readiness = Readiness(buffer, strict_durability=strict)
+    codec = _codec(settings)
+    ingest, buffer = _accepting(settings, codec, telemetry)
+    readiness = Readiness(buffer, strict_durability=settings.durability == "strict")
     options = IngestHttpOptions(stop_timeout_seconds=settings.stop_seconds_max * DOORS_SHARE)
     flush_seconds_max = settings.stop_seconds_max * (1 - DOORS_SHARE)
 
@@ -229,7 +256,7 @@ async def run_ingest(settings: Settings, stop: asyncio.Event, ready: Ready) -> N
         async with AsyncExitStack() as stack:
             syslog = [address for _, address in settings.syslog_listeners]
             outermost = _outermost(settings.ingest_http, settings.ingest_grpc, *syslog)
-            keys = await stack.enter_async_context(key_ring(settings, outermost, settings.ingest_workers, telemetry))
+            keys = await stack.enter_async_context(key_ring(settings, outermost, settings.ingest_processes, telemetry))
             tls = await stack.enter_async_context(server_tls(settings, telemetry))
             await stack.enter_async_context(ingest.running(flush_seconds_max))
             services = IngestServices(ingest, codec, BoundedDecompressor(), readiness, metrics.text, telemetry, keys)
@@ -249,21 +276,22 @@ async def run_ingest(settings: Settings, stop: asyncio.Event, ready: Ready) -> N
 
 async def run_drain(shards: Sequence[int], owner: str | None, settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
     """Drain the shards until ``stop`` is set, then until they are empty or time is up."""
+    from zero.application.drain.options import DrainOptions
     from zero.application.drain.parts import DrainParts
     from zero.application.drain.service import DrainService, DrainServiceOptions
     from zero.application.drain.shard import ShardDrain
     from zero.infrastructure.clickhouse.store import ClickHouseStore
-    from zero.infrastructure.native.codec import NativeCodec
     from zero.infrastructure.redis.shard_log import RedisShardLog
     from zero.infrastructure.system.clock import SystemClock
     from zero.infrastructure.telemetry.process import process_telemetry
 
     telemetry, _ = process_telemetry()
     log, store = RedisShardLog(redis_options(settings)), ClickHouseStore(clickhouse_options(settings))
-    parts = DrainParts(log, store, NativeCodec(), SystemClock(), random.Random(), telemetry)  # noqa: S311 - jitter, not a secret
+    parts = DrainParts(log, store, _codec(settings), SystemClock(), random.Random(), telemetry)  # noqa: S311 - jitter, not a secret
     name = owner or f"{socket.gethostname()}-{os.getpid()}"
     options = DrainServiceOptions(drain_seconds=settings.stop_seconds_max * 0.8)
-    service = DrainService([ShardDrain(shard, f"{name}-{shard}", parts) for shard in shards], options)
+    bounds = DrainOptions(block_rows_max=settings.stage.drain_block_rows_max)
+    service = DrainService([ShardDrain(shard, f"{name}-{shard}", parts, bounds) for shard in shards], options)
 
     async def is_ready() -> bool:
         return service.ready
@@ -329,9 +357,7 @@ def native_codec() -> "Codec":
 
 def native_core_works() -> bool:
     """Compare the native core with a known answer: the check value of CRC-32C."""
-    from zero.infrastructure.native.codec import NativeCodec
-
-    return NativeCodec().crc32c(b"123456789") == 0xE3069283
+    return native_codec().crc32c(b"123456789") == 0xE3069283
 
 
 async def look_at_buffer(settings: Settings) -> "Durability":

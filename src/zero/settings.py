@@ -14,6 +14,7 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from zero.application.pipeline import PIPELINES, PLATFORM, Pipeline
 from zero.domain.errors import ConfigurationError
 
 PREFIX = "ZERO_"
@@ -113,6 +114,13 @@ class Settings:
         default=1,
         metadata=_about("Streams of the buffer, each with one writer. Raise it, never lower it while entries wait.", 1, 256),
     )
+    pipeline: str = field(
+        default=PLATFORM,
+        metadata=_about(
+            "For measuring only: the platform as one of its earlier stages (docs/benchmarks.md), which keep fewer promises.",
+            one_of=tuple(PIPELINES),
+        ),
+    )
     retention_days: int = field(default=30, metadata=_about("Days from its receipt that an entry is kept.", 1, 3650))
     durability: str = field(
         default="report",
@@ -175,6 +183,16 @@ class Settings:
             if other != name:
                 both = f"{environment_name(other)}, {environment_name(name)}"
                 raise ConfigurationError(f"{both} need an address each, not {address} for both")
+
+    @property
+    def stage(self) -> Pipeline:
+        """What happens between a request and its answer."""
+        return PIPELINES[self.pipeline]
+
+    @property
+    def ingest_processes(self) -> int:
+        """How many ingest processes share the port."""
+        return self.ingest_workers if self.stage.all_cores else 1
 
     @property
     def syslog_listeners(self) -> list[tuple[str, Address]]:

@@ -92,10 +92,10 @@ def _embedded_store(settings: Settings) -> tuple[ChildCommand, Settings]:
 
 def _roles(settings: Settings) -> tuple[ChildCommand, ...]:
     owner = f"{socket.gethostname()}:{settings.data_dir}"
-    ingest = [_role(settings, "ingest", slot=slot, page="ingest") for slot in range(settings.ingest_workers)]
+    ingest = [_role(settings, "ingest", slot=slot, page="ingest") for slot in range(settings.ingest_processes)]
     drain = [
         _role(settings, "drain", "--shard", str(shard), "--owner", owner, slot=shard, page="api")
-        for shard in range(settings.shards)
+        for shard in range(settings.shards if settings.stage.buffered else 0)
     ]
     return (*ingest, *drain, _role(settings, "api", page="api"))
 

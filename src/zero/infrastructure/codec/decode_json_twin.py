@@ -100,17 +100,17 @@ def decode_json(body: bytes | memoryview, now_ns: int, source: str) -> Decoded:
     if not text.strip(_BLANKS):
         raise InvalidInput("body is empty")
     report = Report()
-    if _is_lines(text):
+    if is_lines(text):
         for line in text.split(b"\n"):
             if line.strip(_BLANKS):
                 report.reserve()
-                _read_line(line, Stamp(now_ns, source), report)
+                read_line(line, Stamp(now_ns, source), report)
     else:
         _read_document(text, len(data) - len(text), Stamp(now_ns, source), report)
     return report.decoded()
 
 
-def _is_lines(text: bytes) -> bool:
+def is_lines(text: bytes) -> bool:
     """More than one line with something on it, when the first and the next byte cannot begin one value."""
     first = len(text) - len(text.lstrip(_BLANKS))
     line_end = text.find(b"\n", first)
@@ -125,7 +125,8 @@ def _is_lines(text: bytes) -> bool:
     return False
 
 
-def _read_line(line: bytes, stamp: Stamp, report: Report) -> None:
+def read_line(line: bytes, stamp: Stamp, report: Report) -> None:
+    """Take one line of NDJSON."""
     fixed = repair(line)
     try:
         node = parse_json(fixed.data)

@@ -8,6 +8,9 @@ VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 _FIXED_BYTES = {FIXED64: 8, FIXED32: 4}
 
 
+_ONE_BYTE = [bytes([value]) for value in range(0x80)]
+
+
 class WireError(ValueError):
     """The bytes are not protobuf; ``position`` is the offset of the field that cannot be read."""
 
@@ -70,6 +73,8 @@ def _read_varint(data: bytes, at: int, stop: int, position: int) -> tuple[int, i
 
 def varint(value: int) -> bytes:
     """Return the varint of an unsigned 64-bit value."""
+    if value <= 0x7F:
+        return _ONE_BYTE[value]
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)

@@ -1,4 +1,4 @@
-"""The native decoders and their plain twins give the same bytes and the same errors, whatever comes in."""
+"""The native decoders, the plain one and their twins give the same bytes and the same errors, whatever comes in."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from zero.application.ports import Decoded
 from zero.domain.errors import InvalidInput
-from zero.infrastructure.codec import decode_json_twin, decode_log_batch_twin
+from zero.infrastructure.codec import decode_json_twin, decode_log_batch_twin, plain_json
 from zero.infrastructure.codec.protobuf_wire import bytes_field, double_field, fixed64_field, varint, varint_field
 from zero.infrastructure.native.codec import NativeCodec
 
@@ -29,7 +29,9 @@ def outcome(decode: Decode, body: bytes) -> tuple[object, ...]:
 
 
 def assert_json_twins(body: bytes) -> None:
-    assert outcome(NATIVE.decode_json, body) == outcome(decode_json_twin.decode_json, body)
+    expected = outcome(decode_json_twin.decode_json, body)
+    assert outcome(NATIVE.decode_json, body) == expected
+    assert outcome(plain_json.decode_json, body) == expected
 
 
 def assert_log_batch_twins(body: bytes) -> None:
