@@ -1,11 +1,13 @@
 """What the whole tree shares: patience with a machine that has other work."""
 
-from collections.abc import Iterator
-
 import pytest
 from _pytest.runner import runtestprotocol
+from hypothesis import HealthCheck, settings
 
 TRIES_MAX = 4
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
+
 _again = pytest.StashKey[list[str]]()
 
 
@@ -36,8 +38,7 @@ def _reason(report: pytest.TestReport) -> str:
     return str(crash.message).splitlines()[0] if crash else report.when
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> Iterator[None] | None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say which tests were tried again: a name that comes back in run after run is not the machine's."""
     for line in config.stash[_again]:
         terminalreporter.write_line(f"tried again: {line}")
-    return None

@@ -5,13 +5,18 @@ import socket
 import ssl
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 
 from zero.interfaces.api.app import create_app
+from zero.interfaces.api.connection import BoundedConnection, Crowd
 from zero.interfaces.api.following import Followers
 from zero.interfaces.api.options import ApiOptions
 from zero.interfaces.api.services import ApiServices
+
+BUSY_CONNECTIONS = 64
+"""Room for those that come while all others are busy, so that they can be told so."""
 
 
 async def serve(
@@ -33,11 +38,11 @@ async def serve(
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=options.connections_max,
+        limit_concurrency=options.connections_max + BUSY_CONNECTIONS,
         ssl_context_factory=(lambda *_: tls) if tls else None,
         timeout_graceful_shutdown=max(1, round(options.stop_seconds_max)),
     )
-    server = _Server(config)
+    server = _Server(config, options)
     serving = asyncio.create_task(server.serve(sockets=list(sockets)))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -48,7 +53,25 @@ async def serve(
 
 
 class _Server(uvicorn.Server):
-    """Signals belong to the process that starts roles, not to the server."""
+    """uvicorn's, with the bounds of the api on each connection. Signals belong to the process that starts roles."""
+
+    def __init__(self, config: uvicorn.Config, options: ApiOptions) -> None:
+        super().__init__(config)
+        self._options = options
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen on the sockets."""
+        loop, crowd = asyncio.get_running_loop(), Crowd(self._options.connections_max)
+
+        def connection() -> BoundedConnection:
+            return BoundedConnection(self._options, crowd, config=self.config, server_state=self.server_state, app_state={})
+
+        handshake: dict[str, Any] = {"ssl_handshake_timeout": self._options.handshake_seconds_max} if self.config.ssl else {}
+        self.servers = [
+            await loop.create_server(connection, sock=sock, ssl=self.config.ssl, backlog=self.config.backlog, **handshake)
+            for sock in sockets or ()
+        ]
+        self.started = True
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
