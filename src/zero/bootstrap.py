@@ -274,11 +274,12 @@ async def run_ingest(settings: Settings, stop: asyncio.Event, ready: Ready) -> N
         await buffer.close()
 
 
-async def run_drain(shards: Sequence[int], owner: str | None, settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
-    """Drain the shards until ``stop`` is set, then until they are empty or time is up."""
+async def run_drain(shard: int | None, owner: str | None, settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
+    """Drain all shards, or one and its share of those above the setting, until ``stop`` is set; then until they are empty or
+    time is up."""
     from zero.application.drain.options import DrainOptions
     from zero.application.drain.parts import DrainParts
-    from zero.application.drain.service import DrainService, DrainServiceOptions
+    from zero.application.drain.service import DrainService, DrainServiceOptions, ShardShare
     from zero.application.drain.shard import ShardDrain
     from zero.infrastructure.clickhouse.store import ClickHouseStore
     from zero.infrastructure.redis.shard_log import RedisShardLog
@@ -291,7 +292,8 @@ async def run_drain(shards: Sequence[int], owner: str | None, settings: Settings
     name = owner or f"{socket.gethostname()}-{os.getpid()}"
     options = DrainServiceOptions(drain_seconds=settings.stop_seconds_max * 0.8)
     bounds = DrainOptions(block_rows_max=settings.stage.drain_block_rows_max)
-    service = DrainService([ShardDrain(shard, f"{name}-{shard}", parts, bounds) for shard in shards], options)
+    share = ShardShare() if shard is None else ShardShare(shard, settings.shards)
+    service = DrainService(lambda one: ShardDrain(one, f"{name}-{one}", parts, bounds), log, share, settings.shards, options)
 
     async def is_ready() -> bool:
         return service.ready

@@ -112,7 +112,7 @@ class Settings:
     )
     shards: int = field(
         default=1,
-        metadata=_about("Streams of the buffer, each with one writer. Raise it, never lower it while entries wait.", 1, 256),
+        metadata=_about("Streams of the buffer that ingest appends to, each with one writer.", 1, 256),
     )
     pipeline: str = field(
         default=PLATFORM,

@@ -10,7 +10,7 @@ import signal
 import sys
 from dataclasses import asdict
 
-from zero.application.drain import DrainOptions, DrainParts, DrainService, ShardDrain
+from zero.application.drain import DrainOptions, DrainParts, DrainService, ShardDrain, ShardShare
 from zero.application.drain.events import DrainFailed, LeaseGone, LeaseTaken, VerifyPerformed
 from zero.application.events import Event
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
@@ -38,7 +38,7 @@ async def drain(buffer_url: str, store_url: str, owner: str, lease_seconds: str)
     options = DrainOptions(block_rows_max=2_000, linger_seconds=0.0, renew_seconds=float(lease_seconds) / 4)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    await DrainService([ShardDrain(0, owner, parts, options)]).run(stop)
+    await DrainService(lambda shard: ShardDrain(shard, owner, parts, options), log, ShardShare(), 1).run(stop)
     await log.close()
     await store.close()
 

@@ -1,7 +1,5 @@
-"""What the platform needs from outside, on one page. Each port has an adapter in ``zero.infrastructure`` and a fake in tests.
-
-Ports are asynchronous where they wait. The application never sees a foreign exception: adapters raise ``zero.domain.errors``.
-"""
+"""What the platform needs from outside: each port has an adapter in ``zero.infrastructure`` and a fake in tests. Ports are
+asynchronous where they wait. The application never sees a foreign exception: adapters raise ``zero.domain.errors``."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -265,6 +263,9 @@ class Settlement:
 
 class ShardLog(Protocol):
     """The durable buffer as the drain sees it."""
+
+    async def shards(self) -> int:
+        """Return how many shards the buffer has, those included that are no longer appended to."""
 
     async def acquire(self, shard: int, owner: str) -> Lease | None:
         """Take the lease with a new epoch when it is free, expired or ``owner``'s own; else None."""

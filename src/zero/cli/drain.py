@@ -9,7 +9,11 @@ from zero.settings import Settings
 
 
 @click.command()
-@click.option("--shard", type=click.IntRange(0), help="The one shard to drain.  [default: all]")
+@click.option(
+    "--shard",
+    type=click.IntRange(0),
+    help="The shard to drain, and every ZERO_SHARDS-th above it that the buffer has.  [default: all]",
+)
 @click.option("--owner", help="Whose leases these are; a restart under the same name need not wait.  [default: one of its own]")
 @parent_option
 @settings_flags("buffer_url", "clickhouse_url", "shards")
@@ -18,5 +22,4 @@ def drain(settings: Settings, shard: int | None, owner: str | None, parent: int 
     from zero.bootstrap import run_drain
     from zero.cli.role import run_role
 
-    shards = range(settings.shards) if shard is None else (shard,)
-    run_role("drain", partial(run_drain, shards, owner), settings, parent)
+    run_role("drain", partial(run_drain, shard, owner), settings, parent)

@@ -2,7 +2,7 @@
 
 from zero.application.drain.options import DrainOptions
 from zero.application.drain.parts import DrainParts, FrameCodec
-from zero.application.drain.service import DrainService, DrainServiceOptions
+from zero.application.drain.service import DrainService, DrainServiceOptions, ShardShare
 from zero.application.drain.shard import DrainState, ShardDrain
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "DrainState",
     "FrameCodec",
     "ShardDrain",
+    "ShardShare",
 ]

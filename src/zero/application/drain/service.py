@@ -1,26 +1,58 @@
 """Several shards' drains in one process."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from zero.application.drain.shard import DrainState, ShardDrain
+from zero.application.ports import ShardLog
+from zero.domain.errors import ZeroError
 
 
 @dataclass(frozen=True, slots=True)
 class DrainServiceOptions:
-    """``heartbeat_seconds`` is well under the lease's time to live; ``drain_seconds`` bounds the drain-to-empty at a stop."""
+    """``heartbeat_seconds`` is well under the lease's time to live; ``drain_seconds`` bounds the drain-to-empty at a stop.
+
+    ``look_seconds`` is how often the buffer is asked for shards that were not known.
+    """
 
     heartbeat_seconds: float = 1.0
     drain_seconds: float = 5.0
+    look_seconds: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ShardShare:
+    """The part of the buffer's shards that is one process's: ``first``, and each ``step`` further on.
+
+    So the processes of the shards that are set drain those too that are left of a higher setting.
+    """
+
+    first: int = 0
+    step: int = 1
+
+    def of(self, shards: int) -> range:
+        """Return which of so many shards these are; the first always is."""
+        return range(self.first, max(shards, self.first + 1), self.step)
 
 
 class DrainService:
     """Runs the drains until told to stop. A drain that breaks ends the process: its successor recovers by verifying."""
 
-    def __init__(self, drains: Sequence[ShardDrain], options: DrainServiceOptions | None = None) -> None:
-        self._drains = drains
+    def __init__(
+        self,
+        make: Callable[[int], ShardDrain],
+        log: ShardLog,
+        share: ShardShare,
+        shards: int,
+        options: DrainServiceOptions | None = None,
+    ) -> None:
+        self._make = make
+        self._log = log
+        self._share = share
         self._options = options or DrainServiceOptions()
+        self._drains = [make(shard) for shard in share.of(shards)]
 
     @property
     def ready(self) -> bool:
@@ -35,18 +67,31 @@ class DrainService:
         """Drain every shard until ``stop`` is set, then finish what is in hand."""
         async with asyncio.TaskGroup() as group:
             running = [group.create_task(drain.run()) for drain in self._drains]
+            scout = group.create_task(self._look(lambda drain: running.append(group.create_task(drain.run()))))
             heart = group.create_task(self._beat())
-            stopper = group.create_task(self._stop_when(stop))
-            await asyncio.wait(running)
-            heart.cancel()
-            stopper.cancel()
+            stopper = group.create_task(self._stop_when(stop, scout))
+            while left := [task for task in running if not task.done()]:
+                await asyncio.wait(left)
+            for task in (scout, heart, stopper):
+                task.cancel()
+
+    async def _look(self, start: Callable[[ShardDrain], None]) -> None:
+        """Drain shards of ours that others append to, or did, beside those that we are set to."""
+        while True:
+            with suppress(ZeroError):  # the drains meet the same error, and tell
+                shards = await self._log.shards()
+                for shard in list(self._share.of(shards))[len(self._drains) :]:
+                    self._drains.append(self._make(shard))
+                    start(self._drains[-1])
+            await asyncio.sleep(self._options.look_seconds)
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(self._options.heartbeat_seconds)
             await asyncio.gather(*(drain.heartbeat() for drain in self._drains))
 
-    async def _stop_when(self, stop: asyncio.Event) -> None:
+    async def _stop_when(self, stop: asyncio.Event, scout: "asyncio.Task[None]") -> None:
         await stop.wait()
+        scout.cancel()
         for drain in self._drains:
             drain.stop(self._options.drain_seconds)

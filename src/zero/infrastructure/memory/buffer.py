@@ -100,6 +100,10 @@ class MemoryBuffer(Buffer, ShardLog):
     async def close(self) -> None:
         """Do nothing: there is no connection."""
 
+    async def shards(self) -> int:
+        """Return how many there are."""
+        return len(self._shards)
+
     async def acquire(self, shard: int, owner: str) -> Lease | None:
         """Take the lease when it is free, expired or the owner's own."""
         state = self._shards[shard]

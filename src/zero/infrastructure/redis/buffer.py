@@ -13,11 +13,19 @@ from zero.infrastructure.redis.durability import durability
 from zero.infrastructure.redis.failures import FOREIGN, translate
 from zero.infrastructure.redis.gauge import memory
 from zero.infrastructure.redis.keyed import KeyedAppends
-from zero.infrastructure.redis.keys import GROUP, idempotency_digest, idempotency_shard, process_epoch_key, shard_keys
+from zero.infrastructure.redis.keys import (
+    GROUP,
+    ShardKeys,
+    idempotency_digest,
+    idempotency_shard,
+    process_epoch_key,
+    shard_keys,
+)
 from zero.infrastructure.redis.line import Line, unheeded
 from zero.infrastructure.redis.nodes import Nodes
 from zero.infrastructure.redis.options import RedisOptions
 from zero.infrastructure.redis.reserve import Reserve
+from zero.infrastructure.redis.shards import known_shards, note_shards
 
 DEAD_LETTERS_MAX = 1000
 
@@ -77,9 +85,11 @@ class RedisBuffer:
         return [outcomes[index] for index in range(len(outcomes))]
 
     async def next_process_epoch(self) -> int:
-        """Return a number that no other process start was given. Sets the reserve of every shard aside on the way."""
+        """Return a number that no other process start was given. On the way it makes the shards known and sets their reserves
+        aside."""
         reserve = Reserve(self._options)
         try:
+            await note_shards(await self._nodes.client(0), self._options)
             for shard, keys in enumerate(self._keys):
                 await reserve.lay(await self._nodes.client(shard), keys)
             return int(await (await self._nodes.client(0)).incr(process_epoch_key(self._options.namespace)))
@@ -117,7 +127,7 @@ class RedisBuffer:
     async def durability(self) -> Durability:
         """Say what an acknowledgement means with the present settings of every server."""
         try:
-            promises = [await durability(client) for _, client, _ in await self._nodes.each()]
+            promises = [await durability(client) for client, _ in await self._nodes.each(self._options.shards)]
         except FOREIGN as error:
             raise self._translate(error) from error
         return next((promise for promise in promises if promise.mode != "durable"), promises[0])
@@ -126,11 +136,11 @@ class RedisBuffer:
         """Say how full the servers are together, and how many frames wait."""
         used, limit, frames = 0, 0, 0
         try:
-            for _, client, shards in await self._nodes.each():
+            for client, shards in await self._nodes.each(await self._shards()):
                 node_used, node_limit = memory(await client.info("memory"))
                 used, limit = used + node_used, limit + node_limit
                 for shard in shards:
-                    frames += await client.xlen(self._keys[shard].stream)
+                    frames += await client.xlen(self._keys_of(shard).stream)
         except FOREIGN as error:
             raise self._translate(error) from error
         return BufferLevel(used, limit, frames)
@@ -139,9 +149,9 @@ class RedisBuffer:
         """Return the ledger of every tenant; each shard is read in one atomic step."""
         totals: dict[str, dict[str, int]] = {}
         try:
-            for shard, keys in enumerate(self._keys):
+            for shard in range(await self._shards()):
                 client = await self._nodes.client(shard)
-                fields: Any = await client.hgetall(keys.ledger)
+                fields: Any = await client.hgetall(self._keys_of(shard).ledger)
                 for field, value in fields.items():
                     counter, _, tenant = field.decode().partition(":")
                     counters = totals.setdefault(tenant, {})
@@ -159,17 +169,23 @@ class RedisBuffer:
         limit = min(limit, DEAD_LETTERS_MAX)
         found: list[tuple[str, DeadLetter]] = []
         try:
-            for shard in range(first, self._options.shards):
+            for shard in range(first, await self._shards()):
                 missing = limit - len(found)
                 if missing <= 0:
                     break
                 start = f"({entry}" if shard == first else "-"
                 client = await self._nodes.client(shard)
-                rows: Any = await client.xrange(self._keys[shard].dead, start, "+", count=missing)
+                rows: Any = await client.xrange(self._keys_of(shard).dead, start, "+", count=missing)
                 found += [(format_cursor(shard, identity), dead_letter(shard, fields)) for identity, fields in rows]
         except FOREIGN as error:
             raise self._translate(error) from error
         return found
+
+    async def _shards(self) -> int:
+        return await known_shards(await self._nodes.client(0), self._options)
+
+    def _keys_of(self, shard: int) -> ShardKeys:
+        return shard_keys(self._options.namespace, shard)
 
     async def close(self) -> None:
         """Close the connections; calls under way fail."""

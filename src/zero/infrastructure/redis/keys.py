@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 
 GROUP = "drain"
 CONSUMER = "drain"
@@ -26,6 +27,7 @@ class ShardKeys:
     reserve: str
 
 
+@cache
 def shard_keys(namespace: str, shard: int) -> ShardKeys:
     """Return the keys of a shard. ``idempotency`` is a prefix; ``remembered`` lists the keys under it, oldest first."""
     tag = f"{namespace}:{{{shard}}}:"
@@ -60,6 +62,11 @@ def key_names(namespace: str) -> KeyNames:
 def process_epoch_key(namespace: str) -> str:
     """Return the key of the counter from which processes take their epoch."""
     return f"{namespace}:{{0}}:processes"
+
+
+def shards_key(namespace: str) -> str:
+    """Return the key of the hash whose fields are the numbers of shards that the buffer was used with."""
+    return f"{namespace}:{{0}}:shards"
 
 
 def idempotency_digest(tenant: str, key: str) -> str:

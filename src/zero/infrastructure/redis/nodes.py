@@ -40,7 +40,7 @@ class Nodes:
         if not self._options.cluster:
             return self._single()
         if shard not in self._addresses:
-            await self._discover()
+            await self._discover(max(self._options.shards, shard + 1))
         return self._addresses[shard]
 
     def forget(self) -> None:
@@ -55,12 +55,12 @@ class Nodes:
             client = self._clients[address] = self._new_client(address)
         return client
 
-    async def each(self) -> list[tuple[Address, Redis, list[int]]]:
-        """Return every server in use with its client and shards."""
-        shards: dict[Address, list[int]] = {}
-        for shard in range(self._options.shards):
-            shards.setdefault(await self.address(shard), []).append(shard)
-        return [(address, await self.client(held[0]), held) for address, held in shards.items()]
+    async def each(self, shards: int) -> list[tuple[Redis, list[int]]]:
+        """Return the client of every server that holds one of so many shards, and those that it holds."""
+        held: dict[Address, list[int]] = {}
+        for shard in range(shards):
+            held.setdefault(await self.address(shard), []).append(shard)
+        return [(await self.client(some[0]), some) for some in held.values()]
 
     async def link(self, shard: int) -> Link:
         """Open a pipelined connection to the shard's server. Raises BufferUnavailable within ``timeout_seconds``."""
@@ -84,11 +84,11 @@ class Nodes:
             return self._settings["path"], 0
         return self._settings.get("host", "localhost"), self._settings.get("port", 6379)
 
-    async def _discover(self) -> None:
+    async def _discover(self, shards: int) -> None:
         cluster = RedisCluster.from_url(self._url, **self._bounds())
         try:
             await cluster.initialize()
-            for shard in range(self._options.shards):
+            for shard in range(shards):
                 node = cluster.get_node_from_key(shard_keys(self._options.namespace, shard).stream)
                 if node is None:
                     raise BufferUnavailable(f"no node of the cluster holds shard {shard}")

@@ -21,6 +21,7 @@ from zero.infrastructure.redis.nodes import Nodes
 from zero.infrastructure.redis.options import RedisOptions
 from zero.infrastructure.redis.requests import ledger_field
 from zero.infrastructure.redis.reserve import Reserve
+from zero.infrastructure.redis.shards import known_shards
 
 _DELETE_MAX = 1000
 _ATTEMPTS_MAX = 16
@@ -38,10 +39,14 @@ class RedisShardLog:
     def __init__(self, options: RedisOptions) -> None:
         self._options = options
         self._nodes = Nodes(options)
-        self._keys = [shard_keys(options.namespace, shard) for shard in range(options.shards)]
         self._seen: dict[int, str] = {}
         self._reserve = Reserve(options)
         self._reserve_missing: set[int] = set()
+
+    async def shards(self) -> int:
+        """Return how many shards the buffer has, those included that are no longer appended to."""
+        async with self._pipeline(0) as (client, _):
+            return await known_shards(client, self._options)
 
     async def acquire(self, shard: int, owner: str) -> Lease | None:
         """Take the lease with a new epoch when it is free, expired or ``owner``'s own; else None."""
@@ -50,7 +55,7 @@ class RedisShardLog:
         return lease
 
     async def _acquire(self, shard: int, owner: str) -> Lease | None:
-        keys = self._keys[shard]
+        keys = self._keys(shard)
         async with self._pipeline(shard) as (client, pipeline):
             await pipeline.watch(keys.lease)
             holder: Any = await pipeline.get(keys.lease)
@@ -119,6 +124,9 @@ class RedisShardLog:
         """Close the connections."""
         await self._nodes.close()
 
+    def _keys(self, shard: int) -> ShardKeys:
+        return shard_keys(self._options.namespace, shard)
+
     @property
     def _lease_ms(self) -> int:
         return int(self._options.lease_seconds * 1000)
@@ -140,11 +148,11 @@ class RedisShardLog:
     async def _restore_group(self, shard: int) -> None:
         self._seen.pop(shard, None)
         async with self._pipeline(shard) as (client, _):
-            await _create_group(client, self._keys[shard])
+            await _create_group(client, self._keys(shard))
 
     async def _wait(self, shard: int, seconds: float) -> None:
         """Return when there is an entry behind the last one seen, or when the time is over."""
-        stream = self._keys[shard].stream
+        stream = self._keys(shard).stream
         async with self._pipeline(shard) as (client, _):
             if shard not in self._seen:
                 groups = await client.xinfo_groups(stream)
@@ -162,7 +170,7 @@ class RedisShardLog:
             return await change()
         except Overloaded:
             async with self._pipeline(shard) as (client, _):
-                await self._reserve.spend(client, self._keys[shard])
+                await self._reserve.spend(client, self._keys(shard))
             self._reserve_missing.add(shard)
             return await change()
 
@@ -171,12 +179,12 @@ class RedisShardLog:
         self._reserve_missing.add(shard)
         with suppress(Overloaded, BufferUnavailable):
             async with self._pipeline(shard) as (client, _):
-                if await self._reserve.lay(client, self._keys[shard]):
+                if await self._reserve.lay(client, self._keys(shard)):
                     self._reserve_missing.discard(shard)
 
     async def _fenced_once(self, lease: Lease, build: Callable[[ShardKeys, Pipeline], Any]) -> list[Any]:
         """A transaction that fails because the lease was touched, by our own renewal perhaps, looks at the lease again."""
-        keys = self._keys[lease.shard]
+        keys = self._keys(lease.shard)
         async with self._pipeline(lease.shard) as (_, pipeline):
             for _ in range(_ATTEMPTS_MAX):
                 await pipeline.watch(keys.lease)
