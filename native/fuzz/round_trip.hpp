@@ -16,14 +16,14 @@ inline Stamp fuzz_stamp() { return Stamp(1'795'341'600'000'000'000, "192.0.2.7")
 // life.
 inline void expect_round_trip(const Decoded& decoded, const Stamp& stamp) {
   if (decoded.refusal != Refusal::none || decoded.accepted == 0) {
-    if (decoded.payload.size() != 0) std::abort();
+    if (!decoded.batch().empty()) std::abort();
     return;
   }
-  const std::string payload(decoded.payload.view());
+  const std::string payload(decoded.batch());
   const std::uint32_t accepted = decoded.accepted;
   const Decoded& again = decode_log_batch(payload, stamp);
   if (again.refusal != Refusal::none || again.accepted != accepted || again.rejected != 0 || again.repaired != 0) std::abort();
-  if (again.payload.view() != payload) std::abort();
+  if (again.batch() != payload) std::abort();
 }
 
 }  // namespace zero

@@ -36,13 +36,19 @@ using Decode = const zero::Decoded& (*)(std::string_view, const zero::Stamp&);
 
 constexpr std::size_t locked_bytes_max = 4096;  // releasing the lock costs more than decoding so little
 
+// Returns the payload: the object `body` itself when its bytes are the payload.
+nb::object payload_of(const zero::Decoded& decoded, nb::handle body) {
+  if (PyBytes_CheckExact(body.ptr()) && decoded.as_sent.data() == PyBytes_AS_STRING(body.ptr())) return nb::borrow(body);
+  return nb::bytes(decoded.batch().data(), decoded.batch().size());
+}
+
 // Returns (refusal, position, (payload, accepted, rejected, errors, repaired)); see zero/decoded.hpp.
-nb::tuple report_of(const zero::Decoded& decoded) {
+nb::tuple report_of(const zero::Decoded& decoded, nb::handle body) {
   nb::list errors;
   for (const auto& [index, reason] : decoded.errors)
     errors.append(nb::make_tuple(index, nb::str(reason.data(), reason.size())));
-  const nb::bytes payload(decoded.payload.data(), decoded.payload.size());
-  const nb::tuple report = nb::make_tuple(payload, decoded.accepted, decoded.rejected, errors, decoded.repaired);
+  const nb::tuple report =
+      nb::make_tuple(payload_of(decoded, body), decoded.accepted, decoded.rejected, errors, decoded.repaired);
   return nb::make_tuple(static_cast<int>(decoded.refusal), decoded.position, report);
 }
 
@@ -56,7 +62,7 @@ nb::tuple decode(Decode decoder, nb::handle body, std::uint64_t now_ns, std::str
     nb::gil_scoped_release unlocked;
     decoded = &decoder({bytes.data(), bytes.size()}, stamp);
   }
-  return report_of(*decoded);
+  return report_of(*decoded, body);
 }
 
 std::string_view text_of(const nb::str& text) {
@@ -80,7 +86,7 @@ nb::tuple decode_bulk(nb::handle body, std::uint64_t now_ns, nb::str source, nb:
     nb::gil_scoped_release unlocked;
     return zero::decode_bulk({bytes.data(), bytes.size()}, stamp, index_text);
   }();
-  return nb::make_tuple(report_of(bulk.decoded), nb::bytes(bulk.outcomes.data(), bulk.outcomes.size()));
+  return nb::make_tuple(report_of(bulk.decoded, body), nb::bytes(bulk.outcomes.data(), bulk.outcomes.size()));
 }
 
 nb::bytes bulk_items(nb::bytes outcomes, std::uint64_t batch_id, std::uint32_t first_index) {
@@ -100,7 +106,7 @@ nb::tuple decode_syslog(nb::handle body, std::uint64_t now_ns, nb::str source, l
     nb::gil_scoped_release unlocked;
     decoded = &zero::decode_syslog({bytes.data(), bytes.size()}, stamp, utc_offset_seconds);
   }
-  return report_of(*decoded);
+  return report_of(*decoded, body);
 }
 
 // Returns (bytes of whole frames, bytes to skip behind them or -1 for a line).

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "zero/decode.hpp"
+#include "zero/entry_copier.hpp"
 #include "zero/utf8.hpp"
 #include "zero/wire_reader.hpp"
 
@@ -38,41 +39,34 @@ class LogBatchDecoder {
  private:
   void batch(std::string_view body, const Stamp& stamp) {
     WireReader reader(body, field_start_);
+    copier_.start(stamp);
     while (reader.next()) {
       if (reader.tag() != entries_tag) continue;
       if (decoded_.full()) return decoded_.refuse(Refusal::too_many_entries);
-      arena_.clear();
-      entry(reader.bytes(), stamp);
+      if (copier_.take(field_start_, reader.bytes())) {
+        ++decoded_.accepted;
+      } else {
+        copier_.flush();
+        arena_.clear();
+        entry(reader.bytes(), stamp);
+      }
+    }
+    if (copier_.run() == body) {
+      decoded_.as_sent = body;
+    } else {
+      copier_.flush();
     }
   }
 
   void entry(std::string_view encoded, const Stamp& stamp) {
     entry_.clear();
-    canonical_ = true;
     timestamp_ns_ = level_ = 0;
-    std::uint32_t last_tag = 0;
     WireReader reader(encoded, field_start_);
-    while (reader.next()) {
-      canonical_ &= reader.tag() > last_tag || (reader.tag() == metadata_tag && last_tag == metadata_tag);
-      last_tag = reader.tag();
-      field(reader);
-    }
+    while (reader.next()) field(reader);
     level();
     timestamp(stamp);
     if (!entry_.finish(stamp)) return decoded_.reject(entry_.reason());
-    append(encoded);
-  }
-
-  // An entry that is already what we would write is copied as it is.
-  void append(std::string_view encoded) {
-    const std::size_t size = entry_.encoded_bytes();
-    if (canonical_ && !entry_.stamped() && size == encoded.size()) {
-      append_encoded_entry(decoded_.payload, encoded);
-    } else {
-      entry_.append_to(decoded_.payload, size);
-    }
-    ++decoded_.accepted;
-    decoded_.repaired += entry_.repaired();
+    decoded_.accept(entry_);
   }
 
   void field(const WireReader& reader) {
@@ -108,7 +102,7 @@ class LogBatchDecoder {
         attribute(reader.bytes());
         break;
       default:
-        canonical_ = false;
+        break;
     }
   }
 
@@ -116,21 +110,15 @@ class LogBatchDecoder {
     std::string_view key;
     Value value_read;
     int values = 0;
-    std::uint32_t last_tag = 0;
     WireReader reader(encoded, field_start_);
     while (reader.next()) {
-      canonical_ &= reader.tag() > last_tag;
-      last_tag = reader.tag();
       if (reader.tag() == key_tag) {
         key = text(reader.bytes());
       } else if (reader.tag() == value_tag) {
         values += value(reader.bytes(), value_read);
-      } else {
-        canonical_ = false;
       }
     }
     if (values != 0) entry_.put(key, value_read);
-    canonical_ &= values == 1;
   }
 
   // Returns how many members of the value were set; the last one wins.
@@ -153,14 +141,10 @@ class LogBatchDecoder {
           break;
         case wire_tag(5, WireType::varint):
           value = Value::of_bool(reader.number() != 0);
-          canonical_ &= reader.number() <= 1;
           break;
         default:
           --members;
-          canonical_ = false;
-          continue;
       }
-      canonical_ &= static_cast<std::uint32_t>(value.kind) == reader.tag() >> 3;
     }
     return members;
   }
@@ -170,7 +154,6 @@ class LogBatchDecoder {
   std::string_view text(std::string_view raw) {
     if (is_valid_utf8(raw)) return raw;
     entry_.mark_repaired();
-    canonical_ = false;
     return keep(repair_utf8(raw));
   }
 
@@ -200,10 +183,10 @@ class LogBatchDecoder {
   Arena arena_;
   Entry entry_;
   Decoded decoded_;
+  EntryCopier copier_{decoded_.payload};
   const char* field_start_ = nullptr;
   std::uint64_t timestamp_ns_ = 0;
   std::uint64_t level_ = 0;
-  bool canonical_ = false;
 };
 
 }  // namespace

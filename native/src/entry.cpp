@@ -12,21 +12,10 @@ namespace {
 constexpr std::uint64_t nanoseconds_per_day = 86'400'000'000'000;
 constexpr std::uint64_t past_days = 30;
 constexpr std::uint64_t future_days = 1;
-constexpr std::string_view default_app_id = "default";
-constexpr std::string_view default_environment = "prod";
 constexpr std::string_view original_timestamp = "original_timestamp";
 
-struct FieldRule {
-  std::string_view name;
-  std::size_t bytes_max;
-};
-constexpr std::array<FieldRule, field_count> rules = {{{"message", 256 * 1024},
-                                                       {"app_id", 128},
-                                                       {"source", 255},
-                                                       {"environment", 64},
-                                                       {"trace_id", 64},
-                                                       {"span_id", 32},
-                                                       {"user_id", 128}}};
+constexpr std::array<std::string_view, field_count> names = {"message",  "app_id",  "source", "environment",
+                                                             "trace_id", "span_id", "user_id"};
 
 constexpr char tag(int number, protozero::pbf_wire_type type) {
   return static_cast<char>(number << 3 | static_cast<int>(type));
@@ -149,7 +138,7 @@ void Entry::clear() {
   texts_.fill({});
   timestamp_ns_ = 0;
   level_ = level_unknown;
-  repaired_ = stamped_ = rejected_ = false;
+  repaired_ = rejected_ = false;
   attribute_count_ = metadata_bytes_ = 0;
   reason_.clear();
   metadata_reason_.clear();
@@ -160,7 +149,6 @@ void Entry::start_from(const Entry& shared) {
   timestamp_ns_ = shared.timestamp_ns_;
   level_ = shared.level_;
   repaired_ = shared.repaired_;
-  stamped_ = shared.stamped_;
   rejected_ = shared.rejected_;
   attribute_count_ = shared.attribute_count_;
   metadata_bytes_ = shared.metadata_bytes_;
@@ -172,7 +160,7 @@ void Entry::start_from(const Entry& shared) {
 }
 
 void Entry::set_timestamp(const Stamp& stamp, std::optional<std::uint64_t> timestamp_ns, std::string_view original) {
-  if (timestamp_ns && *timestamp_ns >= stamp.earliest_ns && *timestamp_ns <= stamp.latest_ns) {
+  if (timestamp_ns && stamp.allows(*timestamp_ns)) {
     timestamp_ns_ = *timestamp_ns;
     return;
   }
@@ -206,7 +194,6 @@ std::string_view* Entry::put(std::string_view key, const Value& value) {
     attribute.value = value;
     attribute.value_bytes = value_bytes(value);
     metadata_bytes_ += field_bytes(key, attribute.value_bytes);
-    stamped_ = true;
   }
   return nullptr;
 }
@@ -222,28 +209,21 @@ void Entry::reject(std::string reason) {
 
 void Entry::stamp_text(Field field, std::string_view text) {
   std::string_view& present = (*this)[field];
-  if (!present.empty()) return;
-  present = text;
-  stamped_ = true;
+  if (present.empty()) present = text;
 }
 
 bool Entry::finish(const Stamp& stamp) {
-  stamp_text(Field::app_id, default_app_id);
-  stamp_text(Field::environment, default_environment);
+  stamp_text(Field::app_id, Stamp::app_id);
+  stamp_text(Field::environment, Stamp::environment);
   stamp_text(Field::source, stamp.source);
-  if (timestamp_ns_ == 0) {
-    timestamp_ns_ = stamp.now_ns;
-    stamped_ = true;
-  }
-  if (level_ == level_unknown) {
-    level_ = level_info;
-    stamped_ = true;
-  }
+  if (timestamp_ns_ == 0) timestamp_ns_ = stamp.now_ns;
+  if (level_ == level_unknown) level_ = Stamp::level;
   if ((*this)[Field::message].empty()) {
-    reject("message: missing or empty, limit 1 to " + std::to_string(rules[0].bytes_max) + " bytes");
+    reject("message: missing or empty, limit 1 to " + std::to_string(limits::text_bytes[0]) + " bytes");
   }
   for (std::size_t at = 0; at < field_count && !rejected_; ++at) {
-    if (texts_[at].size() > rules[at].bytes_max) reject(over_limit(rules[at].name, texts_[at].size(), rules[at].bytes_max));
+    const std::size_t limit = limits::text_bytes[at];
+    if (texts_[at].size() > limit) reject(over_limit(names[at], texts_[at].size(), limit));
   }
   if (!metadata_reason_.empty()) reject(metadata_reason_);
   return !rejected_;
@@ -282,12 +262,12 @@ void Entry::append_to(Bytes& payload, std::size_t encoded_bytes) const {
   }
 }
 
-void append_encoded_entry(Bytes& payload, std::string_view encoded) {
-  const std::size_t head = 1 + varint_bytes(encoded.size());
-  Writer out(payload.extend(head));
+std::size_t encoded_head_bytes(std::size_t encoded_bytes) { return 1 + varint_bytes(encoded_bytes); }
+
+void append_entry_head(Bytes& payload, std::size_t encoded_bytes) {
+  Writer out(payload.extend(encoded_head_bytes(encoded_bytes)));
   out.byte(tag(1, bytes));
-  out.number(encoded.size());
-  payload.append(encoded);
+  out.number(encoded_bytes);
 }
 
 }  // namespace zero

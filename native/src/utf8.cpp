@@ -2,6 +2,7 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -35,6 +36,27 @@ Sequence first_sequence(std::string_view text) {
 }
 
 }  // namespace
+
+// Eight bytes a step: a count in each byte of a sum, which holds for 255 steps.
+std::size_t count_high_bytes(std::string_view bytes) {
+  constexpr std::uint64_t ones = 0x0101010101010101u;
+  constexpr std::uint64_t pairs = 0x00ff00ff00ff00ffu;
+  constexpr std::size_t step = sizeof(std::uint64_t);
+  std::size_t count = 0;
+  while (bytes.size() >= step) {
+    const std::size_t words = std::min<std::size_t>(bytes.size() / step, 255);
+    std::uint64_t sum = 0;
+    for (std::size_t at = 0; at < words; ++at) {
+      std::uint64_t word;
+      std::memcpy(&word, bytes.data() + at * step, step);
+      sum += word >> 7 & ones;
+    }
+    count += static_cast<std::size_t>(((sum & pairs) + (sum >> 8 & pairs)) * 0x0001000100010001u >> 48);
+    bytes.remove_prefix(words * step);
+  }
+  for (const char byte : bytes) count += static_cast<unsigned char>(byte) >> 7;
+  return count;
+}
 
 bool is_valid_multibyte(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
 

@@ -33,12 +33,14 @@ struct Decoded {
 
   Refusal refusal = Refusal::none;
   std::size_t position = 0;
-  Bytes payload;  // a zero.v1.LogBatch
+  Bytes payload;             // a zero.v1.LogBatch
+  std::string_view as_sent;  // the body, when it is what the payload would be
   std::uint32_t accepted = 0;
   std::uint32_t rejected = 0;
   std::uint32_t repaired = 0;
   std::vector<std::pair<std::uint32_t, std::string>> errors;  // index in the body, reason
 
+  std::string_view batch() const { return as_sent.empty() ? payload.view() : as_sent; }
   std::uint32_t seen() const { return accepted + rejected; }
   bool full() const { return seen() == limits::entries; }
   void reject(const std::string& reason) {
@@ -59,6 +61,7 @@ struct Decoded {
   void clear() {
     refuse(Refusal::none);
     payload.clear(kept_bytes);
+    as_sent = {};
     accepted = rejected = repaired = 0;
     errors.clear();
   }

@@ -22,6 +22,7 @@ inline constexpr std::size_t field_count = 7;
 inline constexpr std::string_view original_level = "original_level";
 
 namespace limits {
+inline constexpr std::array<std::size_t, field_count> text_bytes = {256 * 1024, 128, 255, 64, 64, 32, 128};
 inline constexpr std::size_t metadata_keys = 128;
 inline constexpr std::size_t metadata_key_bytes = 128;
 inline constexpr std::size_t metadata_value_bytes = 16 * 1024;
@@ -34,7 +35,12 @@ inline constexpr std::size_t payload_bytes = 32 * 1024 * 1024;
 
 // What the platform adds to entries that do not say it themselves.
 struct Stamp {
+  static constexpr std::string_view app_id = "default";
+  static constexpr std::string_view environment = "prod";
+  static constexpr Level level = level_info;
+
   Stamp(std::uint64_t now_ns, std::string_view source);
+  bool allows(std::uint64_t timestamp_ns) const { return timestamp_ns >= earliest_ns && timestamp_ns <= latest_ns; }
 
   std::uint64_t now_ns;
   std::uint64_t earliest_ns;  // outside of these two a timestamp is kept as metadata and now_ns is used
@@ -68,9 +74,8 @@ class Entry {
   bool finish(const Stamp& stamp);
   const std::string& reason() const { return reason_; }
 
-  // Bytes of the finished entry without its tag and length. `stamped`: it differs from what the sender wrote.
+  // Bytes of the finished entry without its tag and length.
   std::size_t encoded_bytes() const;
-  bool stamped() const { return stamped_; }
   void append_to(Bytes& payload, std::size_t encoded_bytes) const;
 
  private:
@@ -87,7 +92,6 @@ class Entry {
   std::uint64_t timestamp_ns_ = 0;
   Level level_ = level_unknown;
   bool repaired_ = false;
-  bool stamped_ = false;
   bool rejected_ = false;
   std::size_t attribute_count_ = 0;
   std::size_t metadata_bytes_ = 0;  // of all attributes, encoded
@@ -96,7 +100,9 @@ class Entry {
   std::string metadata_reason_;  // reported after those of the fields
 };
 
-// Appends the tag and length of an entry, then its encoded bytes.
-void append_encoded_entry(Bytes& payload, std::string_view encoded);
+// Bytes of the tag and length of an entry.
+std::size_t encoded_head_bytes(std::size_t encoded_bytes);
+// Appends the tag and length of an entry.
+void append_entry_head(Bytes& payload, std::size_t encoded_bytes);
 
 }  // namespace zero

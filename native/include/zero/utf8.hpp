@@ -32,6 +32,9 @@ inline bool is_ascii(std::string_view text) {
   return (seen & 0x8080808080808080u) == 0;
 }
 
+// Returns how many bytes have their highest bit set.
+std::size_t count_high_bytes(std::string_view bytes);
+
 bool is_valid_multibyte(std::string_view text);
 
 inline bool is_valid_utf8(std::string_view text) { return is_ascii(text) || is_valid_multibyte(text); }

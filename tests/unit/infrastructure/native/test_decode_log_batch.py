@@ -15,6 +15,16 @@ from zero.infrastructure.native.codec import NativeCodec
 NOW_NS = 1_795_341_600_000_000_000
 COMPLETE = LogEntry("m", NOW_NS - 5, Level.WARN, "app", "host", "dev", "t", "s", "u", {"a": 1, "b": -0.5, "c": "x", "d": True})
 
+MESSAGE_TAG = 4 << 3 | 2
+STAMPED = [
+    bytes_field(1, b"default"),
+    fixed64_field(2, NOW_NS),
+    varint_field(3, Level.INFO),
+    bytes_field(4, b"message"),
+    bytes_field(5, b"192.0.2.7"),
+    bytes_field(6, b"prod"),
+]
+
 
 @pytest.fixture(params=["native", "twin"])
 def decode(request: pytest.FixtureRequest) -> Callable[[bytes], Decoded]:
@@ -40,6 +50,19 @@ def one(decode: Callable[[bytes], Decoded], body: bytes) -> LogEntry:
 def test_a_complete_entry_passes_unchanged(decode) -> None:
     body = write_log_batch([COMPLETE, COMPLETE])
     assert decode(body) == Decoded(body, 2, 0, [], 0)
+
+
+def test_a_body_that_needs_nothing_is_the_payload_without_a_copy() -> None:
+    body = write_log_batch([COMPLETE, COMPLETE])
+    assert NativeCodec().decode_log_batch(body, NOW_NS, "").payload is body
+    assert NativeCodec().decode_log_batch(memoryview(body), NOW_NS, "").payload == body
+
+
+@pytest.mark.parametrize("lacking", range(len(STAMPED)))
+def test_what_one_of_several_lacks_is_put_in_its_place(decode, lacking: int) -> None:
+    whole = bytes_field(1, b"".join(STAMPED) + attribute(b"k", b"\x10\x02"))
+    without = bytes_field(1, b"".join(STAMPED[:lacking] + STAMPED[lacking + 1 :]) + attribute(b"k", b"\x10\x02"))
+    assert decode(whole + without + whole).payload == whole * (2 if STAMPED[lacking][0] == MESSAGE_TAG else 3)
 
 
 def test_absent_fields_are_stamped(decode) -> None:
