@@ -3,7 +3,7 @@
 namespace zero {
 namespace {
 
-constexpr std::size_t count_digits_max = 10;
+constexpr std::size_t count_digits_max = 8;  // nobody sends a message of 100 MB, but lines begin with large numbers
 
 struct Count {
   bool is_count = false;
@@ -27,11 +27,12 @@ Count read_count(std::string_view stream, std::size_t at) {
     return count;
   }
   if (stream[at] != ' ') return count;
-  if (at + 1 == stream.size()) {
+  if (at + 1 < stream.size() && stream[at + 1] != '<') return count;
+  if (at + 2 >= stream.size()) {
     count.undecided = true;
     return count;
   }
-  count.is_count = stream[at + 1] == '<';
+  count.is_count = is_digit(stream[at + 2]);
   count.start = at + 1;
   return count;
 }

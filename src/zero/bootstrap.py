@@ -185,7 +185,7 @@ def _syslog_doors(
     from zero.interfaces.ingest_syslog.server import Listener, bind, serve
 
     options = SyslogOptions(stop_timeout_seconds=settings.stop_seconds_max * DOORS_SHARE)
-    badge = Badge(services.keys, settings.syslog_key)
+    badge = Badge(services.keys, settings.syslog_key, services.telemetry)
     try:
         with suppress(Unavailable):  # the keys are not known yet
             badge.identity()
@@ -197,7 +197,10 @@ def _syslog_doors(
     for transport, address in settings.syslog_listeners:
         with _bound(f"syslog_{transport}", settings):
             sock = bind(transport, address.host, address.port, options)
-        listeners.append(Listener(transport, sock, tls.context() if tls and transport == "tls" else None))
+        context = tls.context() if tls and transport == "tls" else None
+        if context is not None:
+            context.num_tickets = 0  # they would lie unread at senders that look for the end of the connection before they send
+        listeners.append(Listener(transport, sock, context))
     given = SyslogServices(services.ingest, NativeCodec(), services.telemetry, badge)
     yield serve(given, options, listeners, stop)
 

@@ -19,8 +19,8 @@ struct SyslogFrame {
   bool counted = false;
 };
 
-// Reads the frame that begins at `at`. It is counted when it begins with a number, a blank and `<`, else a line. `ended`:
-// nothing comes after the stream, so that its last line is whole.
+// Reads the frame that begins at `at`. It is counted when it begins with a number, a blank, and `<` with a digit as a priority
+// has it; else it is a line. `ended`: nothing comes after the stream, so that its last line is whole.
 SyslogFrame read_syslog_frame(std::string_view stream, std::size_t at, std::size_t frame_bytes_max, bool ended);
 
 // Returns the offset of the first byte that can begin a frame: what some senders leave between frames is passed over.

@@ -27,7 +27,7 @@ _DEFAULT_PRIORITY, _PRIORITY_MAX = 13, 191
 _PADDING = b"\n\r\0"
 _BOM = "\ufeff"
 
-_COUNT = re.compile(rb"([1-9][0-9]{0,9}) (?=<)")
+_COUNT = re.compile(rb"([1-9][0-9]{0,7}) (?=<[0-9])")
 _PRIORITY = re.compile(r"<([0-9]{1,3})>")
 _HEADER = re.compile(r"([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+)(?: |\Z)", re.DOTALL)
 _NAME = r'[^\x00-\x20=\]"]+'

@@ -13,9 +13,10 @@ from zero.application.key_ring import KeyRing
 from zero.application.ports import Decoded, Telemetry
 from zero.application.receipt import Receipt
 from zero.application.submission import Submission
-from zero.domain.errors import Overloaded, Unavailable, ZeroError
+from zero.domain.errors import Forbidden, Overloaded, Unauthenticated, Unavailable, ZeroError
 from zero.domain.key import KeyScope
-from zero.interfaces.ingest_syslog.events import SyslogDelayed, SyslogLost
+from zero.interfaces.ingest_syslog.events import SyslogBarred, SyslogDelayed
+from zero.interfaces.ingest_syslog.losses import Losses
 from zero.interfaces.ingest_syslog.options import SyslogOptions
 
 _RETRY_SECONDS_MIN = 0.05
@@ -34,16 +35,25 @@ class SyslogCodec(Protocol):
 class Badge:
     """Who the senders are. Syslog has no credentials: a listener shows the key that it was given for all of them."""
 
-    def __init__(self, keys: KeyRing, key: str) -> None:
+    def __init__(self, keys: KeyRing, key: str, telemetry: Telemetry) -> None:
         self._keys = keys
         self._key = key
+        self._telemetry = telemetry
         self._identity: Identity | None = None
+        self._barred = False
 
     def identity(self) -> Identity:
         """Return the holder of the key. Raises Unauthenticated, Forbidden or Unavailable."""
         if self._identity is None or self._identity.ended:
             self._identity = self._keys.authorise(self._key, KeyScope.INGEST)
+            self._barred = False
         return self._identity
+
+    def refused(self, error: Unauthenticated | Forbidden) -> None:
+        """Say once that the key is not good."""
+        if not self._barred:
+            self._barred = True
+            self._telemetry.emit(SyslogBarred(f"ZERO_SYSLOG_KEY: {error.message}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +78,13 @@ class Parcel:
 class Delivery:
     """One parcel. Calls ``done`` once it was taken or lost; until then it is offered again after pauses with a bound."""
 
-    def __init__(self, services: SyslogServices, options: SyslogOptions, parcel: Parcel, done: Callable[[], None]) -> None:
+    def __init__(
+        self, services: SyslogServices, options: SyslogOptions, parcel: Parcel, losses: Losses, done: Callable[[], None]
+    ) -> None:
         self._services = services
         self._options = options
         self._parcel = parcel
+        self._losses = losses
         self._done = done
         self._offset = time.localtime().tm_gmtoff
         self._timer: asyncio.TimerHandle | None = None
@@ -96,14 +109,14 @@ class Delivery:
         self._finish()
 
     def failed(self, error: ZeroError) -> None:
-        """Try again where that can help."""
+        """Try again where that can help, and also where the key is not good: better held back than lost."""
         if self._over:
             return
-        if isinstance(error, Overloaded | Unavailable):
-            self._services.telemetry.emit(SyslogDelayed(error.code))
-            pause = min(max(error.retry_after_seconds, _RETRY_SECONDS_MIN), self._options.retry_seconds_max)
-            pause *= 0.5 + random.random() / 2  # noqa: S311 - jitter, not a secret
-            self._timer = asyncio.get_running_loop().call_later(pause, self.offer)
+        if isinstance(error, Unauthenticated | Forbidden):
+            self._services.badge.refused(error)
+            self._later(error, self._options.retry_seconds_max)
+        elif isinstance(error, Overloaded | Unavailable):
+            self._later(error, error.retry_after_seconds)
         else:
             self.give_up(error.code)
 
@@ -114,6 +127,12 @@ class Delivery:
         self._lost(reason, self._decode(self._parcel.body, time.time_ns(), "").accepted)
         self._finish()
 
+    def _later(self, error: ZeroError, pause: float) -> None:
+        self._services.telemetry.emit(SyslogDelayed(error.code))
+        pause = min(max(pause, _RETRY_SECONDS_MIN), self._options.retry_seconds_max)
+        pause *= 0.5 + random.random() / 2  # noqa: S311 - jitter, not a secret
+        self._timer = asyncio.get_running_loop().call_later(pause, self.offer)
+
     def _finish(self) -> None:
         self._over = True
         self._done()
@@ -122,4 +141,4 @@ class Delivery:
         return self._services.codec.decode_syslog(body, now_ns, source, self._offset)
 
     def _lost(self, reason: str, messages: int) -> None:
-        self._services.telemetry.emit(SyslogLost(self._parcel.transport, reason, messages, self._parcel.source))
+        self._losses.add(self._parcel.transport, reason, messages, self._parcel.source)

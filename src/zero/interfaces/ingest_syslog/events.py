@@ -10,7 +10,8 @@ from zero.application.events import Event
 class SyslogLost(Event):
     """Messages that were received and are not stored.
 
-    ``reason`` is ``invalid``, ``too_large``, ``cut_off``, ``full``, ``stop`` or the code of an error.
+    ``reason`` is ``invalid``, ``too_large``, ``cut_off``, ``full``, ``kernel``, ``stop`` or the code of an error; ``source`` is
+    one of their senders.
     """
 
     name: ClassVar[str] = "syslog_lost"
@@ -37,8 +38,19 @@ class SyslogDelayed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SyslogBarred(Event):
+    """The key that stands for the senders is no longer good: until it is again they are held back, and datagrams dropped."""
+
+    name: ClassVar[str] = "syslog_barred"
+    level: ClassVar[str | None] = "error"
+    help: ClassVar[str] = "Times the key of the syslog listeners was found to be no longer good"
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class SyslogClosed(Event):
-    """A stream ended. ``reason`` is ``sender``, ``stop``, or the limit it met."""
+    """A stream ended. ``reason`` is ``sender``, ``stop``, ``tls`` (no handshake), or the limit it met."""
 
     name: ClassVar[str] = "syslog_connection_closed"
     labels: ClassVar[tuple[str, ...]] = ("reason",)

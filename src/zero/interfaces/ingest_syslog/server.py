@@ -3,13 +3,17 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from zero.interfaces.ingest_syslog.datagrams import Datagrams
 from zero.interfaces.ingest_syslog.delivery import SyslogServices
+from zero.interfaces.ingest_syslog.losses import Losses
 from zero.interfaces.ingest_syslog.options import SyslogOptions
-from zero.interfaces.ingest_syslog.streams import Stream, Streams
+from zero.interfaces.ingest_syslog.stream import Stream
+from zero.interfaces.ingest_syslog.streams import Streams
+from zero.interfaces.ingest_syslog.tls_listener import accept_tls
 
 BACKLOG = 1_024
 
@@ -45,46 +49,62 @@ def bind(transport: str, host: str, port: int, options: SyslogOptions) -> socket
 
 async def serve(services: SyslogServices, options: SyslogOptions, listeners: Sequence[Listener], stop: asyncio.Event) -> None:
     """Serve until ``stop`` is set; then deliver what was received within the stop timeout."""
-    loop = asyncio.get_running_loop()
-    streams = Streams(services, options)
+    losses = Losses(services.telemetry)
+    streams = Streams(services, options, losses)
     datagrams: list[Datagrams] = []
-    closing: list[asyncio.AbstractServer | asyncio.BaseTransport] = []
-    for listener in listeners:
-        if listener.transport == "udp":
-            transport, protocol = await loop.create_datagram_endpoint(lambda: Datagrams(services, options), sock=listener.sock)
-            datagrams.append(protocol)
-            closing.append(transport)
-        else:
-            closing.append(await _listen(streams, listener))
-    sweeping = loop.create_task(_sweep(streams, datagrams))
+    sweeping = [asyncio.create_task(streams.sweep()), asyncio.create_task(_report(losses, datagrams, options))]
     try:
-        await stop.wait()
+        async with AsyncExitStack() as stack:
+            for listener in listeners:
+                if listener.transport == "udp":
+                    datagrams.append(await stack.enter_async_context(_receiving(services, options, losses, listener.sock)))
+                else:
+                    await stack.enter_async_context(_listening(streams, listener))
+            await stop.wait()
     finally:
-        for one in closing:
-            one.close()
         await asyncio.gather(streams.stop(), *(protocol.stop() for protocol in datagrams))
-        sweeping.cancel()
-        await asyncio.wait([sweeping])
+        for task in sweeping:
+            task.cancel()
+        await asyncio.wait(sweeping)
+        losses.report()
 
 
-async def _listen(streams: Streams, listener: Listener) -> asyncio.AbstractServer:
-    loop, timeout = asyncio.get_running_loop(), streams.options.handshake_timeout_seconds
-    handshake = None if listener.tls is None else timeout
-    return await loop.create_server(
-        lambda: Stream(streams, listener.transport),
-        sock=listener.sock,
-        backlog=BACKLOG,
-        ssl=listener.tls,
-        ssl_handshake_timeout=handshake,
-    )
-
-
-async def _sweep(streams: Streams, datagrams: Sequence[Datagrams]) -> None:
-    sweeping = asyncio.ensure_future(streams.sweep())
+@asynccontextmanager
+async def _receiving(
+    services: SyslogServices, options: SyslogOptions, losses: Losses, sock: socket.socket
+) -> AsyncIterator[Datagrams]:
+    """Receive datagrams while the block lasts, and at its end what the kernel has of them."""
+    protocol = Datagrams(services, options, losses, sock)
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: protocol, sock=sock)
     try:
-        while True:
-            await asyncio.sleep(streams.options.sweep_seconds)
-            for protocol in datagrams:
-                protocol.report()
+        yield protocol
     finally:
-        sweeping.cancel()
+        protocol.read_the_rest()
+        transport.close()
+
+
+@asynccontextmanager
+async def _listening(streams: Streams, listener: Listener) -> AsyncIterator[None]:
+    """Accept streams while the block lasts."""
+    loop = asyncio.get_running_loop()
+    if listener.tls is not None:
+        task = loop.create_task(accept_tls(streams, listener.sock, listener.tls))
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+        return
+    server = await loop.create_server(lambda: Stream(streams, listener.transport), sock=listener.sock, backlog=BACKLOG)
+    try:
+        yield
+    finally:
+        server.close()
+
+
+async def _report(losses: Losses, datagrams: Sequence[Datagrams], options: SyslogOptions) -> None:
+    while True:
+        await asyncio.sleep(options.sweep_seconds)
+        for protocol in datagrams:
+            protocol.report()
+        losses.report()

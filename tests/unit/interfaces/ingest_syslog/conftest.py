@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -24,7 +25,7 @@ from zero.interfaces.ingest_syslog.events import SyslogLost
 from zero.interfaces.ingest_syslog.options import SyslogOptions
 from zero.interfaces.ingest_syslog.server import Listener, bind, serve
 
-QUICK = {"retry_seconds_max": 0.05, "sweep_seconds": 0.05, "stop_timeout_seconds": 1.0}
+QUICK = {"retry_seconds_max": 0.05, "sweep_seconds": 0.05, "linger_seconds": 0.2, "stop_timeout_seconds": 1.0}
 
 
 class HeldBuffer(MemoryBuffer):
@@ -82,7 +83,10 @@ class Server:
         return [entry.message for entry in self.entries(tenant)]
 
     def lost(self) -> list[tuple[str, str, int]]:
-        return [(event.transport, event.reason, event.messages) for event in self.telemetry.of(SyslogLost)]
+        lost: Counter[tuple[str, str]] = Counter()
+        for event in self.telemetry.of(SyslogLost):
+            lost[event.transport, event.reason] += event.messages
+        return [(*key, count) for key, count in sorted(lost.items())]
 
     async def until(self, condition: Callable[[], Any], seconds: float = 60.0) -> None:
         async with asyncio.timeout(seconds):
@@ -110,7 +114,7 @@ async def serving() -> AsyncIterator[Serve]:
         ring = KeyRing(keys or MemoryKeyStore(), ManualClock(), telemetry, KeyRingOptions())
         await ring.refresh()
         sockets = {transport: bind(transport, "127.0.0.1", 0, chosen) for transport in ("tcp", "udp")}
-        services = SyslogServices(ingest, NativeCodec(), telemetry, Badge(ring, key))
+        services = SyslogServices(ingest, NativeCodec(), telemetry, Badge(ring, key, telemetry))
         listeners = [Listener(transport, sock) for transport, sock in sockets.items()]
 
         async def run() -> None:
