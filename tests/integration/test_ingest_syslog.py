@@ -20,6 +20,7 @@ from zero.domain.entry import Level, LogEntry
 RSYSLOGD = shutil.which("rsyslogd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 LOGGER = shutil.which("logger")
 GTLS = Path("/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_gtls.so")
+ROLLING_MESSAGES = 1_500
 needs_rsyslog = pytest.mark.skipif(RSYSLOGD is None, reason="rsyslogd is not installed (Debian: apt-get install rsyslog)")
 needs_gtls = pytest.mark.skipif(not GTLS.exists(), reason="rsyslog has no TLS (Debian: apt-get install rsyslog-gnutls)")
 needs_logger = pytest.mark.skipif(LOGGER is None, reason="logger is not installed (Debian: apt-get install bsdutils)")
@@ -39,10 +40,23 @@ class Syslog(TlsWorkers):
         found: list[LogEntry] = []
         deadline = time.monotonic() + 60
         while len(found) < count:
-            assert time.monotonic() < deadline, found
+            assert time.monotonic() < deadline, (len(found), count)
             found += asyncio.run(drained(self.valkey.url))
             time.sleep(0.05)
         return found
+
+    def replace_one(self, index: int) -> None:
+        """Start a worker beside the others, and then stop one."""
+        command = [sys.executable, "-m", "zero", "ingest"]
+        new = subprocess.Popen(command, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        old, self.processes[index] = self.processes[index], new
+        assert new.stdout is not None
+        assert new.stdout.readline() == b"ready\n"
+        new.stdout.close()
+        old.terminate()
+        assert old.wait(15) == 0
+        assert old.stderr is not None
+        old.stderr.close()
 
 
 @pytest.fixture(scope="module")
@@ -60,16 +74,16 @@ def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Syslog]:
 
 
 class Rsyslog:
-    """An rsyslogd of our own: a socket that logger writes to, and one action that forwards."""
+    """An rsyslogd of our own: a socket that logger writes to, and rules that forward."""
 
-    def __init__(self, folder: Path, action: str, tls: str = "") -> None:
+    def __init__(self, folder: Path, rules: str) -> None:
         self.socket = folder / "log.sock"
         config = folder / "rsyslog.conf"
         config.write_text(
-            f'global(workDirectory="{folder}" net.enableDNS="off" {tls})\n'
+            f'global(workDirectory="{folder}" net.enableDNS="off")\n'
             'module(load="imuxsock" SysSock.Use="off")\n'
             f'input(type="imuxsock" Socket="{self.socket}" RateLimit.Interval="0" UsePIDFromSystem="off")\n'
-            f'action(type="omfwd" Target="127.0.0.1" action.resumeRetryCount="-1" {action})\n'
+            f"{rules}\n"
         )
         command = [RSYSLOGD, "-n", "-f", config, "-i", folder / "rsyslog.pid"]
         self.said = (folder / "said").open("w+")
@@ -92,6 +106,7 @@ class Rsyslog:
 RFC5424, RFC3164 = ('Template="RSYSLOG_SyslogProtocol23Format"', 'Template="RSYSLOG_TraditionalForwardFormat"')
 COUNTED = 'Protocol="tcp" TCP_Framing="octet-counted"'
 GTLS_DRIVER = 'StreamDriver="gtls" StreamDriverMode="1" StreamDriverAuthMode="x509/name" StreamDriverPermittedPeers="localhost"'
+FORWARD = 'action(type="omfwd" Target="127.0.0.1" action.resumeRetryCount="-1" {})'
 ACTIONS = {
     "tcp, counted, RFC 5424": f'{COUNTED} Port="{{tcp}}" {RFC5424}',
     "tcp, lines, RFC 5424": f'Protocol="tcp" Port="{{tcp}}" {RFC5424}',
@@ -109,8 +124,8 @@ ACTIONS = {
     "action", [pytest.param(text, id=name, marks=[needs_gtls] if name == "tls" else []) for name, text in ACTIONS.items()]
 )
 def test_what_rsyslog_forwards_arrives_field_by_field(workers: Syslog, tmp_path: Path, action: str) -> None:
-    tls = f'DefaultNetstreamDriverCAFile="{workers.tls / "ca.pem"}"' if "gtls" in action else ""
-    rsyslog = Rsyslog(tmp_path, action.format(**workers.ports), tls)
+    trusted = f'global(DefaultNetstreamDriverCAFile="{workers.tls / "ca.pem"}")\n'
+    rsyslog = Rsyslog(tmp_path, trusted + FORWARD.format(action.format(**workers.ports)))
     try:
         begun = time.time_ns()
         rsyslog.log("--tag", "shop", "--priority", "local3.warning", "--id=4711", "card 4242 declined: caf\u00e9")
@@ -126,13 +141,33 @@ def test_what_rsyslog_forwards_arrives_field_by_field(workers: Syslog, tmp_path:
 @needs_rsyslog
 @needs_logger
 def test_nothing_that_rsyslog_sends_over_tcp_is_lost(workers: Syslog, tmp_path: Path) -> None:
-    rsyslog = Rsyslog(tmp_path, ACTIONS["tcp, counted, RFC 5424"].format(**workers.ports))
+    rsyslog = Rsyslog(tmp_path, FORWARD.format(ACTIONS["tcp, counted, RFC 5424"].format(**workers.ports)))
     try:
         rsyslog.log("--tag", "many", text="".join(f"message {number}\n" for number in range(5000)))
         entries = workers.entries(5000)
     finally:
         rsyslog.stop()
     assert sorted(entry.message for entry in entries) == sorted(f"message {number}" for number in range(5000))
+
+
+@needs_rsyslog
+@needs_logger
+@pytest.mark.parametrize("name", ["tcp, counted, RFC 5424", pytest.param("tls", marks=needs_gtls)])
+def test_rsyslog_loses_nothing_when_workers_are_replaced_one_by_one(workers: Syslog, tmp_path: Path, name: str) -> None:
+    trusted = f'global(DefaultNetstreamDriverCAFile="{workers.tls / "ca.pem"}")\n'
+    rsyslog = Rsyslog(tmp_path, trusted + FORWARD.format(ACTIONS[name].format(**workers.ports)))
+    count, written = 4 * ROLLING_MESSAGES, 0
+    try:
+        for turn in range(4):
+            rsyslog.log("--tag", "many", text="".join(f"message {written + n}\n" for n in range(ROLLING_MESSAGES)))
+            written += ROLLING_MESSAGES
+            if turn % 2 == 0:
+                workers.replace_one(turn // 2)
+            time.sleep(0.05)
+        entries = workers.entries(count)
+    finally:
+        rsyslog.stop()
+    assert sorted(entry.message for entry in entries) == sorted(f"message {number}" for number in range(count))
 
 
 @needs_logger
