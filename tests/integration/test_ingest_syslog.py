@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ from zero.domain.entry import Level, LogEntry
 RSYSLOGD = shutil.which("rsyslogd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 LOGGER = shutil.which("logger")
 GTLS = Path("/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_gtls.so")
-ROLLING_MESSAGES = 1_500
+ROLLING_MESSAGES = 10
 needs_rsyslog = pytest.mark.skipif(RSYSLOGD is None, reason="rsyslogd is not installed (Debian: apt-get install rsyslog)")
 needs_gtls = pytest.mark.skipif(not GTLS.exists(), reason="rsyslog has no TLS (Debian: apt-get install rsyslog-gnutls)")
 needs_logger = pytest.mark.skipif(LOGGER is None, reason="logger is not installed (Debian: apt-get install bsdutils)")
@@ -156,18 +157,32 @@ def test_nothing_that_rsyslog_sends_over_tcp_is_lost(workers: Syslog, tmp_path: 
 def test_rsyslog_loses_nothing_when_workers_are_replaced_one_by_one(workers: Syslog, tmp_path: Path, name: str) -> None:
     trusted = f'global(DefaultNetstreamDriverCAFile="{workers.tls / "ca.pem"}")\n'
     rsyslog = Rsyslog(tmp_path, trusted + FORWARD.format(ACTIONS[name].format(**workers.ports)))
-    count, written = 4 * ROLLING_MESSAGES, 0
-    try:
-        for turn in range(4):
-            rsyslog.log("--tag", "many", text="".join(f"message {written + n}\n" for n in range(ROLLING_MESSAGES)))
+    over, written = threading.Event(), 0
+
+    def write() -> None:
+        nonlocal written
+        logger = subprocess.Popen([LOGGER, "--socket", rsyslog.socket, "--tag", "many"], stdin=subprocess.PIPE)
+        assert logger.stdin is not None
+        while not over.wait(0.005):
+            logger.stdin.write(b"".join(b"message %d\n" % (written + number) for number in range(ROLLING_MESSAGES)))
+            logger.stdin.flush()
             written += ROLLING_MESSAGES
-            if turn % 2 == 0:
-                workers.replace_one(turn // 2)
-            time.sleep(0.05)
-        entries = workers.entries(count)
+        logger.stdin.close()
+        assert logger.wait(10) == 0
+
+    writing = threading.Thread(target=write)
+    writing.start()
+    try:
+        for index in range(2):
+            workers.replace_one(index)
+        over.set()
+        writing.join()
+        entries = workers.entries(written)
     finally:
+        over.set()
+        writing.join()
         rsyslog.stop()
-    assert sorted(entry.message for entry in entries) == sorted(f"message {number}" for number in range(count))
+    assert sorted(entry.message for entry in entries) == sorted(f"message {number}" for number in range(written))
 
 
 @needs_logger
