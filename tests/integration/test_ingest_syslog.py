@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -215,3 +216,49 @@ def test_keys_need_one_for_syslog_too(workers: Syslog, tmp_path: Path) -> None:
         valkey.close()
     assert found.returncode == 78
     assert "ZERO_SYSLOG_KEY" in found.stderr
+
+
+def stream_over_tls(workers: Syslog, client: tuple[Path, Path] | None = None) -> ssl.SSLSocket:
+    context = workers.context()
+    if client is not None:
+        context.load_cert_chain(*client)
+    sock = socket.create_connection(("127.0.0.1", workers.ports["tls"]), timeout=10)
+    return context.wrap_socket(sock, server_hostname="localhost")
+
+
+def test_a_new_certificate_is_for_new_streams_and_old_ones_live_on(workers: Syslog) -> None:
+    with stream_over_tls(workers) as old:
+        before = old.getpeercert(True)
+        zero_certs(workers.tls.parent)
+        deadline = time.monotonic() + 15
+        while before in {workers.certificate(workers.ports["tls"]) for _ in range(6)}:  # of either worker
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        old.sendall(b"<13>old: still here\n")
+        with stream_over_tls(workers) as new:
+            new.sendall(b"<13>new: here too\n")
+            assert {entry.app_id for entry in workers.entries(2)} == {"old", "new"}
+
+
+def test_with_a_client_ca_only_its_machines_send(tmp_path: Path) -> None:
+    stranger = tmp_path / "other"
+    stranger.mkdir()
+    zero_certs(tmp_path, "--client", "shipper")
+    zero_certs(stranger, "--client", "stranger")
+    valkey = embedded_valkey(tmp_path / "valkey").start()
+    workers = Syslog(valkey, tmp_path, ZERO_TLS_CLIENT_CA=str(tmp_path / "tls" / "ca.pem"))
+    workers.client = (workers.tls / "client-shipper.pem", workers.tls / "client-shipper.key")
+    try:
+        workers.wait()
+        workers.client = None
+        for client in (None, (stranger / "tls" / "client-stranger.pem", stranger / "tls" / "client-stranger.key")):
+            with pytest.raises(OSError), stream_over_tls(workers, client) as sock:
+                sock.sendall(b"<13>stranger: let me in\n")
+                if sock.recv(1) == b"":
+                    raise ConnectionResetError
+        with stream_over_tls(workers, (workers.tls / "client-shipper.pem", workers.tls / "client-shipper.key")) as sock:
+            sock.sendall(b"<13>shipper: hello\n")
+            assert [entry.app_id for entry in workers.entries(1)] == ["shipper"]
+    finally:
+        assert workers.stop() == [0, 0]
+        valkey.close()

@@ -15,7 +15,7 @@ from zero.application.receipt import Receipt
 from zero.application.submission import Submission
 from zero.domain.errors import Forbidden, Overloaded, Unauthenticated, Unavailable, ZeroError
 from zero.domain.key import KeyScope
-from zero.interfaces.ingest_syslog.events import SyslogBarred, SyslogDelayed
+from zero.interfaces.ingest_syslog.events import SyslogBarred, SyslogDelayed, SyslogTaken
 from zero.interfaces.ingest_syslog.losses import Losses
 from zero.interfaces.ingest_syslog.options import SyslogOptions
 
@@ -104,6 +104,8 @@ class Delivery:
         """Take the receipt; what was rejected is lost."""
         if self._over:
             return
+        if receipt.accepted:
+            self._services.telemetry.emit(SyslogTaken(self._parcel.transport, receipt.accepted))
         if receipt.rejected:
             self._lost("invalid", receipt.rejected)
         self._finish()

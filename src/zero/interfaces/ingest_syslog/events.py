@@ -7,6 +7,19 @@ from zero.application.events import Event
 
 
 @dataclass(frozen=True, slots=True)
+class SyslogTaken(Event):
+    """Messages of one sender that are on disk in the buffer now."""
+
+    name: ClassVar[str] = "syslog_taken"
+    labels: ClassVar[tuple[str, ...]] = ("transport",)
+    amounts: ClassVar[tuple[str, ...]] = ("messages",)
+    help: ClassVar[str] = "Syslog messages taken into the buffer, and in how many parcels"
+
+    transport: str
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
 class SyslogLost(Event):
     """Messages that were received and are not stored.
 

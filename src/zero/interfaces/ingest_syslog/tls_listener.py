@@ -34,7 +34,7 @@ async def accept_tls(streams: Streams, listener: socket.socket, tls: ssl.SSLCont
         for task in waiting:
             task.cancel()
         if waiting:
-            await asyncio.wait(waiting)
+            await asyncio.wait(waiting, timeout=streams.options.linger_seconds)
         listener.close()
 
 
