@@ -31,9 +31,8 @@ class Shipping(Platform):
         self.environment |= {"ZERO_DATA_DIR": str(folder / DATA), "ZERO_INGEST_WORKERS": "1"}
         self.environment = {name: value for name, value in self.environment.items() if name not in CA_VARIABLES}
         self.keys: dict[str, str] = {}
-        tcp, tls, udp = free_ports(3)
-        self.environment |= {"ZERO_SYSLOG_TCP": f"127.0.0.1:{tcp}", "ZERO_SYSLOG_UDP": f"127.0.0.1:{udp}"}
-        self.tls_port = tls
+        syslog, self.tls_port = free_ports(2)
+        self.environment |= dict.fromkeys(("ZERO_SYSLOG_TCP", "ZERO_SYSLOG_UDP"), f"127.0.0.1:{syslog}")
 
     def port(self, setting: str) -> int:
         """Return the port that a setting such as ``ZERO_INGEST_HTTP`` names."""
