@@ -197,10 +197,7 @@ def _syslog_doors(
     for transport, address in settings.syslog_listeners:
         with _bound(f"syslog_{transport}", settings):
             sock = bind(transport, address.host, address.port, options)
-        context = tls.context() if tls and transport == "tls" else None
-        if context is not None:
-            context.num_tickets = 0  # they would lie unread at senders that look for the end of the connection before they send
-        listeners.append(Listener(transport, sock, context))
+        listeners.append(Listener(transport, sock, tls.context() if tls and transport == "tls" else None))
     given = SyslogServices(services.ingest, NativeCodec(), services.telemetry, badge)
     yield serve(given, options, listeners, stop)
 

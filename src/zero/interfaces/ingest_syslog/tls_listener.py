@@ -13,6 +13,7 @@ _PAUSE_SECONDS = 0.1  # when the process has no descriptors left
 
 async def accept_tls(streams: Streams, listener: socket.socket, tls: ssl.SSLContext) -> None:
     """Accept until cancelled. When too many handshakes are under way the oldest goes: those of honest senders are soon over."""
+    tls.num_tickets = 0  # they would lie unread at senders that look for the end of the connection before they send
     loop = asyncio.get_running_loop()
     underway: dict[asyncio.Task[None], None] = {}
     try:
