@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from zero.application.ingest import Ingest
     from zero.application.key_ring import KeyRing
     from zero.application.keys import Keys
-    from zero.application.ports import Buffer, Codec, Durability, Telemetry
+    from zero.application.ports import Buffer, Codec, Telemetry
     from zero.application.search import Search
-    from zero.infrastructure.clickhouse.connection import ServerVersion
     from zero.infrastructure.clickhouse.options import ClickHouseOptions
     from zero.infrastructure.clickhouse.reader import ClickHouseReader
     from zero.infrastructure.redis.options import RedisOptions
@@ -47,7 +46,11 @@ def redis_options(settings: Settings) -> "RedisOptions":
         raise ConfigurationError("ZERO_BUFFER_URL is empty: set it, or run `zero up`, which starts a buffer of its own")
     timeout_seconds = settings.buffer_timeout_ms / 1000
     return RedisOptions(
-        settings.buffer_url, shards=settings.shards, lease_seconds=LEASE_SECONDS, timeout_seconds=timeout_seconds
+        settings.buffer_url,
+        shards=settings.shards,
+        timeout_seconds=timeout_seconds,
+        lease_seconds=LEASE_SECONDS,
+        ledger_days=settings.retention_days + 2,
     )
 
 
@@ -327,7 +330,10 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
     clock, buffer = SystemClock(), RedisBuffer(redis_options(settings))
     store = _reader_options(settings)
     reader = ClickHouseReader(lambda: connect(store))
-    search, overview = Search(LuceneParser(), reader, clock), Overview(buffer, reader, clock)
+    search, overview = (
+        Search(LuceneParser(), reader, clock),
+        Overview(buffer, reader, clock, retention_days=settings.retention_days),
+    )
     timeline, tail = TimelineSearch(search, reader, clock), Tail(search, reader, clock)
     with _bound("api", settings):
         sock = socket.create_server((settings.api.host, settings.api.port), family=_family(settings.api))
@@ -355,29 +361,6 @@ def native_codec() -> "Codec":
     from zero.infrastructure.native.codec import NativeCodec
 
     return NativeCodec()
-
-
-def native_core_works() -> bool:
-    """Compare the native core with a known answer: the check value of CRC-32C."""
-    return native_codec().crc32c(b"123456789") == 0xE3069283
-
-
-async def look_at_buffer(settings: Settings) -> "Durability":
-    """Return what the buffer promises."""
-    from zero.infrastructure.redis.buffer import RedisBuffer
-
-    buffer = RedisBuffer(redis_options(settings))
-    try:
-        return await buffer.durability()
-    finally:
-        await buffer.close()
-
-
-def look_at_store(settings: Settings) -> "ServerVersion":
-    """Return what the store says of itself."""
-    from zero.infrastructure.clickhouse.connection import server_version
-
-    return server_version(clickhouse_options(settings))
 
 
 async def _announce(ready: Ready, look: Callable[[], Awaitable[bool]]) -> None:

@@ -8,13 +8,15 @@ class TestRedisBuffer(BufferContract):
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from zero.application.ports import Append, DeadLetter, IdempotencyKey, Lease, Settlement, TenantLedger
+from zero.application.ports import Append, DeadLetter, IdempotencyKey, Lease, Settlement
 from zero.domain.errors import LeaseLost
+from zero.domain.ledger import TenantLedger, day_of
 
 OWNER = "drain-a"
 OTHER = "drain-b"
@@ -152,6 +154,18 @@ class BufferContract:
         letter = DeadLetter(read[1].position, "store refused", "b", 2, b"two rows", 3)
         await buffer.settle(lease, Settlement([one.position for one in read], {"a": 5, "b": 5}, [letter]))
         assert await buffer.ledger() == {"a": TenantLedger(5, 5, 0, 0), "b": TenantLedger(7, 5, 2, 0)}
+
+    async def test_what_is_stored_is_counted_by_day_of_receipt_too(self, buffer: Any) -> None:
+        await buffer.append([frame(1, tenant="a", count=5), frame(2, tenant="a:b@c", count=7)])
+        lease = await taken(buffer)
+        positions = [one.position for one in await buffer.read(lease, 10, 0.0)]
+        today = day_of(time.time_ns() // 1_000_000)
+        days = {("a", today): 3, ("a", today - 1): 2, ("a:b@c", today): 7}
+        await buffer.settle(lease, Settlement(positions, {"a": 5, "a:b@c": 7}, (), days))
+        ledger = await buffer.ledger()
+        assert ledger == {"a": TenantLedger(5, 5, 0, 0), "a:b@c": TenantLedger(7, 7, 0, 0)}
+        assert ledger["a"].stored_by_day == {today: 3, today - 1: 2}
+        assert ledger["a:b@c"].stored_by_day == {today: 7}
 
     async def test_dead_letters_come_back_page_by_page(self, buffer: Any) -> None:
         await buffer.append([frame(1)])

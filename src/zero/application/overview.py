@@ -4,20 +4,26 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from zero.application.ports import Buffer, BufferLevel, Clock, DeadLetter, LogReader, StoreFigures, TenantLedger
+from zero.application.ports import Buffer, BufferLevel, Clock, DeadLetter, LogReader, StoreFigures
 from zero.application.readiness import Readiness
+from zero.domain.entry import NANOSECONDS_PER_MILLISECOND
 from zero.domain.errors import InvalidInput, ZeroError
+from zero.domain.ledger import TenantLedger, day_of
 
 DEAD_LETTERS_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class TenantBalance:
-    """The ledger of a tenant beside the ``rows`` its store held before the ledger was read, and holds now (``rows_now``)."""
+    """The ledger of a tenant beside the ``rows`` its store held before the ledger was read, and holds now (``rows_now``).
+
+    ``missing`` rows were stored within the retention time and are no longer there: lost.
+    """
 
     ledger: TenantLedger
     rows: int
     rows_now: int
+    missing: int = 0
 
     @property
     def balanced(self) -> bool:
@@ -31,9 +37,9 @@ class TenantBalance:
         return ledger.accepted == settled and self.rows <= ledger.stored + ledger.in_buffer
 
     @property
-    def missing(self) -> int:
-        """Rows that were stored and are no longer there: removed by retention, or lost."""
-        return max(0, self.ledger.stored - self.rows_now)
+    def expired(self) -> int:
+        """Rows that were stored and that retention has removed."""
+        return max(0, self.ledger.stored - self.rows_now - self.missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +54,15 @@ class ApiReadiness:
 class Overview:
     """Looks at buffer and store together."""
 
-    def __init__(self, buffer: Buffer, reader: LogReader, clock: Clock, timeout_seconds: float = 2.0) -> None:
+    def __init__(
+        self, buffer: Buffer, reader: LogReader, clock: Clock, timeout_seconds: float = 2.0, retention_days: int = 30
+    ) -> None:
         self._buffer = buffer
         self._reader = reader
         self._clock = clock
         self._readiness = Readiness(buffer, timeout_seconds=timeout_seconds)
         self._timeout_seconds = timeout_seconds
+        self._retention_days = retention_days
 
     async def ledger(self) -> Mapping[str, TenantBalance]:
         """Return the balance of every tenant.
@@ -63,12 +72,22 @@ class Overview:
         """
         rows = await self._reader.rows()
         ledgers = await self._buffer.ledger()
-        settled = any(ledger.stored > rows.get(tenant, 0) for tenant, ledger in ledgers.items())
-        now = await self._reader.rows() if settled else rows
+        if all(ledger.stored <= rows.get(tenant, 0) for tenant, ledger in ledgers.items()):
+            return {
+                tenant: TenantBalance(ledgers.get(tenant, TenantLedger()), rows.get(tenant, 0), rows.get(tenant, 0))
+                for tenant in sorted(rows.keys() | ledgers.keys())
+            }
+        now = await self._reader.rows_by_day()
         return {
-            tenant: TenantBalance(ledgers.get(tenant, TenantLedger()), rows.get(tenant, 0), now.get(tenant, 0))
-            for tenant in sorted(now.keys() | ledgers.keys())
+            tenant: self._balance(ledgers.get(tenant, TenantLedger()), rows.get(tenant, 0), _days_of(tenant, now))
+            for tenant in sorted({tenant for tenant, _ in now} | ledgers.keys())
         }
+
+    def _balance(self, ledger: TenantLedger, rows: int, days: Mapping[int, int]) -> TenantBalance:
+        """Tell what is lost from what retention removed: a day of receipt that retention has not reached must be whole."""
+        first = day_of(self._clock.now_ns() // NANOSECONDS_PER_MILLISECOND) - self._retention_days + 1
+        missing = sum(max(0, count - days.get(day, 0)) for day, count in ledger.stored_by_day.items() if day >= first)
+        return TenantBalance(ledger, rows, sum(days.values()), missing)
 
     async def figures(self, tenant: str) -> tuple[StoreFigures, BufferLevel]:
         """Return what the store holds of the tenant, and how full the buffer is."""
@@ -94,3 +113,7 @@ class Overview:
         except ZeroError as error:
             return (error.message,)
         return ()
+
+
+def _days_of(tenant: str, rows: Mapping[tuple[str, int], int]) -> dict[int, int]:
+    return {day: count for (of, day), count in rows.items() if of == tenant}

@@ -10,6 +10,7 @@ from zero.domain.audit import AuditRecord
 from zero.domain.entry import Level
 from zero.domain.frame import Frame
 from zero.domain.key import ApiKey, KeySet
+from zero.domain.ledger import TenantLedger
 from zero.domain.query import Node
 from zero.domain.stored import EntryKey, StoredEntry
 
@@ -177,16 +178,6 @@ class BufferLevel:
 
 
 @dataclass(frozen=True, slots=True)
-class TenantLedger:
-    """Entries of one tenant; at every quiet moment accepted = stored + dead_lettered + in_buffer."""
-
-    accepted: int = 0
-    stored: int = 0
-    dead_lettered: int = 0
-    in_buffer: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class DeadLetter:
     """An entry or frame that cannot be stored, kept with its reason.
 
@@ -254,11 +245,13 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What has become of the entries at ``positions``: counts of stored entries by tenant, and the dead letters."""
+    """What has become of the entries at ``positions``: counts of stored entries by tenant, and by tenant and day of receipt
+    (docs/decisions/0146), and the dead letters."""
 
     positions: Sequence[Position]
     stored: Mapping[str, int] = field(default_factory=dict)
     dead_letters: Sequence[DeadLetter] = ()
+    stored_by_day: Mapping[tuple[str, int], int] = field(default_factory=dict)
 
 
 class ShardLog(Protocol):
@@ -394,6 +387,9 @@ class LogReader(Protocol):
 
     async def rows(self) -> Mapping[str, int]:
         """Return the number of stored entries of every tenant."""
+
+    async def rows_by_day(self) -> Mapping[tuple[str, int], int]:
+        """Return the same for every tenant and day of receipt (UTC, counted from 1970)."""
 
     async def ping(self) -> None:
         """Return when the store answers. Raises StoreUnavailable."""

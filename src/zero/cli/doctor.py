@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 
+from zero.application.ports import Durability
 from zero.cli import settings_flags
 from zero.domain.errors import ZeroError
 from zero.embedded.listeners import free_port
@@ -22,6 +23,7 @@ from zero.embedded.probe import look
 from zero.settings import Address, Settings, environment_name
 
 _MARKS = {"ok": "✓", "warn": "!", "fail": "✗"}
+_CRC32C_CHECK = 0xE3069283
 _DISK_FREE_BYTES_WARN = 5 << 30
 _DISK_FREE_BYTES_FAIL = 256 << 20
 _FSYNC_SECONDS_WARN = 0.05
@@ -64,11 +66,11 @@ def _findings(settings: Settings) -> Iterator[Finding]:
 
 
 def _versions(settings: Settings) -> Iterator[Finding]:
-    from zero.bootstrap import native_core_works
+    from zero.bootstrap import native_codec
 
     python = platform.python_version()
     yield Finding("zero", "ok", f"{version('zero-logs')}, Python {python}, {platform.system()} {platform.machine()}")
-    if native_core_works():
+    if native_codec().crc32c(b"123456789") == _CRC32C_CHECK:
         yield Finding("core", "ok", "the native core works")
     else:
         yield Finding("core", "fail", "the native core miscounts; build it again")
@@ -138,20 +140,30 @@ def _buffer(settings: Settings) -> Iterator[Finding]:
     if not settings.buffer_url:
         yield Finding("buffer", "ok", "embedded: fsync before every reply")
         return
-    from zero.bootstrap import look_at_buffer
-
-    durability = asyncio.run(look_at_buffer(settings))
+    durability = asyncio.run(_durability(settings))
     state = "ok" if durability.mode == "durable" else "fail" if settings.durability == "strict" else "warn"
     yield Finding("buffer", state, f"durability {durability.mode}: {durability.detail}")
+
+
+async def _durability(settings: Settings) -> Durability:
+    from zero.bootstrap import redis_options
+    from zero.infrastructure.redis.buffer import RedisBuffer
+
+    buffer = RedisBuffer(redis_options(settings))
+    try:
+        return await buffer.durability()
+    finally:
+        await buffer.close()
 
 
 def _store(settings: Settings) -> Iterator[Finding]:
     if not settings.clickhouse_url:
         yield Finding("store", "ok", f"embedded: chdb-core {version('chdb-core')}")
         return
-    from zero.bootstrap import look_at_store
+    from zero.bootstrap import clickhouse_options
+    from zero.infrastructure.clickhouse.connection import server_version
 
-    found = look_at_store(settings)
+    found = server_version(clickhouse_options(settings))
     yield Finding("store", "ok" if found.fits else "fail", f"ClickHouse {found.version}; 26.2 or newer is needed")
     skew = abs(found.now_seconds - time.time())
     yield Finding("clock", "warn" if skew > _CLOCK_SECONDS_WARN else "ok", f"{skew:.1f} s apart from the store's")

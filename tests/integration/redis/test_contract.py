@@ -1,15 +1,18 @@
 """The Redis buffer keeps the contract of the durable buffer, on Valkey, on Redis 7 and on a cluster."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.contract.buffer_contract import BufferContract, LeaseOver, taken
+from tests.contract.buffer_contract import BufferContract, LeaseOver, frame, taken
 from tests.integration.redis.cluster import Cluster
 from tests.integration.servers import debian_redis
+from zero.application.ports import Settlement
+from zero.domain.ledger import day_of
 from zero.infrastructure.redis import RedisBuffer, RedisOptions, RedisShardLog
 
 LEASE_SECONDS = 0.3
@@ -54,6 +57,16 @@ class RedisContract(BufferContract):
             assert (await taken(fresh)).epoch > max(epochs)
         finally:
             await fresh.close()
+
+    async def test_days_that_retention_has_reached_are_forgotten(self, buffer: Both) -> None:
+        await buffer.append([frame(1, count=5)])
+        lease = await taken(buffer)
+        (read,) = await buffer.read(lease, 10, 0.0)
+        today = day_of(time.time_ns() // 1_000_000)
+        days = {("default", today): 2, ("default", today - 32): 2, ("default", today - 33): 1}
+        await buffer.settle(lease, Settlement([read.position], {"default": 5}, (), days))
+        ledger = (await buffer.ledger())["default"]
+        assert (ledger.stored, ledger.stored_by_day) == (5, {today: 2, today - 32: 2})
 
 
 class TestValkey(RedisContract):

@@ -108,6 +108,8 @@ async def test_counts_by_time_value_and_tenant_add_up(log_store: LogStore, reade
     assert figures.by_level == {Level.INFO: 2, Level.ERROR: 4}
     assert figures.disk_bytes > 0
     assert await reader.rows() == {"default": 6, "other": 2}
+    today = START_S // 86_400
+    assert await reader.rows_by_day() == {("default", today): 6, ("other", today): 2}
 
 
 async def test_the_longest_and_worst_queries_are_answered(log_store: LogStore, reader: ClickHouseReader) -> None:

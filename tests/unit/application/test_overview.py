@@ -3,36 +3,52 @@ from zero.application.ports import Append, Settlement
 from zero.infrastructure.memory import ManualClock, MemoryBuffer, MemoryBufferOptions
 from zero.infrastructure.memory.reader import MemoryReader
 
+TODAY = 20_000
+DAY_NS = 86_400 * 10**9
+
 
 class CountedReader(MemoryReader):
-    """A store whose drain settles three entries between two counts."""
+    """A store with one count of rows, and another, by day of receipt, when it is asked again."""
 
-    def __init__(self, counts: list[int]) -> None:
+    def __init__(self, rows: int, by_day: dict[int, int]) -> None:
         super().__init__()
-        self._counts = counts
+        self._rows = rows
+        self._by_day = by_day
 
     async def rows(self) -> dict[str, int]:
-        return {"default": self._counts.pop(0)}
+        return {"default": self._rows}
+
+    async def rows_by_day(self) -> dict[tuple[str, int], int]:
+        return {("default", day): count for day, count in self._by_day.items()}
 
 
-async def ledger_of(*counts: int) -> TenantBalance:
-    clock = ManualClock()
+async def ledger_of(rows: int, rows_by_day: dict[int, int], stored_by_day: dict[int, int], stored: int = 3) -> TenantBalance:
+    clock = ManualClock(TODAY * DAY_NS + DAY_NS // 2)
     buffer = MemoryBuffer(clock, 1, MemoryBufferOptions())
-    (appended,) = await buffer.append([Append(0, b"frame", "default", 3)])
+    (appended,) = await buffer.append([Append(0, b"frame", "default", stored)])
     lease = await buffer.acquire(0, "drain")
     await buffer.read(lease, 1, 0)
-    await buffer.settle(lease, Settlement([appended.position], {"default": 3}))
-    return (await Overview(buffer, CountedReader(list(counts)), clock).ledger())["default"]
+    by_day = {("default", day): count for day, count in stored_by_day.items()}
+    await buffer.settle(lease, Settlement([appended.position], {"default": stored}, (), by_day))
+    overview = Overview(buffer, CountedReader(rows, rows_by_day), clock, retention_days=30)
+    return (await overview.ledger())["default"]
 
 
 async def test_rows_settled_between_the_count_and_the_ledger_are_not_missing() -> None:
-    balance = await ledger_of(0, 3)
-    assert (balance.rows_now, balance.missing, balance.balanced) == (3, 0, True)
+    balance = await ledger_of(0, {TODAY: 3}, {TODAY: 3})
+    assert (balance.rows_now, balance.expired, balance.missing, balance.balanced) == (3, 0, 0, True)
 
 
-async def test_rows_that_are_gone_are_missing() -> None:
-    assert (await ledger_of(2, 2)).missing == 1
+async def test_rows_that_are_gone_before_their_time_are_missing() -> None:
+    balance = await ledger_of(2, {TODAY: 2}, {TODAY: 3})
+    assert (balance.rows_now, balance.expired, balance.missing) == (2, 0, 1)
+
+
+async def test_rows_that_retention_has_removed_are_expired_and_hide_no_loss() -> None:
+    stored = {TODAY - 31: 10, TODAY - 30: 10, TODAY - 29: 10, TODAY: 10}
+    balance = await ledger_of(18, {TODAY - 29: 9, TODAY: 9}, stored, stored=50)  # ten are of days already forgotten
+    assert (balance.rows_now, balance.expired, balance.missing) == (18, 30, 2)
 
 
 async def test_a_row_too_many_unbalances_the_ledger() -> None:
-    assert not (await ledger_of(4)).balanced
+    assert not (await ledger_of(4, {}, {TODAY: 3})).balanced

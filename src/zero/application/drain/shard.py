@@ -21,9 +21,10 @@ from zero.application.drain.options import DrainOptions
 from zero.application.drain.parts import DrainParts
 from zero.application.drain.rows import absent_rows, all_rows, count_rows
 from zero.application.drain.writer import BlockWriter, Written
-from zero.application.ports import Delivery, RowRange, Settlement
+from zero.application.ports import Delivery, Position, RowRange, Settlement
 from zero.application.retry import Backoff
 from zero.domain.errors import ConfigurationError, LeaseLost, ZeroError
+from zero.domain.ledger import day_of
 
 
 class DrainState(Enum):
@@ -228,9 +229,13 @@ class ShardDrain:
 
 def _settlement(batch: Batch, written: Written) -> Settlement:
     """Return what to tell the buffer: every entry of the batch is stored, unless a dead letter speaks for it."""
-    stored: Counter[str] = Counter()
-    for one in batch.held:
-        stored[one.frame.tenant] += one.frame.count
+    by_frame: Counter[Position] = Counter({one.position: one.frame.count for one in batch.held})
     for letter in (*written.corrupt, *written.refused):
-        stored[letter.tenant] -= letter.count
-    return Settlement(batch.positions, dict(+stored), [*batch.corrupt, *written.corrupt, *written.refused])
+        by_frame[letter.position] -= letter.count
+    stored: Counter[str] = Counter()
+    by_day: Counter[tuple[str, int]] = Counter()
+    for one in batch.held:
+        stored[one.frame.tenant] += by_frame[one.position]
+        by_day[one.frame.tenant, day_of(one.frame.received_ms)] += by_frame[one.position]
+    letters = [*batch.corrupt, *written.corrupt, *written.refused]
+    return Settlement(batch.positions, dict(+stored), letters, dict(+by_day))

@@ -20,11 +20,11 @@ from zero.application.ports import (
     Durability,
     Position,
     Telemetry,
-    TenantLedger,
 )
 from zero.domain.batch_id import EPOCHS
 from zero.domain.errors import InvalidInput
 from zero.domain.frame import unpack_frame
+from zero.domain.ledger import TenantLedger
 from zero.infrastructure.clickhouse.connection import connect_writer
 from zero.infrastructure.clickhouse.errors import translate
 from zero.infrastructure.clickhouse.options import ClickHouseOptions

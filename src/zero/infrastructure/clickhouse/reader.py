@@ -157,6 +157,11 @@ class ClickHouseReader:
         data = await self._query("SELECT tenant, count() FROM logs GROUP BY tenant", {})
         return {tenant: int(count) for tenant, count in read_json_rows(data)}
 
+    async def rows_by_day(self) -> Mapping[tuple[str, int], int]:
+        """Count every tenant's entries by the day that retention counts from."""
+        sql = "SELECT tenant, toInt32(toDate32(received_at)) AS day, count() FROM logs GROUP BY tenant, day"
+        return {(tenant, int(day)): int(count) for tenant, day, count in read_json_rows(await self._query(sql, {}))}
+
     async def ping(self) -> None:
         """Ask for a row of the table, so that a missing migration shows as well."""
         await self._query("SELECT 1 FROM logs LIMIT 1", {})

@@ -17,9 +17,9 @@ from zero.application.ports import (
     Position,
     Settlement,
     ShardLog,
-    TenantLedger,
 )
 from zero.domain.errors import BufferFull, LeaseLost
+from zero.domain.ledger import TenantLedger
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class _Shard:
     expires: float = 0.0
     accepted: Counter[str] = field(default_factory=Counter)
     stored: Counter[str] = field(default_factory=Counter)
+    by_day: Counter[tuple[str, int]] = field(default_factory=Counter)
     dead: Counter[str] = field(default_factory=Counter)
 
 
@@ -90,7 +91,10 @@ class MemoryBuffer(Buffer, ShardLog):
             dead += shard.dead
             for append in shard.stream.values():
                 waiting[append.tenant] += append.count
-        return {name: TenantLedger(accepted[name], stored[name], dead[name], waiting[name]) for name in sorted(accepted | dead)}
+        return {
+            name: TenantLedger(accepted[name], stored[name], dead[name], waiting[name], self._by_day(name))
+            for name in sorted(accepted | dead)
+        }
 
     async def dead_letters(self, after: str, limit: int) -> Sequence[tuple[str, DeadLetter]]:
         """Return dead letters behind the cursor."""
@@ -152,6 +156,7 @@ class MemoryBuffer(Buffer, ShardLog):
             gone = state.stream.pop(number, None)
             self._used_bytes -= len(gone.frame) if gone else 0
         state.stored.update(settlement.stored)
+        state.by_day.update(settlement.stored_by_day)
         for letter in settlement.dead_letters:
             state.dead[letter.tenant] += letter.count
         self._dead += settlement.dead_letters
@@ -173,6 +178,12 @@ class MemoryBuffer(Buffer, ShardLog):
         state.accepted[append.tenant] += append.count
         self._used_bytes += len(append.frame)
         return Appended(Position(append.shard, f"{state.appended}-0"))
+
+    def _by_day(self, name: str) -> Counter[int]:
+        days = Counter[int]()
+        for shard in self._shards:
+            days.update({day: count for (tenant, day), count in shard.by_day.items() if tenant == name})
+        return days
 
     def _held(self, lease: Lease) -> _Shard:
         state = self._shards[lease.shard]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from zero.application.ports import Scope, StoreFigures, Tally
 from zero.domain.batch_id import batch_id_ms
 from zero.domain.instant import NANOSECONDS
+from zero.domain.ledger import day_of
 from zero.domain.stored import EntryKey, StoredEntry
 from zero.infrastructure.memory.query_evaluator import matches
 
@@ -61,6 +62,11 @@ class MemoryReader:
         """Count."""
         await self.ping()
         return Counter(tenant for tenant, _ in self.stored)
+
+    async def rows_by_day(self) -> Mapping[tuple[str, int], int]:
+        """Count by the time in the batch id."""
+        await self.ping()
+        return Counter((tenant, day_of(batch_id_ms(stored.batch_id))) for tenant, stored in self.stored)
 
     async def ping(self) -> None:
         """Raise the failure that is set."""

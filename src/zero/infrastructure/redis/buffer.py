@@ -6,8 +6,9 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from zero.application.ports import Append, Appended, BufferLevel, DeadLetter, Durability, Position, TenantLedger
+from zero.application.ports import Append, Appended, BufferLevel, DeadLetter, Durability, Position
 from zero.domain.errors import InvalidInput, ZeroError
+from zero.domain.ledger import TenantLedger
 from zero.infrastructure.redis.dead import dead_letter, format_cursor, parse_cursor
 from zero.infrastructure.redis.durability import durability
 from zero.infrastructure.redis.failures import FOREIGN, translate
@@ -24,6 +25,7 @@ from zero.infrastructure.redis.keys import (
 from zero.infrastructure.redis.line import Line, unheeded
 from zero.infrastructure.redis.nodes import Nodes
 from zero.infrastructure.redis.options import RedisOptions
+from zero.infrastructure.redis.requests import ledgers
 from zero.infrastructure.redis.reserve import Reserve
 from zero.infrastructure.redis.shards import known_shards, note_shards
 
@@ -147,18 +149,15 @@ class RedisBuffer:
 
     async def ledger(self) -> Mapping[str, TenantLedger]:
         """Return the ledger of every tenant; each shard is read in one atomic step."""
-        totals: dict[str, dict[str, int]] = {}
+        found: list[tuple[str, int]] = []
         try:
             for shard in range(await self._shards()):
                 client = await self._nodes.client(shard)
                 fields: Any = await client.hgetall(self._keys_of(shard).ledger)
-                for field, value in fields.items():
-                    counter, _, tenant = field.decode().partition(":")
-                    counters = totals.setdefault(tenant, {})
-                    counters[counter] = counters.get(counter, 0) + int(value)
+                found += [(field.decode(), int(value)) for field, value in fields.items()]
         except FOREIGN as error:
             raise self._translate(error) from error
-        return {tenant: TenantLedger(**counters) for tenant, counters in sorted(totals.items())}
+        return ledgers(found)
 
     async def dead_letters(self, after: str, limit: int) -> Sequence[tuple[str, DeadLetter]]:
         """Return up to ``limit`` (at most 1,000) dead letters behind the cursor, shard by shard, oldest first."""

@@ -16,6 +16,7 @@ class RedisOptions:
     slow disk should not come to that. Idle connections are asked for a sign of life twice in ``timeout_seconds``.
     ``high_water`` and ``low_water`` are shares of the server's memory limit: above the first appends are refused, below the
     second they pass again. ``unanswered_bytes_max`` bounds frames sent and not yet answered, for each shard.
+    ``ledger_days`` is how long the ledger tells days of receipt apart; retention has reached older ones.
     ``idempotency_keys_max`` bounds the keys remembered by each shard; the oldest are forgotten first.
     """
 
@@ -27,6 +28,7 @@ class RedisOptions:
     timeout_seconds: float = 0.2
     reply_timeout_seconds: float = 2.0
     lease_seconds: float = 3.0
+    ledger_days: int = 32
     idempotency_seconds: int = 86_400
     idempotency_keys_max: int = 65_536
     unanswered_bytes_max: int = 64 * 1024 * 1024

@@ -1,10 +1,11 @@
 """The commands that put frames into a shard's stream, encoded without copying the frames."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
 from zero.application.ports import Append
+from zero.domain.ledger import TenantLedger
 from zero.infrastructure.redis.keys import FIELD_COUNT, FIELD_FRAME, FIELD_TENANT, ShardKeys
 
 MULTI = b"*1\r\n$5\r\nMULTI\r\n"
@@ -35,6 +36,26 @@ def _count_head(ledger: str, counter: str, tenant: str) -> bytes:
 def ledger_field(counter: str, tenant: str) -> str:
     """Return the field of the ledger hash that holds a tenant's counter."""
     return f"{counter}:{tenant}"
+
+
+def day_counter(day: int) -> str:
+    """Return the counter of what was stored of a day's receipts (docs/decisions/0146)."""
+    return f"stored@{day}"
+
+
+def ledgers(fields: Iterable[tuple[str, int]]) -> dict[str, TenantLedger]:
+    """Return the ledger of each tenant from the fields of one hash or of several."""
+    totals: dict[str, dict[str, int]] = {}
+    for field, value in fields:
+        counter, _, tenant = field.partition(":")
+        counters = totals.setdefault(tenant, {})
+        counters[counter] = counters.get(counter, 0) + value
+    return {tenant: _ledger(counters) for tenant, counters in sorted(totals.items())}
+
+
+def _ledger(counters: dict[str, int]) -> TenantLedger:
+    days = {int(counter.partition("@")[2]): value for counter, value in counters.items() if "@" in counter}
+    return TenantLedger(**{counter: value for counter, value in counters.items() if "@" not in counter}, stored_by_day=days)
 
 
 def pack_appends(keys: ShardKeys, appends: Sequence[Append]) -> tuple[list[bytes], int]:

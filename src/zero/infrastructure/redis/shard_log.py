@@ -14,12 +14,13 @@ from redis.exceptions import ResponseError, WatchError
 from zero.application.ports import Delivery, Lease, Position, Settlement
 from zero.domain.entry import NANOSECONDS_PER_MILLISECOND
 from zero.domain.errors import BufferUnavailable, LeaseLost, Overloaded
+from zero.domain.ledger import day_of
 from zero.infrastructure.redis.dead import dead_fields
 from zero.infrastructure.redis.failures import FOREIGN, translate
 from zero.infrastructure.redis.keys import CONSUMER, FIELD_COUNT, FIELD_FRAME, FIELD_TENANT, GROUP, ShardKeys, shard_keys
 from zero.infrastructure.redis.nodes import Nodes
 from zero.infrastructure.redis.options import RedisOptions
-from zero.infrastructure.redis.requests import ledger_field
+from zero.infrastructure.redis.requests import day_counter, ledger_field
 from zero.infrastructure.redis.reserve import Reserve
 from zero.infrastructure.redis.shards import known_shards
 
@@ -42,6 +43,7 @@ class RedisShardLog:
         self._seen: dict[int, str] = {}
         self._reserve = Reserve(options)
         self._reserve_missing: set[int] = set()
+        self._forgotten: dict[int, int] = {}
 
     async def shards(self) -> int:
         """Return how many shards the buffer has, those included that are no longer appended to."""
@@ -119,6 +121,20 @@ class RedisShardLog:
         await self._fenced(lease, build)
         if lease.shard in self._reserve_missing:
             await self._lay_reserve(lease.shard)
+        today = day_of(time.time_ns() // NANOSECONDS_PER_MILLISECOND)
+        if today > self._forgotten.get(lease.shard, 0):
+            await self._forget_days(lease.shard, today)
+
+    async def _forget_days(self, shard: int, today: int) -> None:
+        """Drop the counters of days that are over for the ledger; should that fail, another day does it."""
+        self._forgotten[shard] = today
+        ledger = self._keys(shard).ledger
+        with suppress(Overloaded, BufferUnavailable):
+            async with self._pipeline(shard) as (client, _):
+                fields: Any = await client.hgetall(ledger)
+                days = [(field, int(field[7:].split(b":", 1)[0])) for field in fields if field.startswith(b"stored@")]
+                if old := [field for field, day in days if day < today - self._options.ledger_days]:
+                    await client.hdel(ledger, *old)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -250,6 +266,8 @@ def _counters(settlement: Settlement) -> dict[str, int]:
     for tenant, count in settlement.stored.items():
         counters[ledger_field("stored", tenant)] += count
         counters[ledger_field("in_buffer", tenant)] -= count
+    for (tenant, day), count in settlement.stored_by_day.items():
+        counters[ledger_field(day_counter(day), tenant)] += count
     for letter in settlement.dead_letters:
         counters[ledger_field("dead_lettered", letter.tenant)] += letter.count
         counters[ledger_field("in_buffer", letter.tenant)] -= letter.count

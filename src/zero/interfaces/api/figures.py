@@ -14,6 +14,7 @@ from zero.interfaces.api.services import ApiServices
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _FIGURES = ("accepted", "stored", "dead_lettered", "in_buffer")
+_OF_THE_STORE = ("rows", "expired", "missing")
 
 
 def figures_router(services: ApiServices) -> APIRouter:
@@ -39,13 +40,15 @@ def figures_router(services: ApiServices) -> APIRouter:
     async def ledger(asker: ReaderOrAdmin) -> Response:
         """Show that accepted = stored + dead-lettered + in buffer, and the rows that the store itself counts.
 
+        Rows no longer there are ``expired`` where retention was due, else ``missing``.
+
         With the scope ``admin`` that is of every tenant, else of one's own.
         """
         balances = await services.overview.ledger()
         if KeyScope.ADMIN not in asker.scopes:
             balances = {tenant: balance for tenant, balance in balances.items() if tenant == asker.tenant}
         tenants = {tenant: _balance(balance) for tenant, balance in balances.items()}
-        totals = {name: sum(figures[name] for figures in tenants.values()) for name in (*_FIGURES, "rows", "missing")}
+        totals = {name: sum(figures[name] for figures in tenants.values()) for name in (*_FIGURES, *_OF_THE_STORE)}
         balanced = all(balance.balanced for balance in balances.values())
         return JSONResponse({**totals, "balanced": balanced, "tenants": tenants})
 
@@ -90,7 +93,7 @@ def probes_router(services: ApiServices) -> APIRouter:
 
 def _balance(balance: TenantBalance) -> dict[str, int]:
     figures = {name: getattr(balance.ledger, name) for name in _FIGURES}
-    return {**figures, "rows": balance.rows_now, "missing": balance.missing}
+    return {**figures, "rows": balance.rows_now, "expired": balance.expired, "missing": balance.missing}
 
 
 def _letter(cursor: str, letter: DeadLetter) -> dict[str, Any]:

@@ -5,9 +5,9 @@ import pytest
 from tests.unit.application.drain.conftest import Bench
 from zero.application.drain import DrainOptions, DrainState
 from zero.application.drain.events import BlockStored, DeadLettered, DrainFailed, LeaseGone, VerifyPerformed
-from zero.application.ports import TenantLedger
 from zero.domain.errors import BufferUnavailable, ConfigurationError, StoreHalted, StoreUnavailable
 from zero.domain.frame import unpack_frame
+from zero.domain.ledger import TenantLedger
 from zero.domain.log_batch import split_entries
 
 
@@ -52,7 +52,9 @@ async def test_the_ledger_balances_for_each_tenant(bench: Bench) -> None:
     await bench.append(2, 4, "green")
     bench.store.poison = {(2, 0)}
     await bench.to_empty(bench.drain())
-    assert await bench.log.ledger() == {"blue": TenantLedger(3, 3, 0, 0), "green": TenantLedger(4, 3, 1, 0)}
+    ledger = await bench.log.ledger()
+    assert ledger == {"blue": TenantLedger(3, 3, 0, 0), "green": TenantLedger(4, 3, 1, 0)}
+    assert {tenant: dict(of.stored_by_day) for tenant, of in ledger.items()} == {"blue": {0: 3}, "green": {0: 3}}
 
 
 @pytest.mark.parametrize("stored_first", [0, 2, 5])

@@ -2,8 +2,10 @@ import re
 
 import pytest
 
+from tests.unit.interfaces.api.conftest import NOW_S
 from zero.application.ports import Append, DeadLetter, Settlement
 from zero.domain.errors import StoreUnavailable
+from zero.domain.ledger import day_of
 
 
 async def fill(api, accepted: int, stored: int) -> None:
@@ -11,7 +13,8 @@ async def fill(api, accepted: int, stored: int) -> None:
     await api.buffer.append([Append(0, b"frame", "default", 1) for _ in range(accepted)])
     lease = await api.buffer.acquire(0, "me")
     deliveries = await api.buffer.read(lease, stored, 0)
-    await api.buffer.settle(lease, Settlement([delivery.position for delivery in deliveries], {"default": stored}))
+    positions, today = [delivery.position for delivery in deliveries], day_of(NOW_S * 1000)
+    await api.buffer.settle(lease, Settlement(positions, {"default": stored}, (), {("default", today): stored}))
     for number in range(stored):
         api.store("row", number)
 
@@ -19,7 +22,7 @@ async def fill(api, accepted: int, stored: int) -> None:
 async def test_the_ledger_balances_and_shows_the_rows_of_the_store(api) -> None:
     await fill(api, accepted=5, stored=3)
     answer = (await api.client.get("/api/ledger")).json()
-    figures = {"accepted": 5, "stored": 3, "dead_lettered": 0, "in_buffer": 2, "rows": 3, "missing": 0}
+    figures = {"accepted": 5, "stored": 3, "dead_lettered": 0, "in_buffer": 2, "rows": 3, "expired": 0, "missing": 0}
     assert answer == {**figures, "balanced": True, "tenants": {"default": figures}}
 
 
