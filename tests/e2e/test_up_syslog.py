@@ -14,6 +14,7 @@ import pytest
 
 from tests.e2e.test_up import Platform, free_ports
 from tests.integration.test_ingest_syslog import GTLS, LOGGER, Rsyslog, needs_gtls, needs_logger, needs_rsyslog
+from tests.patience import READY_SECONDS_MAX
 
 pytestmark = [
     pytest.mark.slow,
@@ -49,7 +50,6 @@ LOGGER_TCP = (
 LOGGER_UDP = "logger --udp --server 127.0.0.1 --port 5514 --rfc3164 --tag shop --priority local3.err 'card declined'"
 
 MANY = 500
-SETTLE_SECONDS_MAX = 40
 
 
 class SyslogPlatform(Platform):
@@ -83,7 +83,7 @@ class SyslogPlatform(Platform):
 
     def found(self, query: str, count: int) -> list[dict[str, object]]:
         """Return what ``zero search`` finds once it is so many."""
-        deadline = time.monotonic() + SETTLE_SECONDS_MAX
+        deadline = time.monotonic() + READY_SECONDS_MAX
         while True:
             listed = self.command("search", query, "--json", "--limit", str(MANY + 1))
             assert listed.returncode == 0, listed.stderr
@@ -126,7 +126,7 @@ def test_what_rsyslog_and_logger_send_comes_back_field_by_field(platform, tmp_pa
         for name in ("tcp", "tls"):
             rsyslog.log("--tag", f"shop-{name}", text="".join(f"number {number}\n" for number in range(MANY - 1)))
         for command in (LOGGER_TCP, LOGGER_UDP):
-            subprocess.run(shlex.split(platform.placed(command)), check=True, timeout=10)
+            subprocess.run(shlex.split(platform.placed(command)), check=True, timeout=READY_SECONDS_MAX)
         found = {name: platform.found(f"app_id:shop-{name}", 1 if name == "udp" else MANY) for name in blocks}
         by_logger = platform.found("app_id:shop", 2)
     finally:
@@ -143,7 +143,10 @@ def test_what_rsyslog_and_logger_send_comes_back_field_by_field(platform, tmp_pa
             "environment": "prod",
         }
         assert log["metadata"] == {"facility": "local3", "severity": "warning", "procid": "4711"}
-        assert abs(time.mktime(time.strptime(log["timestamp"][:19], "%Y-%m-%dT%H:%M:%S")) - time.timezone - begun) < 10
+        assert (
+            abs(time.mktime(time.strptime(log["timestamp"][:19], "%Y-%m-%dT%H:%M:%S")) - time.timezone - begun)
+            < READY_SECONDS_MAX
+        )
         assert len({log["message"] for log in logs}) == len(logs)
     for log in by_logger:
         assert (log["message"], log["level"], log["source"]) == ("card declined", "ERROR", host)

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from tests.patience import READY_SECONDS_MAX
 from tests.unit.interfaces.ingest_syslog.conftest import Serve, Server
 from zero.application.identity import DEFAULT_TENANT
 from zero.application.keys import KeyRequest, Keys
@@ -173,7 +174,7 @@ async def test_when_the_key_ends_senders_are_held_back_and_it_is_said_once(servi
     await server.until(lambda: len(server.telemetry.of(SyslogDelayed)) >= 4)
     assert (server.lost(), server.messages("acme")) == ([], [])
     server.stop.set()
-    await asyncio.wait_for(asyncio.shield(server.task), 5)
+    await asyncio.wait_for(asyncio.shield(server.task), READY_SECONDS_MAX)
     assert server.lost() == [("tcp", "stop", 1), ("udp", "stop", 1)]
     assert [event.message for event in server.telemetry.of(SyslogBarred)] == ["ZERO_SYSLOG_KEY: the API key was revoked"]
 
@@ -211,10 +212,10 @@ async def test_what_is_sent_before_the_sender_notices_the_stop_is_taken_still(se
     writer.write(b"<13>before\n")
     await server.until(lambda: server.messages() == ["before"])
     server.stop.set()
-    assert await asyncio.wait_for(reader.read(1), 5) == b"", "the sender cannot notice"
+    assert await asyncio.wait_for(reader.read(1), READY_SECONDS_MAX) == b"", "the sender cannot notice"
     writer.write(b"<13>behind\n")
     writer.close()
-    await asyncio.wait_for(asyncio.shield(server.task), 1.5)
+    await asyncio.wait_for(asyncio.shield(server.task), READY_SECONDS_MAX)
     assert server.messages() == ["before", "behind"]
 
 
@@ -223,7 +224,7 @@ async def test_datagrams_that_the_kernel_has_at_the_stop_are_taken_still(serving
     for number in range(200):
         server.datagram(b"<13>%d" % number)
     server.stop.set()  # nothing was read yet: this coroutine has not let the loop run
-    await asyncio.wait_for(asyncio.shield(server.task), 5)
+    await asyncio.wait_for(asyncio.shield(server.task), READY_SECONDS_MAX)
     assert len(server.entries()) == 200
 
 
