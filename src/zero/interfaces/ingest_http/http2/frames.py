@@ -7,6 +7,7 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 FRAME_BYTES_MAX = 16_384
 """The largest payload that we take, and the one that every peer takes."""
 
+TABLE_BYTES_DEFAULT = 4096
 WINDOW_DEFAULT = 65_535
 WINDOW_MAX = 2**31 - 1
 

@@ -10,6 +10,9 @@ _NO_CONTENT = 204
 CONTINUE_BLOCK = b"\x08\x03100"
 """``:status: 100``."""
 
+TABLE_EMPTIED = b"\x20"
+"""A dynamic table of no size."""
+
 
 class ReplyBlocks:
     """Writes the heads of replies; keeps the part that hardly ever changes."""

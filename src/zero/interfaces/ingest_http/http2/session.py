@@ -177,6 +177,8 @@ class Session:
         for name, value in found:
             if name == Setting.INITIAL_WINDOW_SIZE:
                 self._outbox.set_initial_window(value)
+            elif name == Setting.HEADER_TABLE_SIZE and value < frames.TABLE_BYTES_DEFAULT:
+                self.streams.shrink_table()
         self._outbox.put(frames.frame(frames.SETTINGS, frames.ACK, 0))
 
     def _on_promise(self, flags: int, stream_id: int, payload: bytes) -> None:

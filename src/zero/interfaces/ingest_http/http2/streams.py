@@ -9,7 +9,7 @@ from zero.interfaces.ingest_http.http2.frames import ConnectionFault, ErrorCode,
 from zero.interfaces.ingest_http.http2.head_blocks import Fields, HeadBlocks, Malformed, check_field
 from zero.interfaces.ingest_http.http2.outbox import Outbox
 from zero.interfaces.ingest_http.http2.patience import Patience
-from zero.interfaces.ingest_http.http2.reply_blocks import CONTINUE_BLOCK
+from zero.interfaces.ingest_http.http2.reply_blocks import CONTINUE_BLOCK, TABLE_EMPTIED
 from zero.interfaces.ingest_http.http2.stream import STREAM_BYTES, Stream
 from zero.interfaces.ingest_http.reply import HttpRefusal, Reply, error_reply
 
@@ -33,6 +33,7 @@ class Streams:
         self._lingering: OrderedDict[int, float] = OrderedDict()
         self._ends_behind: int | None = None
         self._uncredited = 0
+        self._table_news: bytes | None = None
         self.get = self._open.get
         self.patience = Patience(connections.options.strain_points_max)
         self.last_id = 0
@@ -109,7 +110,7 @@ class Streams:
             self._remember(stream.id)
             self._linger(stream.id)
         body = b"" if stream.head.known.bodiless_reply else reply.body
-        block, now = self._replies.block(reply, self._connections.date), self._connections.now
+        block, now = self._block(reply), self._connections.now
         try:
             self._outbox.reply(stream.id, block, body, stream.granted, now)
         except StreamFault as fault:
@@ -158,6 +159,11 @@ class Streams:
             if now - stream.heard_at > limit or (lasted > limit and stream.size < lasted * rate):
                 stream.reply(error_reply(408, "timeout", f"the request body stalled for {limit:g} s or came too slowly"))
 
+    def shrink_table(self) -> None:
+        """Tell a peer that wants a smaller table that ours is empty: the next head has to begin so, and it stays true."""
+        if self._table_news is None:
+            self._table_news = TABLE_EMPTIED
+
     def refuse_idle(self, stream_id: int) -> None:
         """Refuse a frame on a stream that nobody opened."""
         if stream_id > self.last_id or not stream_id & 1:
@@ -168,8 +174,17 @@ class Streams:
         if stream_id < self.last_id or stream_id in self._open:
             return
         message = f"the header fields are larger than {self._options.head_bytes_max} bytes"
-        block = self._replies.block(error_reply(431, "head_too_large", message), self._connections.date)
+        block = self._block(error_reply(431, "head_too_large", message))
         self._outbox.put(frames.frame(frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, stream_id, block))
+
+    def _block(self, reply: Reply) -> bytes:
+        return self._told(self._replies.block(reply, self._connections.date))
+
+    def _told(self, block: bytes) -> bytes:
+        if not self._table_news:
+            return block
+        news, self._table_news = self._table_news, b""
+        return news + block
 
     def _fields(self, block: bytes) -> Fields:
         fields = self._blocks.fields(block)
@@ -199,7 +214,7 @@ class Streams:
             return
         self._take(stream, STREAM_BYTES + self._blocks.list_bytes)
         if known.expects_continue and stream.receiving:
-            self._outbox.put(frames.frame(frames.HEADERS, frames.END_HEADERS, stream.id, CONTINUE_BLOCK))
+            self._outbox.put(frames.frame(frames.HEADERS, frames.END_HEADERS, stream.id, self._told(CONTINUE_BLOCK)))
 
     def _count(self, size: int) -> None:
         """Open the window of the connection again, once half of it is used: bodies have bounds of their own."""
