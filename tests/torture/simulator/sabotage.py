@@ -1,14 +1,14 @@
 """Drains and servers with one protection missing: what the simulator must notice."""
 
 from collections.abc import Callable, Sequence
+from copy import copy
 
 from tests.torture.simulator.scenario import MakeDrain, Scenario, Verdict
 from tests.torture.simulator.servers import Safety
 from zero.application.drain import DrainOptions, DrainParts, DrainState, ShardDrain
 from zero.application.drain.intake import Batch
-from zero.application.drain.rows import all_rows
 from zero.application.drain.shard import _settlement
-from zero.application.drain.writer import BlockWriter, Written
+from zero.application.drain.writer import BlockWriter, Ready, Written
 from zero.application.ports import RowRange
 from zero.domain.errors import StoreUnavailable, ZeroError
 from zero.domain.frame import Frame
@@ -24,12 +24,9 @@ class WithoutVerify(ShardDrain):
 class AcknowledgesFirst(ShardDrain):
     """Settles before the insert."""
 
-    async def _flush(self, *, verify: bool) -> None:
-        batch = self._intake.take()
+    async def _store(self, batch: Batch, ready: Ready) -> None:
         await self._parts.log.settle(await self._keeper.fresh(), _settlement(batch, Written()))
-        if batch.held:
-            await self._writer.write(batch.held, all_rows([one.frame for one in batch.held]))
-        self._intake.done()
+        await self._writer.write(ready)
 
 
 class KeepsItsEpoch(ShardDrain):
@@ -43,11 +40,11 @@ class KeepsItsEpoch(ShardDrain):
 
 
 class _Insists(BlockWriter):
-    async def write(self, held: Sequence, rows: Sequence[RowRange]) -> Written:
+    async def write(self, ready: Ready) -> Written:
         try:
-            return await super().write(held, rows)
+            return await super().write(copy(ready))
         except StoreUnavailable:
-            return await super().write(held, rows)
+            return await super().write(ready)
 
 
 class RetriesBlindly(ShardDrain):

@@ -143,7 +143,7 @@ class Scenario:
         return processes
 
     def _drain(self, owner: str) -> ShardDrain:
-        parts = DrainParts(self.log, self.store, self.codec, self.world, self.world, self.telemetry)
+        parts = DrainParts(self.log, self.store, self.codec, self.world, self.world, self.telemetry, self.world.beside)
         return self._make(owner, parts, self.options)
 
     def _clock_jump(self) -> None:

@@ -1,6 +1,7 @@
 """Virtual time: one seeded order of everything that happens, on one thread, without asyncio."""
 
 import heapq
+import math
 import random
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
@@ -62,6 +63,31 @@ class Task:
             self._world.at(wait.time, self._step)
 
 
+class Child(Task):
+    """A task of the same process, whose end and error belong to the one that awaits it."""
+
+    def __init__(self, world: "World", coroutine: Coroutine[Until, None, None], parent: Task) -> None:
+        super().__init__(world, coroutine)
+        self._waiter: Task | None = None
+        parent.process[:] = [task for task in parent.process if task.alive or not isinstance(task, Child)]
+        parent.process.append(self)
+        self.process = parent.process
+
+    def __await__(self) -> Generator[Until, None, None]:
+        if self.alive:
+            self._waiter = self._world.current
+            yield Until(math.inf)
+        error, self.error = self.error, None
+        if error:
+            raise error
+
+    def _step(self) -> None:
+        super()._step()
+        if not self.alive and self._waiter:
+            self._world.at(self._world.now, self._waiter._step)
+            self._waiter = None
+
+
 class World:
     """The clock of everything, and the queue of what will happen. Also the drain's Clock and Random."""
 
@@ -94,6 +120,11 @@ class World:
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> Task:
         """Start a coroutine."""
         return Task(self, coroutine)
+
+    def beside(self, coroutine: Coroutine[Any, Any, None]) -> Child:
+        """Start a coroutine in the process of the caller."""
+        assert self.current
+        return Child(self, coroutine, self.current)
 
     async def stall(self, seconds: float) -> None:
         """Freeze the process of the caller, right here."""

@@ -63,14 +63,11 @@ class Intake:
             self.cursor = delivery.position.entry
 
     def take(self) -> Batch:
-        """Return what fits one block, oldest first. Call ``done`` when it is settled."""
+        """Return what fits one block, oldest first."""
         batch = Batch(self._funnel.take(), self._gone, self._corrupt)
+        self._funnel.done()
         self._gone, self._corrupt, self._corrupt_bytes = [], [], 0
         return batch
-
-    def done(self) -> None:
-        """Say that the batch taken is settled."""
-        self._funnel.done()
 
     def clear(self) -> None:
         """Forget everything in hand: it is read again from the pending list."""

@@ -9,8 +9,8 @@ from zero.application.retry import BackoffOptions
 class DrainOptions:
     """Bounds and times of one shard's drain.
 
-    Memory of a shard is at most two halves of the funnel, one encoded block and the reply to one read:
-    2 x ``block_bytes_max`` + about the same for the block and its copy on the wire.
+    Memory of a shard is at most the frames in flight, two halves of the funnel, two encoded blocks and the reply to one
+    read: about 6 x ``block_bytes_max``.
     """
 
     block_rows_max: int = 100_000

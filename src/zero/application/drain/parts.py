@@ -1,8 +1,9 @@
 """The ports a drain works with."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from zero.application.ports import Block, Clock, Random, RowRange, ShardLog, Store, Telemetry
 from zero.domain.frame import Frame
@@ -28,3 +29,5 @@ class DrainParts:
     clock: Clock
     random: Random
     telemetry: Telemetry
+    start: Callable[[Coroutine[Any, Any, None]], Awaitable[None]] = asyncio.ensure_future
+    """Runs a coroutine beside the caller, who awaits its end."""

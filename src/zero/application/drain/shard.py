@@ -7,11 +7,15 @@
 A failure leaves requests behind whose outcome is unknown, and which may not even have reached their server. So recovery begins
 with a new epoch of the lease, also when the lease was never lost: whatever is still on its way is fenced by buffer and store.
 
-It waits for nothing but its ports, so a deterministic scheduler can drive it. A block could be encoded while the one before it
-is being inserted (the funnel has the second half for it) as long as settling stays behind the insert, in order.
+While one block is in flight (inserted, then settled) the next is gathered and encoded; it takes off when that one has landed.
+So inserts and settlements stay one behind the other, in order.
+
+It waits for nothing but its ports, so a deterministic scheduler can drive it.
 """
 
 from collections import Counter
+from collections.abc import Awaitable
+from contextlib import suppress
 from enum import Enum
 
 from zero.application.drain.events import BlockStored, DeadLettered, DrainFailed, LeaseGone, VerifyPerformed
@@ -20,7 +24,7 @@ from zero.application.drain.lease import LeaseKeeper
 from zero.application.drain.options import DrainOptions
 from zero.application.drain.parts import DrainParts
 from zero.application.drain.rows import absent_rows, all_rows, count_rows
-from zero.application.drain.writer import BlockWriter, Written
+from zero.application.drain.writer import BlockWriter, Ready, Written
 from zero.application.ports import Delivery, Position, RowRange, Settlement
 from zero.application.retry import Backoff
 from zero.domain.errors import ConfigurationError, LeaseLost, ZeroError
@@ -49,6 +53,7 @@ class ShardDrain:
         self._intake = Intake(parts.codec.crc32c, self._options)
         self._writer = BlockWriter(self._keeper, parts, self._options)
         self._backoff = Backoff(parts.random, self._options.retry)
+        self._flight: Awaitable[None] | None = None
         self._stop_at: float | None = None
         self._swept = 0.0
 
@@ -58,7 +63,7 @@ class ShardDrain:
         return not self.last_error and self.state in (DrainState.FLOWING, DrainState.WAITING)
 
     def stop(self, drain_seconds: float = 0.0) -> None:
-        """Ask to stop after the block in hand, or once the shard is empty if that takes at most ``drain_seconds``."""
+        """Ask to stop after the blocks in hand, or once the shard is empty if that takes at most ``drain_seconds``."""
         self._stop_at = self._now() + drain_seconds
 
     async def heartbeat(self) -> None:
@@ -79,6 +84,7 @@ class ShardDrain:
                 raise
             except ZeroError as error:
                 await self._fail(error)
+        await self._abandon()
         self._stop()
         try:
             await self._keeper.release()
@@ -104,7 +110,7 @@ class ShardDrain:
         while more or self._intake.waiting:
             more = more and await self._fill_from_pending()
             if self._intake.waiting:
-                await self._flush(verify=True)
+                await self._store_absent()
         self._intake.clear()
         self._swept = self._now()
         self.state = DrainState.FLOWING
@@ -120,12 +126,17 @@ class ShardDrain:
         return True
 
     async def _flow(self) -> None:
-        """Store and settle one block of new entries."""
+        """Let one block of new entries take off."""
         sweep = self._intake.spilled or self._now() - self._swept >= self._options.sweep_seconds
         if not sweep:
             await self._gather()
         if self._intake.waiting:
-            await self._flush(verify=False)
+            batch = self._intake.take()
+            ready = self._writer.prepare(batch.held, all_rows([one.frame for one in batch.held]))
+            await self._land()
+            self._flight = self._parts.start(self._store(batch, ready))
+        elif self._flight is not None:
+            await self._land()
         elif sweep:
             await self._sweep()
         elif self._stop_at is not None:
@@ -160,17 +171,30 @@ class ShardDrain:
     async def _read(self, limit: int, wait: float) -> list[Delivery]:
         return list(await self._parts.log.read(await self._keeper.fresh(), limit, wait))
 
-    async def _flush(self, *, verify: bool) -> None:
-        """Store one batch and settle it; the settlement is sent only after a clean success of the insert."""
+    async def _land(self) -> None:
+        """Wait until the block in flight is settled. Raises what went wrong with it."""
+        flight, self._flight = self._flight, None
+        if flight is not None:
+            await flight
+
+    async def _abandon(self) -> None:
+        """Wait for the end of the block in flight, whatever that is: recovery finds out."""
+        with suppress(ZeroError):
+            await self._land()
+
+    async def _store_absent(self) -> None:
+        """Store and settle what waits, without the rows that the store has."""
         batch = self._intake.take()
-        frames = [one.frame for one in batch.held]
-        rows = all_rows(frames)
-        if verify and rows:
+        rows = all_rows([one.frame for one in batch.held])
+        if rows:
             rows = await self._verify(batch, rows)
-        written = await self._writer.write(batch.held, rows) if rows else Written()
+        await self._store(batch, self._writer.prepare(batch.held, rows))
+
+    async def _store(self, batch: Batch, ready: Ready) -> None:
+        """Insert, and settle only after a clean success."""
+        written = await self._writer.write(ready)
         start = self._now()
         await self._parts.log.settle(await self._keeper.fresh(), _settlement(batch, written))
-        self._intake.done()
         self._well()
         self._tell(batch, written, self._now() - start)
 
@@ -185,6 +209,7 @@ class ShardDrain:
 
     async def _lose(self, error: LeaseLost) -> None:
         """Drop everything: the next owner finds it in the pending list."""
+        await self._abandon()
         lease = self._keeper.drop()
         self._intake.clear()
         self.state = DrainState.WAITING
@@ -193,6 +218,7 @@ class ShardDrain:
 
     async def _fail(self, error: ZeroError) -> None:
         """Wait, then recover under a new epoch: whether the failed step took effect is not known, nor whether it still will."""
+        await self._abandon()
         self._intake.clear()
         self.state = DrainState.WAITING
         self.last_error = f"{error.code}: {error.message}"

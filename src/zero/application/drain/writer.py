@@ -27,6 +27,16 @@ class Written:
     refused: list[DeadLetter] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class Ready:
+    """Rows of some frames, encoded as far as they can be read; no block: nothing to insert."""
+
+    held: Sequence[Held]
+    rows: Sequence[RowRange]
+    block: Block | None
+    written: Written
+
+
 class BlockWriter:
     """Stores rows. Raises whatever leaves the outcome unknown: then the caller verifies before anything is sent again."""
 
@@ -35,22 +45,30 @@ class BlockWriter:
         self._parts = parts
         self._options = options
 
-    async def write(self, held: Sequence[Held], rows: Sequence[RowRange]) -> Written:
-        """Store the rows of the frames; rows that cannot be stored come back as dead letters."""
-        written = Written()
+    def prepare(self, held: Sequence[Held], rows: Sequence[RowRange]) -> Ready:
+        """Encode the rows of the frames; frames that cannot be read are set aside."""
+        ready = Ready(held, rows, None, Written())
         try:
-            block = self._encode([one.frame for one in held], rows, written)
+            ready.block = self._encode_all(ready)
         except CorruptFrame:
-            rows = self._set_corrupt_aside(held, rows, written)
-            if not rows:
-                return written
-            block = self._encode([one.frame for one in held], rows, written)
-        try:
-            await self._insert(block, written)
-        except StoreRejected as error:
-            del block
-            await self._bisect(held, rows, written, error)
+            ready.rows = self._set_corrupt_aside(held, rows, ready.written)
+            ready.block = self._encode_all(ready)
+        return ready
+
+    async def write(self, ready: Ready) -> Written:
+        """Store what was prepared; rows that cannot be stored come back as dead letters."""
+        written, block = ready.written, ready.block
+        ready.block = None
+        if block is not None:
+            try:
+                await self._insert(block, written)
+            except StoreRejected as error:
+                del block
+                await self._bisect(ready.held, ready.rows, written, error)
         return written
+
+    def _encode_all(self, ready: Ready) -> Block | None:
+        return self._encode([one.frame for one in ready.held], ready.rows, ready.written) if ready.rows else None
 
     def _encode(self, frames: Sequence[Frame], rows: Sequence[RowRange], written: Written) -> Block:
         """Return the block of the rows. Raises CorruptFrame also when a frame does not hold as many as its header says."""

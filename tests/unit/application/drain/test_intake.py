@@ -22,7 +22,6 @@ def test_a_batch_holds_at_most_a_block_of_rows_and_the_rest_comes_next() -> None
     gathered = intake(block_rows_max=5)
     gathered.admit([delivery(n, count=2) for n in range(4)])
     assert [one.frame.batch_id for one in gathered.take().held] == [0, 1]
-    gathered.done()
     assert [one.frame.batch_id for one in gathered.take().held] == [2, 3]
 
 

@@ -1,5 +1,8 @@
 """One shard's drain, step by step; the simulator has the meetings of faults."""
 
+import asyncio
+from typing import Any
+
 import pytest
 
 from tests.unit.application.drain.conftest import Bench
@@ -246,8 +249,36 @@ async def test_entries_that_a_former_reader_was_given_are_swept_up(bench: Bench)
     assert bench.clock.monotonic() < 30.0
 
 
-async def test_a_stop_finishes_the_block_in_hand_and_gives_the_lease_back(bench: Bench) -> None:
+async def test_the_next_block_is_encoded_while_one_is_in_flight_and_inserted_after_its_settlement(bench: Bench) -> None:
     for bid in range(4):
+        await bench.append(bid)
+    seen: list[str] = []
+    encode, insert, settle = bench.codec.encode_block, bench.store.insert, bench.log.settle
+    encoded = asyncio.Event()
+
+    def encoding(*arguments: Any) -> Any:
+        seen.append("encode")
+        if seen.count("encode") == 2:
+            encoded.set()
+        return encode(*arguments)
+
+    async def inserting(*arguments: Any) -> None:
+        seen.append("insert")
+        await encoded.wait()
+        await insert(*arguments)
+
+    async def settling(*arguments: Any) -> None:
+        await settle(*arguments)
+        seen.append("settled")
+
+    bench.codec.encode_block, bench.store.insert, bench.log.settle = encoding, inserting, settling  # type: ignore[method-assign]
+    await asyncio.wait_for(bench.to_empty(bench.drain(block_rows_max=6)), 30.0)
+    assert sorted(seen[:3]) == ["encode", "encode", "insert"]
+    assert seen[3:] == ["settled", "insert", "settled"]
+
+
+async def test_a_stop_finishes_the_blocks_in_hand_and_gives_the_lease_back(bench: Bench) -> None:
+    for bid in range(6):
         await bench.append(bid)
     drain, insert = bench.drain(block_rows_max=6), bench.store.insert
 
@@ -258,7 +289,7 @@ async def test_a_stop_finishes_the_block_in_hand_and_gives_the_lease_back(bench:
     bench.store.insert = stop_within
     await drain.run()
     assert drain.state is DrainState.STOPPED
-    assert bench.store.blocks == [6]
+    assert bench.store.blocks == [6, 6]
     assert (await bench.log.level()).frames == 2
     assert await bench.log.acquire(0, "drain-b")
 
