@@ -87,16 +87,17 @@ class BufferContract:
         await buffer.append([frame(1)])
         lease = await taken(buffer)
         read = await buffer.read(lease, 10, 0.0)
-        assert list(await buffer.drained([read[0].position])) == [False]
+        assert list(await buffer.drained([read[0].position])) == [None]
         await buffer.settle(lease, Settlement([read[0].position], {"default": 3}))
-        assert list(await buffer.drained([read[0].position])) == [True]
+        (dead,) = await buffer.drained([read[0].position])
+        assert dead is not None and 0 not in dead
         assert list(await buffer.pending(lease, "0", 10)) == []
         assert list(await buffer.read(lease, 10, 0.0)) == []
         assert (await buffer.level()).frames == 0
 
     async def test_an_entry_that_is_not_read_is_not_drained(self, buffer: Any) -> None:
         appended = await buffer.append([frame(1)])
-        assert list(await buffer.drained([appended[0].position])) == [False]
+        assert list(await buffer.drained([appended[0].position])) == [None]
 
     async def test_another_owner_gets_the_lease_only_after_it_expired(self, buffer: Any, lease_over: LeaseOver) -> None:
         first = await taken(buffer)
@@ -166,6 +167,20 @@ class BufferContract:
         assert ledger == {"a": TenantLedger(5, 5, 0, 0), "a:b@c": TenantLedger(7, 7, 0, 0)}
         assert ledger["a"].stored_by_day == {today: 3, today - 1: 2}
         assert ledger["a:b@c"].stored_by_day == {today: 7}
+
+    async def test_who_waits_for_a_frame_hears_which_entries_are_dead_letters(self, buffer: Any) -> None:
+        await buffer.append([frame(1), frame(2), frame(3)])
+        lease = await taken(buffer)
+        positions = [one.position for one in await buffer.read(lease, 10, 0.0)]
+        whole = DeadLetter(positions[0], "corrupt", "default", 3, b"")
+        parts = [DeadLetter(positions[1], "refused", "default", 1, b"", index) for index in (0, 2)]
+        await buffer.settle(lease, Settlement(positions, {"default": 4}, [whole, *parts]))
+        first, second, third = await buffer.drained(positions)
+        assert [[index in dead for index in range(3)] for dead in (first, second, third)] == [
+            [True, True, True],
+            [True, False, True],
+            [False, False, False],
+        ]
 
     async def test_dead_letters_come_back_page_by_page(self, buffer: Any) -> None:
         await buffer.append([frame(1)])

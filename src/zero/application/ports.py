@@ -1,7 +1,7 @@
 """What the platform needs from outside: each port has an adapter in ``zero.infrastructure`` and a fake in tests. Ports are
 asynchronous where they wait. The application never sees a foreign exception: adapters raise ``zero.domain.errors``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -193,6 +193,10 @@ class DeadLetter:
     index: int | None = None
 
 
+EVERY_ENTRY = range(1 << 32)
+"""The indexes of a frame that became one dead letter."""
+
+
 class Buffer(Protocol):
     """The durable buffer as the ingest side and the api see it."""
 
@@ -202,8 +206,8 @@ class Buffer(Protocol):
     async def next_process_epoch(self) -> int:
         """Return a number that no other process start was given."""
 
-    async def drained(self, positions: Sequence[Position]) -> Sequence[bool]:
-        """Say for each position whether the drain has settled it."""
+    async def drained(self, positions: Sequence[Position]) -> Sequence[Container[int] | None]:
+        """Return for each frame the indexes of the entries that became dead letters; None until the drain has settled it."""
 
     async def durability(self) -> Durability:
         """Say what an acknowledgement means with the server's present settings."""

@@ -12,7 +12,8 @@ class Receipt(NamedTuple):
 
     The accepted entries are numbered from ``first_index`` in the frame ``batch_id``; an entry's id is 16 hex digits of the
     batch and 8 of that number. ``batch_id`` is 0 when nothing was accepted. ``errors`` holds (index in the body, reason), the
-    first 100. ``ack`` says how safe the entries are (``durable`` or ``stored``) when the sender asked for it.
+    first 100. ``ack`` says how safe the entries are (``durable`` or ``stored``) when the sender asked for it, or
+    ``dead-lettered`` when ``dead_lettered`` of them were refused by the store and put aside.
     """
 
     accepted: int
@@ -21,6 +22,7 @@ class Receipt(NamedTuple):
     first_index: int
     errors: Sequence[tuple[int, str]] = ()
     ack: str = ""
+    dead_lettered: int = 0
 
     def to_json(self) -> bytes:
         """Return the receipt as the JSON object that goes over the wire."""
@@ -42,6 +44,8 @@ class Receipt(NamedTuple):
         }
         if self.ack:
             fields["ack"] = self.ack
+        if self.dead_lettered:
+            fields["dead_lettered"] = self.dead_lettered
         return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 

@@ -1,12 +1,16 @@
 """Waiting until frames are in the store: one poll for all that wait."""
 
 import asyncio
+from collections.abc import Container
 from dataclasses import dataclass
 
 from zero.application.ports import Buffer, Clock, Position
 from zero.application.receipt import Receipt
 from zero.application.submission import Ack, Waiter
 from zero.domain.errors import Unavailable
+
+DEAD_LETTERED = "dead-lettered"
+"""The acknowledgement of entries that cannot be stored: they are kept aside with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,8 @@ class _Waiting:
 
 
 class StoredAck:
-    """Answers each receipt with ``stored`` once the drain settled its frame, or ``durable`` when that takes too long."""
+    """Answers each receipt once the drain settled its frame: ``stored``, or ``dead-lettered`` with how many of its entries are
+    (the others are stored); or ``durable`` when that takes too long."""
 
     def __init__(self, buffer: Buffer, clock: Clock, options: StoredAckOptions | None = None) -> None:
         self._buffer = buffer
@@ -66,14 +71,15 @@ class StoredAck:
     async def _look(self) -> None:
         positions = list({each.position for each in self._waiting})
         try:
-            settled = dict(zip(positions, await self._buffer.drained(positions), strict=True))
+            drained = dict(zip(positions, await self._buffer.drained(positions), strict=True))
         except Unavailable:
-            settled = {}
+            drained = {}
         now = self._clock.monotonic()
         waiting, self._waiting = self._waiting, []
         for each in waiting:
-            if settled.get(each.position):
-                _answer(each.receipt, each.waiter, Ack.STORED)
+            dead = drained.get(each.position)
+            if dead is not None:
+                _answer_settled(each.receipt, each.waiter, dead)
             elif now >= each.deadline:
                 _answer(each.receipt, each.waiter, Ack.DURABLE)
             else:
@@ -82,3 +88,12 @@ class StoredAck:
 
 def _answer(receipt: Receipt, waiter: Waiter, ack: Ack) -> None:
     waiter.settled(receipt._replace(ack=ack.value))
+
+
+def _answer_settled(receipt: Receipt, waiter: Waiter, dead: Container[int]) -> None:
+    entries = range(receipt.first_index, receipt.first_index + receipt.accepted)
+    count = sum(index in dead for index in entries) if dead else 0
+    if count:
+        waiter.settled(receipt._replace(ack=DEAD_LETTERED, dead_lettered=count))
+    else:
+        _answer(receipt, waiter, Ack.STORED)

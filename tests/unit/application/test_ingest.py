@@ -9,7 +9,7 @@ from zero.application.funnel import FunnelOptions
 from zero.application.identity import Identity, anyone
 from zero.application.ingest import Ingest, IngestOptions, future_waiter
 from zero.application.ingest_events import DurabilityFound, FlushFailed, RequestsAccepted
-from zero.application.ports import Decoded
+from zero.application.ports import DeadLetter, Decoded, Settlement
 from zero.application.pushback import PushbackOptions
 from zero.application.receipt import Receipt, recall
 from zero.application.stored_ack import StoredAckOptions
@@ -218,8 +218,6 @@ async def test_a_retry_keeps_the_errors_of_the_first_receipt(rig):
 
 
 async def drain(buffer: MemoryBuffer) -> None:
-    from zero.application.ports import Settlement
-
     lease = await buffer.acquire(0, "test")
     deliveries = await buffer.read(lease, 100, 0)
     await buffer.settle(lease, Settlement([delivery.position for delivery in deliveries]))
@@ -234,6 +232,21 @@ async def test_ack_stored_waits_until_the_drain_has_settled_the_frame():
     assert not stored.done()
     await drain(rig.buffer)
     assert (await stored).ack == "stored"
+    await rig.ingest.close()
+
+
+async def test_ack_stored_of_entries_that_became_dead_letters_says_so_and_how_many():
+    rig = Rig()
+    rig.ingest._stored._clock.sleep = asyncio.sleep
+    whole, part, other = (rig.send(body, ack=Ack.STORED) for body in (b"ab", b"cd", b"ef"))
+    lease = await rig.buffer.acquire(0, "test")
+    await asyncio.sleep(0.02)
+    (delivery,) = await rig.buffer.read(lease, 100, 0)
+    letters = [DeadLetter(delivery.position, "refused", "default", 1, b"", index) for index in (0, 1, 3)]
+    await rig.buffer.settle(lease, Settlement([delivery.position], {"default": 3}, letters))
+    told = [(receipt.ack, receipt.dead_lettered) for receipt in await asyncio.gather(whole, part, other)]
+    assert told == [("dead-lettered", 2), ("dead-lettered", 1), ("stored", 0)]
+    assert (await part).to_json().endswith(b'"ack":"dead-lettered","dead_lettered":1}')
     await rig.ingest.close()
 
 

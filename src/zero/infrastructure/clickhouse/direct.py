@@ -99,9 +99,9 @@ class ClickHouseBuffer:
         """Return a random number: nothing here counts the starts."""
         return secrets.randbelow(EPOCHS)
 
-    async def drained(self, positions: Sequence[Position]) -> Sequence[bool]:
+    async def drained(self, positions: Sequence[Position]) -> Sequence[None]:
         """Nothing has a position."""
-        return [False] * len(positions)
+        return [None] * len(positions)
 
     async def durability(self) -> Durability:
         """Say whether an acknowledgement means anything."""

@@ -1,10 +1,11 @@
 """The durable buffer in memory: streams with a pending list, leases with epochs, a ledger. Durable as long as the object."""
 
 from collections import Counter, OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from zero.application.ports import (
+    EVERY_ENTRY,
     Append,
     Appended,
     Buffer,
@@ -69,9 +70,16 @@ class MemoryBuffer(Buffer, ShardLog):
         self._process_epoch += 1
         return self._process_epoch
 
-    async def drained(self, positions: Sequence[Position]) -> Sequence[bool]:
-        """Say which positions are no longer in their stream."""
-        return [_number(position.entry) not in self._shards[position.shard].stream for position in positions]
+    async def drained(self, positions: Sequence[Position]) -> Sequence[Container[int] | None]:
+        """Look at what is no longer in its stream."""
+        return [
+            None if _number(position.entry) in self._shards[position.shard].stream else self._dead_of(position)
+            for position in positions
+        ]
+
+    def _dead_of(self, position: Position) -> Container[int]:
+        indexes = {letter.index for letter in self._dead if letter.position == position}
+        return EVERY_ENTRY if None in indexes else {index for index in indexes if index is not None}
 
     async def durability(self) -> Durability:
         """Say that memory is not a disk."""

@@ -1,7 +1,7 @@
 """The durable buffer as ingest and api see it, in Redis or Valkey streams."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from redis.exceptions import ResponseError
@@ -9,7 +9,7 @@ from redis.exceptions import ResponseError
 from zero.application.ports import Append, Appended, BufferLevel, DeadLetter, Durability, Position
 from zero.domain.errors import InvalidInput, ZeroError
 from zero.domain.ledger import TenantLedger
-from zero.infrastructure.redis.dead import dead_letter, format_cursor, parse_cursor
+from zero.infrastructure.redis.dead import dead_letter, format_cursor, parse_cursor, parse_dead_indexes
 from zero.infrastructure.redis.durability import durability
 from zero.infrastructure.redis.failures import FOREIGN, translate
 from zero.infrastructure.redis.gauge import memory
@@ -98,33 +98,37 @@ class RedisBuffer:
         except FOREIGN as error:
             raise self._translate(error) from error
 
-    async def drained(self, positions: Sequence[Position]) -> Sequence[bool]:
-        """Say for each position whether it was delivered and is no longer pending. Reads no frame."""
+    async def drained(self, positions: Sequence[Position]) -> Sequence[Container[int] | None]:
+        """Look at what was delivered and is no longer pending, and which of it became dead letters. Reads no frame."""
         shards: dict[int, list[int]] = {}
         for index, position in enumerate(positions):
             shards.setdefault(position.shard, []).append(index)
-        answers: dict[int, bool] = {}
+        answers: dict[int, Container[int] | None] = {}
         for shard, indexes in shards.items():
             settled = await self._drained(shard, [positions[index].entry for index in indexes])
             answers.update(zip(indexes, settled, strict=True))
         return [answers[index] for index in range(len(positions))]
 
-    async def _drained(self, shard: int, entries: Sequence[str]) -> list[bool]:
-        stream = self._keys[shard].stream
+    async def _drained(self, shard: int, entries: Sequence[str]) -> list[Container[int] | None]:
+        stream, dead_of = self._keys[shard].stream, self._keys[shard].dead_of
         try:
             pipeline = (await self._nodes.client(shard)).pipeline(transaction=True)
             pipeline.xinfo_groups(stream)
             for entry in entries:
                 pipeline.xpending_range(stream, GROUP, entry, entry, 1)
-            groups, *pending = await pipeline.execute()
+                pipeline.get(dead_of + entry)
+            groups, *found = await pipeline.execute()
         except ResponseError as error:
             if "NOGROUP" in str(error) or "no such key" in str(error):
-                return [False] * len(entries)  # no drain has been here yet
+                return [None] * len(entries)  # no drain has been here yet
             raise self._translate(error) from error
         except FOREIGN as error:
             raise self._translate(error) from error
         delivered = next(_order(group["last-delivered-id"]) for group in groups if group["name"] == GROUP.encode())
-        return [_order(entry.encode()) <= delivered and not open_ for entry, open_ in zip(entries, pending, strict=True)]
+        return [
+            parse_dead_indexes(dead) if _order(entry.encode()) <= delivered and not pending else None
+            for entry, pending, dead in zip(entries, found[::2], found[1::2], strict=True)
+        ]
 
     async def durability(self) -> Durability:
         """Say what an acknowledgement means with the present settings of every server."""

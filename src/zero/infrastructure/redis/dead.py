@@ -1,9 +1,9 @@
 """How a dead letter lies in its stream."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
-from zero.application.ports import DeadLetter, Position
+from zero.application.ports import EVERY_ENTRY, DeadLetter, Position
 
 
 def dead_fields(letter: DeadLetter) -> dict[Any, Any]:
@@ -44,3 +44,18 @@ def parse_cursor(text: str) -> tuple[int, str]:
 def format_cursor(shard: int, entry: Any) -> str:
     """Return the cursor that stands behind the entry."""
     return f"{shard}:{entry.decode()}"
+
+
+def dead_indexes(letters: Iterable[DeadLetter]) -> dict[str, str]:
+    """Return for each stream entry with dead letters their indexes, as ``parse_dead_indexes`` reads them."""
+    found: dict[str, list[str]] = {}
+    for letter in letters:
+        found.setdefault(letter.position.entry, []).append("" if letter.index is None else str(letter.index))
+    return {entry: " ".join(indexes) for entry, indexes in found.items()}
+
+
+def parse_dead_indexes(text: bytes | None) -> Container[int]:
+    """Return the indexes that became dead letters: none without a text, every one with an empty one."""
+    if text is None:
+        return ()
+    return frozenset(map(int, text.split())) or EVERY_ENTRY

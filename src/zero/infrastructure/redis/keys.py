@@ -22,6 +22,7 @@ class ShardKeys:
     lease: str
     epoch: str
     dead: str
+    dead_of: str
     idempotency: str
     remembered: str
     reserve: str
@@ -29,7 +30,10 @@ class ShardKeys:
 
 @cache
 def shard_keys(namespace: str, shard: int) -> ShardKeys:
-    """Return the keys of a shard. ``idempotency`` is a prefix; ``remembered`` lists the keys under it, oldest first."""
+    """Return the keys of a shard.
+
+    ``dead_of`` and ``idempotency`` are prefixes, of stream ids and of digests; ``remembered`` lists the latter, oldest first.
+    """
     tag = f"{namespace}:{{{shard}}}:"
     return ShardKeys(
         stream=f"{tag}stream",
@@ -37,6 +41,7 @@ def shard_keys(namespace: str, shard: int) -> ShardKeys:
         lease=f"{tag}lease",
         epoch=f"{tag}epoch",
         dead=f"{tag}dead",
+        dead_of=f"{tag}dead-of:",
         idempotency=f"{tag}idem:",
         remembered=f"{tag}idems",
         reserve=f"{tag}reserve",

@@ -15,7 +15,7 @@ from zero.application.ports import Delivery, Lease, Position, Settlement
 from zero.domain.entry import NANOSECONDS_PER_MILLISECOND
 from zero.domain.errors import BufferUnavailable, LeaseLost, Overloaded
 from zero.domain.ledger import day_of
-from zero.infrastructure.redis.dead import dead_fields
+from zero.infrastructure.redis.dead import dead_fields, dead_indexes
 from zero.infrastructure.redis.failures import FOREIGN, translate
 from zero.infrastructure.redis.keys import CONSUMER, FIELD_COUNT, FIELD_FRAME, FIELD_TENANT, GROUP, ShardKeys, shard_keys
 from zero.infrastructure.redis.nodes import Nodes
@@ -26,6 +26,8 @@ from zero.infrastructure.redis.shards import known_shards
 
 _DELETE_MAX = 1000
 _ATTEMPTS_MAX = 16
+_DEAD_OF_SECONDS = 120
+"""For how long a sender that waits for ``stored`` can hear that it was not; it waits for 30 s."""
 
 T = TypeVar("T")
 
@@ -115,6 +117,8 @@ class RedisShardLog:
                 pipeline.xdel(keys.stream, *some)
             for letter in settlement.dead_letters:
                 pipeline.xadd(keys.dead, dead_fields(letter))
+            for entry, indexes in dead_indexes(settlement.dead_letters).items():
+                pipeline.set(keys.dead_of + entry, indexes, ex=_DEAD_OF_SECONDS)
             for field, amount in counters.items():
                 pipeline.hincrby(keys.ledger, field, amount)
 

@@ -9,6 +9,7 @@ from zero.application.identity import Identity
 from zero.application.ingest import Ingest, future_waiter
 from zero.application.ports import Decompressor
 from zero.application.receipt import Receipt
+from zero.application.stored_ack import DEAD_LETTERED
 from zero.application.submission import IDEMPOTENCY_KEY_CHARACTERS, Ack, Decode, Submission, checked_key, parse_ack
 from zero.domain.errors import InvalidInput, ZeroError
 from zero.domain.key import KeyScope
@@ -20,6 +21,7 @@ from zero.interfaces.ingest_grpc.status import RpcFailure, RpcStatus, status_of
 
 _ERRORS_MAX = 100
 _NUMBER_CHARACTERS = 12
+_LEAST_FIRST = (DEAD_LETTERED, Ack.DURABLE.value, Ack.STORED.value)
 
 
 @dataclass(slots=True)
@@ -29,8 +31,10 @@ class Summary:
     accepted: int = 0
     rejected: int = 0
     batches: int = 0
+    dead_lettered: int = 0
     last: Receipt = field(default_factory=lambda: Receipt(0, 0, 0, 0))
     errors: list[tuple[int, str]] = field(default_factory=list)
+    acks: set[str] = field(default_factory=set)
 
     def add(self, receipt: Receipt) -> None:
         """Count the receipt of the next batch."""
@@ -39,13 +43,16 @@ class Summary:
         self.accepted += receipt.accepted
         self.rejected += receipt.rejected
         self.batches += 1
+        self.dead_lettered += receipt.dead_lettered
+        self.acks.add(receipt.ack)
         self.last = receipt
 
     def receipt(self) -> Receipt:
-        """Return the sum; with ``durable`` when one of the batches waited for ``stored`` in vain."""
+        """Return the sum, with the least of the acknowledgements."""
         if self.batches == 1:
             return self.last
-        return Receipt(self.accepted, self.rejected, 0, 0, self.errors, self.last.ack)
+        ack = next((ack for ack in _LEAST_FIRST if ack in self.acks), "")
+        return Receipt(self.accepted, self.rejected, 0, 0, self.errors, ack, self.dead_lettered)
 
 
 class Intake:
@@ -151,6 +158,7 @@ def receipt_message(receipt: Receipt, batches: int = 0) -> bytes:
         "errors": [{"index": index, "error": reason} for index, reason in receipt.errors],
         "ack": receipt.ack,
         "batches": batches,
+        "dead_lettered": receipt.dead_lettered,
     }
     if receipt.rejected and not receipt.accepted:
         reason = receipt.errors[0][1] if receipt.errors else ""
