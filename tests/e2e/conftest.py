@@ -1,4 +1,4 @@
-"""Two platforms for the whole run: one as it starts on a laptop, one with TLS and API keys of two tenants."""
+"""Two platforms for the tests of a module: one as it starts on a laptop, one with TLS and API keys of two tenants."""
 
 import itertools
 import json
@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 from tests.e2e.test_up import ZERO, Platform, free_ports
+from tests.patience import READY_SECONDS_MAX
 
-FOUND_SECONDS_MAX = 30.0
 DATA = "zero-data"
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH")
 """What makes clients trust other CAs than those that they are told, in whose name a machine may have been set up."""
@@ -68,20 +68,23 @@ class Shipping(Platform):
             for name, key in self.keys.items():
                 door = doors[name.split()[-1].replace("admin", "ingest")]
                 ask = client.post if "query" not in name else client.get
-                self.until(lambda ask=ask, door=door, key=key: ask(door, headers={"X-API-Key": key}).status_code != 401, 10)
+                self.until(
+                    lambda ask=ask, door=door, key=key: ask(door, headers={"X-API-Key": key}).status_code != 401,
+                    READY_SECONDS_MAX,
+                )
 
     def found(self, query: str, tenant: str = "acme", limit: int = 1000) -> list[dict[str, Any]]:
         """Return what ``zero search --json`` prints for a tenant, oldest first."""
         key = self.keys.get(f"{tenant} query", "")
         command = (*ZERO, "search", query, "--json", "--limit", str(limit))
         given = self.environment | ({"ZERO_API_KEY": key} if key else {})
-        result = subprocess.run(command, env=given, cwd=self.folder, capture_output=True, text=True, timeout=60)
+        result = subprocess.run(command, env=given, cwd=self.folder, capture_output=True, text=True, timeout=120)
         assert result.returncode in (0, 1), result.stderr
         return [json.loads(line) for line in reversed(result.stdout.splitlines())]
 
     def once_found(self, query: str, count: int, tenant: str = "acme") -> list[dict[str, Any]]:
         """Return what is found once it is at least so many."""
-        deadline = time.monotonic() + FOUND_SECONDS_MAX
+        deadline = time.monotonic() + READY_SECONDS_MAX
         while len(logs := self.found(query, tenant)) < count:
             assert time.monotonic() < deadline, f"{len(logs)} of {count} for {query}: {self.said()[-2000:]}"
             time.sleep(0.1)
@@ -101,13 +104,13 @@ def running(platform: Shipping) -> Iterator[Shipping]:
             platform.process.wait()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shipping]:
     """``zero up`` with nothing set but its ports."""
     yield from running(Shipping(tmp_path_factory.mktemp("plain")))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shipping]:
     """``zero up`` with the certificates of ``zero certs`` and keys of the tenants ``acme`` and ``other``."""
     if sys.platform != "linux":

@@ -31,6 +31,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_s
 
 from tests.e2e.conftest import CA_VARIABLES, Shipping
 from tests.e2e.test_up import ZERO
+from tests.patience import READY_SECONDS_MAX
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")]
 
@@ -109,7 +110,7 @@ def test_what_curl_ships_comes_back(secure: Shipping, url: str, key: str, argume
     how = [word.format(key=key) for word in arguments]
     command = ["curl", "-q", "-sS", "-w", "\n%{http_version}", "--cacert", secure.ca, *how]
     command += ["--json", written(app_id, now_ns), f"{url}/api/logs"]
-    receipt, version = subprocess.run(command, check=True, capture_output=True, timeout=20).stdout.splitlines()
+    receipt, version = subprocess.run(command, check=True, capture_output=True, timeout=READY_SECONDS_MAX).stdout.splitlines()
     assert json.loads(receipt)["accepted"] == 1
     assert version == (b"1.1" if "1.1" in arguments[0] else b"2")
     check(secure, [{**LOG, "app_id": app_id, "timestamp": instant(now_ns)}])
@@ -119,7 +120,9 @@ def test_what_httpx_ships_over_http_2_comes_back(secure: Shipping, url: str, key
     now_ns = time.time_ns()
     lines = [written("httpx", now_ns + number) for number in range(3)]
     headers = {"Authorization": key, "Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
-    with httpx.Client(http1=False, http2=True, verify=ssl.create_default_context(cafile=secure.ca)) as client:
+    with httpx.Client(
+        http1=False, http2=True, verify=ssl.create_default_context(cafile=secure.ca), timeout=READY_SECONDS_MAX
+    ) as client:
         answer = client.post(f"{url}/api/logs", content=gzip.compress("\n".join(lines).encode()), headers=headers)
     assert (answer.status_code, answer.http_version, answer.json()["accepted"]) == (202, "HTTP/2", 3)
     check(secure, [{**LOG, "app_id": "httpx", "timestamp": instant(now_ns + number)} for number in range(3)])
@@ -143,7 +146,9 @@ def test_what_h2load_ships_comes_back(secure: Shipping, url: str, key: str, tmp_
         "-H",
         f"x-api-key: {key}",
     ]
-    said = subprocess.run([*command, f"{url}/api/logs"], check=True, capture_output=True, text=True, timeout=60).stdout
+    said = subprocess.run(
+        [*command, f"{url}/api/logs"], check=True, capture_output=True, text=True, timeout=READY_SECONDS_MAX
+    ).stdout
     assert "500 succeeded, 0 failed, 0 errored, 0 timeout" in said
     assert "500 2xx" in said
     check(secure, [{**LOG, "app_id": "h2load", "timestamp": instant(now_ns)}] * 500)
@@ -156,7 +161,7 @@ def test_what_zero_send_ships_comes_back(secure: Shipping, key: str, tmp_path: P
     file.write_bytes(gzip.compress(written(app_id, now_ns).encode()))
     given = secure.environment | {"ZERO_API_KEY": key}
     command = [*ZERO, "send", str(file), "--gzip", *(["--protobuf"] if protocol == "protobuf" else [])]
-    sent = subprocess.run(command, env=given, cwd=secure.folder, capture_output=True, text=True, timeout=60)
+    sent = subprocess.run(command, env=given, cwd=secure.folder, capture_output=True, text=True, timeout=READY_SECONDS_MAX)
     assert sent.returncode == 0, sent.stderr
     check(secure, [{**LOG, "app_id": app_id, "timestamp": instant(now_ns)}])
 
@@ -168,6 +173,7 @@ def test_what_the_opentelemetry_sdk_ships_comes_back(
 ) -> None:
     app_id, now_ns = f"otel-{protocol}-{compression}", time.time_ns()
     port = secure.port(f"ZERO_INGEST_{protocol.upper()}")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", str(int(READY_SECONDS_MAX)))  # a second try would ship twice
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"https://localhost:{port}")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", str(secure.ca))
     monkeypatch.setenv(
@@ -237,10 +243,10 @@ def test_what_grpcio_ships_with_the_proto_comes_back(secure: Shipping, key: str,
     with grpc.secure_channel(f"localhost:{secure.port('ZERO_INGEST_GRPC')}", trusted) as channel:
         if how == "unary":
             ingest = channel.unary_unary("/zero.v1.LogService/IngestLogs", **form)
-            accepted = sum(ingest(one, metadata=metadata, timeout=20).accepted for one in batches)
+            accepted = sum(ingest(one, metadata=metadata, timeout=READY_SECONDS_MAX).accepted for one in batches)
         else:
             stream = channel.stream_unary("/zero.v1.LogService/IngestStream", **form)
-            accepted = stream(iter(batches), metadata=metadata, timeout=20).accepted
+            accepted = stream(iter(batches), metadata=metadata, timeout=READY_SECONDS_MAX).accepted
     assert accepted == 6
     check(secure, [{**LOG, "app_id": app_id, "timestamp": instant(now_ns + number)} for number in range(6)])
 
@@ -268,7 +274,9 @@ def test_what_elasticsearch_py_ships_comes_back(secure: Shipping, url: str, key:
         "user": {"id": "u7"},
         **document("", 0)["metadata"],
     }
-    with Elasticsearch(url, ca_certs=str(secure.ca), http_compress=True, **ELASTIC[how](key)) as client:
+    with Elasticsearch(
+        url, request_timeout=READY_SECONDS_MAX, ca_certs=str(secure.ca), http_compress=True, **ELASTIC[how](key)
+    ) as client:
         assert client.info()["version"]["number"].startswith("8.")
         assert helpers.bulk(client, [action]) == (1, [])
     metadata = {**LOG["metadata"], "log.logger": "shop.cart"}
@@ -301,7 +309,7 @@ def test_what_python_logging_loki_ships_comes_back(
 
 @pytest.fixture
 def strangers(secure: Shipping, url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=url, verify=ssl.create_default_context(cafile=secure.ca)) as client:
+    with httpx.Client(base_url=url, verify=ssl.create_default_context(cafile=secure.ca), timeout=READY_SECONDS_MAX) as client:
         yield client
 
 

@@ -20,7 +20,8 @@ import httpx
 import pytest
 import yaml
 
-from tests.e2e.conftest import FOUND_SECONDS_MAX, Shipping
+from tests.e2e.conftest import Shipping
+from tests.patience import READY_SECONDS_MAX
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "ship.md").read_text()
@@ -79,7 +80,11 @@ class Desk:
         for program in programs.iterdir():
             program.chmod(0o755)
         known = {name: value for name, value in platform.environment.items() if not name.startswith("ZERO_")}
-        self.environment = known | {"PATH": f"{programs}:{known['PATH']}", "ZERO_API_KEY": platform.keys.get("acme ingest", "")}
+        self.environment = known | {
+            "PATH": f"{programs}:{known['PATH']}",
+            "ZERO_API_KEY": platform.keys.get("acme ingest", ""),
+            "OTEL_EXPORTER_OTLP_TIMEOUT": str(int(READY_SECONDS_MAX)),  # a second try would ship twice
+        }
 
     def adapted(self, text: str) -> str:
         """Return the text with the ports and the CA of this run, and a message that no other has."""
@@ -102,7 +107,7 @@ class Desk:
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=READY_SECONDS_MAX,
             )
             assert done.returncode == 0, done.stdout + done.stderr
 
@@ -117,32 +122,35 @@ class Desk:
         command = [str(RSYSLOGD), "-n", "-f", config, "-i", self.folder / "rsyslog.pid"]
         said = self._stack.enter_context((self.folder / "rsyslog.log").open("w"))
         daemon = subprocess.Popen(command, env=self.environment, cwd=self.folder, stdout=said, stderr=said)
-        self._stack.callback(daemon.wait, 20)
+        self._stack.callback(daemon.wait, READY_SECONDS_MAX)
         self._stack.callback(daemon.terminate)
-        self.platform.until(socket.exists, 10)
+        self.platform.until(socket.exists, READY_SECONDS_MAX)
         log = ["logger", "--socket", socket, "--tag", "shop", "--priority", "user.warning", self.adapted(MESSAGE)]
-        subprocess.run(log, check=True, timeout=10)
+        subprocess.run(log, check=True, timeout=READY_SECONDS_MAX)
 
     def close(self) -> None:
         self._stack.close()
 
-    def count(self) -> int:
-        """Return how many logs of this desk are found."""
+    def found(self) -> list[dict[str, Any]]:
+        """Return the logs of this desk."""
         trusted = ssl.create_default_context(cafile=self.platform.ca) if self.platform.keys else False
         url = f"{'https' if trusted else 'http'}://localhost:{self.platform.port('ZERO_API')}/api/logs"
         headers = {"X-API-Key": self.platform.keys["acme query"]} if trusted else {}
-        asked = {"q": f"app_id:shop {self.mark}", "limit": "1000"}
-        answer = httpx.get(url, params=asked, headers=headers, verify=trusted, timeout=20)
+        answer = httpx.get(
+            url, params={"q": self.mark, "limit": "1000"}, headers=headers, verify=trusted, timeout=READY_SECONDS_MAX
+        )
         assert answer.status_code == 200, answer.text
-        return len(answer.json()["logs"])
+        return list(answer.json()["logs"])
 
     def until_found(self, count: int) -> None:
-        """Wait until so many are found; more are one too many."""
-        deadline = time.monotonic() + FOUND_SECONDS_MAX
-        while (found := self.count()) < count:
-            assert time.monotonic() < deadline, f"{found} of {count} are found"
+        """Wait until so many are found; more are one too many, and all have to be as the page says."""
+        deadline = time.monotonic() + READY_SECONDS_MAX
+        while len(found := self.found()) < count:
+            assert time.monotonic() < deadline, f"{len(found)} of {count} are found"
             time.sleep(0.05)
-        assert found == count
+        assert len(found) == count
+        parts = [{name: log[name] for name in ("app_id", "level", "message")} for log in found]
+        assert parts == [{"app_id": "shop", "level": "WARN", "message": self.adapted(MESSAGE)}] * count
 
 
 def lacks(section: str) -> bool:

@@ -22,12 +22,12 @@ from h2.events import (
 from h2.frame_buffer import FrameBuffer
 from h2.settings import SettingCodes
 
+from tests.patience import READY_SECONDS_MAX
 from tests.unit.interfaces.ingest_http.test_http_stop import GatedBuffer
 from zero.interfaces.ingest_http.options import WINDOW_BYTES_MIN, IngestHttpOptions
 
 ENTRY = b'{"message":"hello"}'
 POST = [(":method", "POST"), (":scheme", "http"), (":authority", "zero"), (":path", "/api/logs")]
-SECONDS_MAX = 20.0
 
 
 class LibraryPeer:
@@ -50,7 +50,7 @@ class LibraryPeer:
         return self
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(SECONDS_MAX):
+        async with asyncio.timeout(READY_SECONDS_MAX):
             while not condition():
                 assert not self.closed, self.events[-3:]
                 self.flush()
@@ -230,7 +230,7 @@ async def test_a_stop_says_goaway_answers_what_is_in_flight_and_closes(serving, 
     buffer.gate.set()
     rest = FrameBuffer()  # the library itself takes nothing more behind a GOAWAY
     rest.max_frame_size = 16_384
-    async with asyncio.timeout(SECONDS_MAX):
+    async with asyncio.timeout(READY_SECONDS_MAX):
         rest.add_data(await busy.rest())
     ended = {frame.stream_id for frame in rest if "END_STREAM" in frame.flags}
     assert ended == set(streams)
