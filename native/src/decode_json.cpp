@@ -84,7 +84,9 @@ class JsonDecoder {
     if (walker_.peek() == '[') return array() && walker_.at_end();
     if (walker_.peek() == '{' && is_wrapper()) {
       walker_.rewind(3);  // { "logs" :
-      return array();
+      if (walker_.peek() == '[') return array();
+      decoded_.refuse(Refusal::not_entries);
+      return true;
     }
     walker_.rewind(0);
     if (!read(walker_.peek() == '{')) return false;
@@ -96,11 +98,11 @@ class JsonDecoder {
     return true;
   }
 
-  // Whether the text is an object whose only key is "logs", with an array.
+  // Whether the text is an object whose only key is "logs".
   bool is_wrapper() {
     std::string_view key;
-    return walker_.take('{') && walker_.string(key) && key == "logs" && walker_.take(':') && walker_.peek() == '[' &&
-           walker_.skip(1) && walker_.take('}') && walker_.at_end();
+    return walker_.take('{') && walker_.string(key) && key == "logs" && walker_.take(':') && walker_.skip(1) &&
+           walker_.take('}') && walker_.at_end();
   }
 
   bool array() {

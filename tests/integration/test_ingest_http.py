@@ -142,7 +142,8 @@ WHOLE_BODY = [
     (b'[{"message":"a"},{"mess', 400, "body is not valid JSON at byte 23"),
     (b'{"message":"a\x00b"}', 400, "body is not valid JSON at byte 13"),
     (b"", 400, "body is empty"),
-    (b'"text"', 400, "body is neither an object nor an array of entries"),
+    (b'{"logs":5}', 400, 'body is neither an entry, nor an array of entries, nor {"logs": [entries]}'),
+    (b'"text"', 400, 'body is neither an entry, nor an array of entries, nor {"logs": [entries]}'),
     (b"\n".join([b'{"message":"a"}'] * 20_001), 413, "body has more than 20000 entries"),
     (b" " * (16 * 1024 * 1024 + 1), 413, "the body is larger than 16777216 bytes"),
 ]

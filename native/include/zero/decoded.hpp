@@ -20,7 +20,7 @@ enum class Refusal : int {
   none = 0,
   empty = 1,             // nothing but blanks
   not_json = 2,          // `position`: the first byte that no JSON text has there
-  not_entries = 3,       // a number, text or word at the top
+  not_entries = 3,       // a number, text or word at the top, or what is under "logs" is no array
   too_many_entries = 4,  // more than limits::entries
   too_many_bytes = 5,    // more than limits::body_bytes
   not_protobuf = 6,      // `position`: the field that cannot be read

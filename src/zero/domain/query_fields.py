@@ -42,6 +42,7 @@ LEVEL_ALIASES = {
     "ALERT": Level.FATAL, "PANIC": Level.FATAL, "NOTICE": Level.INFO, "INFORMATION": Level.INFO, "VERBOSE": Level.DEBUG,
     "SEVERE": Level.ERROR,
 }  # fmt: skip
+_ALWAYS_THERE = ("message", "timestamp", "level", "id")
 METADATA_PREFIX = "metadata."
 _LEVELS = {**{level.name: level for level in Level}, **LEVEL_ALIASES}
 _WORD = re.compile(r"[^\W_]+")
@@ -102,6 +103,8 @@ def parse_number(text: str) -> int | float | None:
 def value_condition(name: str | None, value: Value, now_ns: int) -> Node:
     """Return what ``name:value`` asks for; without a name it is the message. Raises QuerySyntaxError at the value."""
     name = _canonical(name, value.position)
+    if name == "_exists_":
+        return _exists(value, now_ns)
     if name == "message":
         return _message(value)
     if name == "level":
@@ -172,6 +175,15 @@ def _field_is(field: Field, value: Value) -> Node:
     if value.pattern == (Wild.ANY,):
         return Exists(field)
     return Like(field, value.pattern)
+
+
+def _exists(value: Value, now_ns: int) -> Node:
+    """Return the condition that an entry has the field that the value names: what ``field:*`` asks for, in Lucene's words."""
+    if value.is_wild or value.text in ("", "_exists_"):
+        raise QuerySyntaxError("_exists_: takes the name of one field", position=value.position)
+    if _canonical(value.text, value.position) in _ALWAYS_THERE:
+        return Everything()
+    return value_condition(value.text, Value((Wild.ANY,), quoted=False, position=value.position), now_ns)
 
 
 def _host(condition: HostCondition) -> Node:

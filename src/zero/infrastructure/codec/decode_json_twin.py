@@ -143,16 +143,17 @@ def _read_document(text: bytes, mark_bytes: int, stamp: Stamp, report: Report) -
     except JsonError as error:
         position = mark_bytes + fixed.original(error.position)
         raise InvalidInput(f"body is not valid JSON at byte {position}", position=position) from error
-    if root.kind == "object" and [(key, node.kind) for key, node in root.members] == [("logs", "array")]:
+    wrapped = root.kind == "object" and [key for key, _ in root.members] == ["logs"]
+    if wrapped:
         root = root.members[0][1]
-    if root.kind == "object":
+    if root.kind == "object" and not wrapped:
         _read_entry(fixed, root, stamp, report)
     elif root.kind == "array":
         for _, node in root.members:
             report.reserve()
             _read_entry(fixed, node, stamp, report)
     else:
-        raise InvalidInput("body is neither an object nor an array of entries")
+        raise InvalidInput('body is neither an entry, nor an array of entries, nor {"logs": [entries]}')
 
 
 def _read_entry(fixed: Repaired, node: Node, stamp: Stamp, report: Report) -> None:

@@ -14,6 +14,16 @@ from zero.infrastructure.lucene.grammar import GRAMMAR
 _PIECE = re.compile(r"\\(?P<escaped>[^\w\s]|[_ ])|(?P<wild>[*?])|(?P<plain>.)", re.DOTALL)
 _PHRASE_ESCAPE = re.compile(r'\\(["\\])')
 
+_QUOTED = re.compile(r'\\.|"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BEGIN, _END = r"(?:^|(?<=[\s(:]))", r"(?=[\s)]|$)"
+_FOREIGN = (
+    # A path has no blank or sign of a regular expression between its only two slashes.
+    (re.compile(rf"{_BEGIN}/(?=[^/]*[.*+?()\[\]{{}}|^$])[^/]+/{_END}"), "there are no regular expressions: use * and ?, or OR"),
+    (re.compile(rf"{_BEGIN}[^\s():~]*~\d*(?:\.\d+)?{_END}"), "there is no fuzzy search: use wildcards such as conn*"),
+    (re.compile(rf"{_BEGIN}[^\s():^]+\^\d+(?:\.\d+)?{_END}"), "there are no boosts: entries come newest first"),
+)
+_SHOWN_CHARACTERS = 40
+
 
 @dataclass(frozen=True, slots=True)
 class _Part:
@@ -41,6 +51,7 @@ class LuceneParser:
         Raises QuerySyntaxError with the 0-based character position.
         """
         self._check_text(text)
+        _refuse_foreign(text)
         if not text.strip():
             return Everything()
         try:
@@ -107,6 +118,17 @@ class _Assembler(Transformer[Token, _Part]):
         if terms > self._limits.terms:
             raise QuerySyntaxError(f"more than {self._limits.terms} terms", position=parts[-1].position)
         return _Part(kind, parts, name=name, position=position, depth=depth, terms=terms)
+
+
+def _refuse_foreign(text: str) -> None:
+    """Refuse what Lucene has and we have not. Taken as text it would find nothing, and say nothing."""
+    bare = _QUOTED.sub(lambda quoted: "x" * len(quoted[0]), text)
+    for pattern, instead in _FOREIGN:
+        found = pattern.search(bare)
+        if found:
+            shown = text[found.start() : found.end()]
+            shown = shown if len(shown) <= _SHOWN_CHARACTERS else f"{shown[:_SHOWN_CHARACTERS]}…"
+            raise QuerySyntaxError(f"{instead}; to search for the text {shown}, put it in quotes", position=found.start())
 
 
 def _resolve(part: _Part, name: str | None, now_ns: int) -> Node:

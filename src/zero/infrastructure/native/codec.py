@@ -99,7 +99,7 @@ def _refused(refusal: int, position: int, expected: str) -> InvalidInput:
         case 2:
             return InvalidInput(f"body is not valid JSON at byte {position}", position=position)
         case 3:
-            return InvalidInput("body is neither an object nor an array of entries")
+            return InvalidInput('body is neither an entry, nor an array of entries, nor {"logs": [entries]}')
         case 4:
             return TooLarge(f"body has more than {BatchLimits().entries} entries")
         case 5:

@@ -122,6 +122,14 @@ def key(name: str) -> Field:
         ("time:{0 TO now}", TimeBetween(1, NOW_NS)),
         ("timestamp:now", TimeBetween(NOW_NS, NOW_NS + 1)),
         ("id:00000000000000ff0000000A", HasId(255, 10)),
+        ("_exists_:http.method", Exists(key("http.method"))),
+        ("-_exists_:env", Not(Exists(Field("environment")))),
+        ("_exists_:ts", Everything()),
+        ("/tmp/", Contains("/tmp/")),
+        ("/var/log/a.b/", Contains("/var/log/a.b/")),
+        ('"/a.*b/" OR "a~2"', Or((Contains("/a.*b/"), Contains("a~2")))),
+        ("~/notes x^y", And((Contains("~/notes"), Contains("x^y")))),
+        (r"a\~2", Contains("a~2")),
     ],
 )
 def test_a_query_means(query: str, expected: Node) -> None:
@@ -158,6 +166,15 @@ def test_host_is_the_metadata_key_and_for_entries_without_it_the_source() -> Non
         ("metadata.:5", 10, "key is missing"),
         (r"a.\:`Int64`:5", 12, "cannot be searched"),
         ("x \ud800", 2, "surrogate"),
+        ("a /No route.*/", 2, "no regular expressions.*text /No route.*/, put it in quotes"),
+        ("/(err|warn)ing/", 0, "no regular expressions"),
+        ("message:/err.r/", 8, "no regular expressions"),
+        ('"/a.b/" eror~', 8, "no fuzzy search.*text eror~, put it in quotes"),
+        ("user_id:bib~2", 8, "no fuzzy search"),
+        ('"No Route"~3', 0, "no fuzzy search"),
+        ("a^2 b", 0, "no boosts"),
+        ("_exists_:http.*", 9, "name of one field"),
+        ("_exists_:_exists_", 9, "name of one field"),
     ],
 )
 def test_a_mistake_is_shown_where_it_is(query: str, position: int, message: str) -> None:

@@ -293,9 +293,9 @@ def test_an_empty_body_is_refused(decode, body: bytes) -> None:
         decode(body)
 
 
-@pytest.mark.parametrize("body", [b"5", b'"text"', b"null"])
+@pytest.mark.parametrize("body", [b"5", b'"text"', b"null", b'{"logs":5}', b'{"logs":{"message":"a"}}'])
 def test_a_single_value_that_is_no_entry_is_refused(decode, body: bytes) -> None:
-    with pytest.raises(InvalidInput, match="neither an object nor an array"):
+    with pytest.raises(InvalidInput, match="neither an entry, nor an array"):
         decode(body)
 
 
