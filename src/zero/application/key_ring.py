@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from zero.application.background import end
 from zero.application.credentials import key_in
 from zero.application.identity import Identity, Meter, anyone
 from zero.application.key_events import AccessRefused, KeysLoaded, KeysStale
@@ -75,8 +76,7 @@ class KeyRing:
     async def close(self) -> None:
         """Stop reading, and hand in what was used."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await end(self._task)
         with suppress(Unavailable, Overloaded):
             await self._mark_used()
 

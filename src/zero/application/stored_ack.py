@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Container
 from dataclasses import dataclass
 
+from zero.application.background import end
 from zero.application.ports import Buffer, Clock, Position
 from zero.application.receipt import Receipt
 from zero.application.submission import Ack, Waiter
@@ -54,8 +55,7 @@ class StoredAck:
     async def close(self) -> None:
         """Answer all that wait with what is true now: durable."""
         if self._poller:
-            self._poller.cancel()
-            await asyncio.wait([self._poller])
+            await end(self._poller)
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             _answer(each.receipt, each.waiter, Ack.DURABLE)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from zero.application.background import end
 from zero.application.ports import Append, Appended, Position
 from zero.domain.errors import BufferUnavailable, Overloaded
 from zero.infrastructure.redis.failures import unreachable
@@ -69,8 +70,7 @@ class KeyedAppends:
         """Stop; what waits fails."""
         self._closed = True
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait((self._task,))
+            await end(self._task)
         self._fail(self._waiting, unreachable("closed"))
         self._waiting.clear()
         if self._link is not None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from cryptography import x509
 
+from zero.application.background import end
 from zero.application.ports import Telemetry
 from zero.domain.errors import ConfigurationError
 from zero.infrastructure.tls.events import CertificateLoaded, CertificateRefused
@@ -87,8 +88,7 @@ class ServerTls:
             yield self
         finally:
             loop.remove_signal_handler(signal.SIGHUP)
-            task.cancel()
-            await asyncio.wait([task])
+            await end(task)
 
     async def _watch(self) -> None:
         while True:

@@ -8,6 +8,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from zero.application.background import end
 from zero.application.ingest import Ingest
 from zero.application.key_ring import KeyRing
 from zero.application.ports import Codec, Decompressor, Telemetry
@@ -81,8 +82,7 @@ class GrpcDoor:
         try:
             await stop.wait()
         finally:
-            looking.cancel()
-            await asyncio.wait([looking])
+            await end(looking)
             await self._health.enter_graceful_shutdown()
             await self._server.stop(self._options.stop_timeout_seconds)
 

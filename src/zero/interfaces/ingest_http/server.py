@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from zero.application.background import end
 from zero.application.ingest import Ingest
 from zero.application.key_ring import KeyRing
 from zero.application.ports import Codec, Decompressor, Telemetry
@@ -97,8 +98,7 @@ async def serve(
             await stop.wait()
     finally:
         await connections.stop(options.stop_timeout_seconds)
-        sweep.cancel()
-        await asyncio.wait([sweep])
+        await end(sweep)
 
 
 @asynccontextmanager
@@ -119,8 +119,6 @@ async def _listening(
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        await end(*tasks)
         for sock in sockets:
             sock.close()

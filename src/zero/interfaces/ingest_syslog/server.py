@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from zero.application.background import end
 from zero.interfaces.ingest_syslog.datagrams import Datagrams
 from zero.interfaces.ingest_syslog.delivery import SyslogServices
 from zero.interfaces.ingest_syslog.losses import Losses
@@ -63,9 +64,7 @@ async def serve(services: SyslogServices, options: SyslogOptions, listeners: Seq
             await stop.wait()
     finally:
         await asyncio.gather(streams.stop(), *(protocol.stop() for protocol in datagrams))
-        for task in sweeping:
-            task.cancel()
-        await asyncio.wait(sweeping)
+        await end(*sweeping)
         losses.report()
 
 
@@ -92,8 +91,7 @@ async def _listening(streams: Streams, listener: Listener) -> AsyncIterator[None
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.wait([task])
+            await end(task)
         return
     server = await loop.create_server(lambda: Stream(streams, listener.transport), sock=listener.sock, backlog=BACKLOG)
     try:

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 
+from zero.application.background import end
 from zero.interfaces.ingest_syslog.events import SyslogClosed
 from zero.interfaces.ingest_syslog.stream import Stream
 from zero.interfaces.ingest_syslog.streams import Streams
@@ -31,11 +32,7 @@ async def accept_tls(streams: Streams, listener: socket.socket, tls: ssl.SSLCont
                 del underway[oldest]
                 oldest.cancel()
     finally:
-        waiting = list(underway)
-        for task in waiting:
-            task.cancel()
-        if waiting:
-            await asyncio.wait(waiting, timeout=streams.options.linger_seconds)
+        await end(*underway)
         listener.close()
 
 
