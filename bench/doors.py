@@ -1,4 +1,4 @@
-"""``zero bench doors``: the decoders of all doors on one core, over the same entries, against NDJSON."""
+"""``zero bench doors``: all doors over the same entries, against NDJSON: their decoders, and from request to stored entry."""
 
 import json
 import statistics
@@ -8,12 +8,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cramjam
+
 from bench import corpus, record
-from bench.native import BATCH_ENTRIES, ENTRIES, NOW_NS, PEER, RUNS
+from bench.doors_load import Door, cost_of_keys, end_to_end, stream_of
+from bench.ingest import Target
+from bench.native import BATCH_ENTRIES, ENTRIES, PEER, RUNS
 from zero.infrastructure.codec.protobuf_wire import bytes_field, double_field, fixed64_field, varint_field
 from zero.infrastructure.native.codec import NativeCodec
 
 CODEC = NativeCodec()
+NOW_NS = time.time_ns()
+LOAD_BATCHES = 64
+STREAM_BATCHES = 8
+SINGLES = 2_000
 SEVERITIES = {"TRACE": 1, "DEBUG": 5, "INFO": 9, "WARN": 13, "ERROR": 17, "FATAL": 21}
 
 Entry = dict[str, Any]
@@ -165,8 +173,40 @@ def rates(entries: list[Entry]) -> dict[str, dict[str, float]]:
     }
 
 
-def run(path: Path | None) -> Path:
+def log_batch(entries: list[Entry]) -> bytes:
+    """Return a LogBatch, as ``zero send --protobuf`` makes it."""
+    return CODEC.decode_json(ndjson(entries), NOW_NS, PEER).payload
+
+
+def _headers(content_type: str) -> tuple[tuple[str, str], ...]:
+    return (("Content-Type", content_type),)
+
+
+def doors(entries: list[Entry]) -> list[Door]:
+    """Return every door with the same entries in its own words, NDJSON first."""
+    batches = [entries[at : at + BATCH_ENTRIES] for at in range(0, len(entries), BATCH_ENTRIES)]
+    log_batches = [log_batch(batch) for batch in batches]
+    snappy = [bytes(cramjam.snappy.compress_raw(loki(batch))) for batch in batches]
+    protobuf = _headers("application/x-protobuf")
+    return [
+        Door("ndjson", [ndjson(batch) for batch in batches], Target()),
+        Door("log_batch", log_batches, Target("/api/logs", protobuf)),
+        Door("otlp_protobuf", [otlp(batch) for batch in batches], Target("/v1/logs", protobuf)),
+        Door("bulk", [bulk(batch) for batch in batches], Target("/_bulk", _headers("application/x-ndjson"))),
+        Door("loki_snappy", snappy, Target("/loki/api/v1/push", protobuf)),
+        Door("grpc_stream", [stream_of(log_batches[:STREAM_BATCHES])], Target("/zero.v1.LogService/IngestStream"), grpc=True),
+        Door("grpc_unary", [stream_of(log_batches[:1])], Target("/zero.v1.LogService/IngestLogs"), grpc=True),
+    ]
+
+
+def run(path: Path | None, seconds: int, runs: int) -> Path:
     """Measure, and write bench/results/doors.json."""
     lines = corpus.lines(path, ENTRIES)
     entries = [json.loads(line) for line in lines]
-    return record.write("doors", {"corpus": corpus.describe(path, lines), "decode_entries_per_second": rates(entries)})
+    figures = {
+        "corpus": corpus.describe(path, lines),
+        "decode_entries_per_second": rates(entries),
+        "end_to_end": end_to_end(doors(entries[: LOAD_BATCHES * BATCH_ENTRIES]), seconds, runs),
+        "keys": cost_of_keys(lines[:SINGLES], seconds, runs),
+    }
+    return record.write("doors", figures)

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ local at = 0
 function init()
   for line in io.lines("%(index)s") do
     local file = io.open(line, "rb")
-    local headers = {["Content-Type"] = "%(content_type)s", ["Host"] = wrk.headers["Host"]}
-    bodies[#bodies + 1] = wrk.format("POST", "/api/logs", headers, file:read("*a"))
+    local headers = {%(headers)s, ["Host"] = wrk.headers["Host"]}
+    bodies[#bodies + 1] = wrk.format("POST", "%(path)s", headers, file:read("*a"))
     file:close()
   end
   math.randomseed(os.time())
@@ -41,7 +42,15 @@ end
 """
 
 
-def load(url: str, bodies: list[bytes], connections: int, seconds: int) -> dict[str, float]:
+@dataclass(frozen=True)
+class Target:
+    """Where bodies go, and what their headers say."""
+
+    path: str = "/api/logs"
+    headers: tuple[tuple[str, str], ...] = (("Content-Type", "application/x-ndjson"),)
+
+
+def load(url: str, bodies: list[bytes], connections: int, seconds: int, target: Target = Target()) -> dict[str, float]:
     """Send the bodies round and round with wrk; return its counts, seconds and latencies (ms)."""
     wrk = shutil.which("wrk")
     if wrk is None:
@@ -54,7 +63,8 @@ def load(url: str, bodies: list[bytes], connections: int, seconds: int) -> dict[
             paths.append(str(path))
         index, script = Path(folder) / "index", Path(folder) / "load.lua"
         index.write_text("\n".join(paths) + "\n")
-        script.write_text(SCRIPT % {"index": index, "content_type": "application/x-ndjson"})
+        headers = ", ".join(f'["{name}"] = "{value}"' for name, value in target.headers)
+        script.write_text(SCRIPT % {"index": index, "path": target.path, "headers": headers})
         command = [wrk, "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(script), url]
         answer = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 120, check=True)
     found = re.search(r"RESULT (.*)", answer.stdout)

@@ -38,9 +38,11 @@ def native(corpus: Path | None) -> None:
 
 @bench.command()
 @corpus_option
-def doors(corpus: Path | None) -> None:
-    """Decode on one core what each door takes: NDJSON, OTLP, Elasticsearch bulk and Loki over the same entries."""
-    click.echo(_module("doors").run(corpus))
+@click.option("--seconds", type=click.IntRange(1, 60), default=4, show_default=True, help="How long each load lasts.")
+@click.option("--runs", type=click.IntRange(1, 20), default=3, show_default=True, help="How often each door has its turn.")
+def doors(corpus: Path | None, seconds: int, runs: int) -> None:
+    """Every door over the same entries, decoded and from request to stored; and what keys with quotas cost."""
+    click.echo(_module("doors").run(corpus, seconds, runs))
 
 
 @bench.command()
