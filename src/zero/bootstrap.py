@@ -18,6 +18,7 @@ from zero.domain.errors import ConfigurationError, Forbidden, Unauthenticated, U
 from zero.settings import Address, Settings, environment_name
 
 if TYPE_CHECKING:
+    from zero.application.drain.service import DrainService
     from zero.application.ingest import Ingest
     from zero.application.key_ring import KeyRing
     from zero.application.keys import Keys
@@ -45,12 +46,9 @@ def redis_options(settings: Settings) -> "RedisOptions":
     if not settings.buffer_url:
         raise ConfigurationError("ZERO_BUFFER_URL is empty: set it, or run `zero up`, which starts a buffer of its own")
     timeout_seconds = settings.buffer_timeout_ms / 1000
+    days, url = settings.retention_days + 2, settings.buffer_url
     return RedisOptions(
-        settings.buffer_url,
-        shards=settings.shards,
-        timeout_seconds=timeout_seconds,
-        lease_seconds=LEASE_SECONDS,
-        ledger_days=settings.retention_days + 2,
+        url, shards=settings.shards, timeout_seconds=timeout_seconds, lease_seconds=LEASE_SECONDS, ledger_days=days
     )
 
 
@@ -278,8 +276,7 @@ async def run_ingest(settings: Settings, stop: asyncio.Event, ready: Ready) -> N
 
 
 async def run_drain(shard: int | None, owner: str | None, settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
-    """Drain all shards, or one and its share of those above the setting, until ``stop`` is set; then until they are empty or
-    time is up."""
+    """Drain all shards, or the share of one, until ``stop`` is set; then until they are empty or time is up."""
     from zero.application.drain.options import DrainOptions
     from zero.application.drain.parts import DrainParts
     from zero.application.drain.service import DrainService, DrainServiceOptions, ShardShare
@@ -289,7 +286,7 @@ async def run_drain(shard: int | None, owner: str | None, settings: Settings, st
     from zero.infrastructure.system.clock import SystemClock
     from zero.infrastructure.telemetry.process import process_telemetry
 
-    telemetry, _ = process_telemetry()
+    telemetry, metrics = process_telemetry()
     log, store = RedisShardLog(redis_options(settings)), ClickHouseStore(clickhouse_options(settings))
     parts = DrainParts(log, store, _codec(settings), SystemClock(), random.Random(), telemetry)  # noqa: S311 - jitter, not a secret
     name = owner or f"{socket.gethostname()}-{os.getpid()}"
@@ -303,11 +300,31 @@ async def run_drain(shard: int | None, owner: str | None, settings: Settings, st
 
     announcing = asyncio.create_task(_announce(ready, is_ready))
     try:
-        await service.run(stop)
+        async with _drain_page(settings, service, telemetry, metrics.text):
+            await service.run(stop)
     finally:
         announcing.cancel()
         await log.close()
         await store.close()
+
+
+@asynccontextmanager
+async def _drain_page(
+    settings: Settings, service: "DrainService", telemetry: "Telemetry", metrics: Callable[[], bytes]
+) -> AsyncIterator[None]:
+    """Show how the drain is, if that is asked for."""
+    address = settings.drain_http
+    if address is None:
+        yield
+        return
+    from zero.interfaces.drain_page.server import DrainPage, DrainPageServices
+
+    async with key_ring(settings, address, 1, telemetry) as keys, server_tls(settings, telemetry) as tls:
+        page = DrainPage(DrainPageServices(lambda: service.ready, service.states, metrics, keys))
+        with _bound("drain_http", settings):
+            server = await page.listen(address.host, address.port, tls.context("http/1.1") if tls else None)
+        async with server:
+            yield
 
 
 async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None:

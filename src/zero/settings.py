@@ -20,7 +20,7 @@ from zero.domain.errors import ConfigurationError
 PREFIX = "ZERO_"
 FILE_KEY = "ZERO_CONFIG"
 DEFAULT_FILE = Path("zero.toml")
-LISTENERS = ("ingest_http", "ingest_grpc", "syslog_tcp", "syslog_tls", "api", "embedded_clickhouse")
+LISTENERS = ("ingest_http", "ingest_grpc", "syslog_tcp", "syslog_tls", "api", "drain_http", "embedded_clickhouse")
 """The settings that are addresses of TCP listeners."""
 
 
@@ -102,6 +102,10 @@ class Settings:
         repr=False,
     )
     api: Address = field(default=Address("127.0.0.1", 8080), metadata=_about("Where the api listens."))
+    drain_http: Address | None = field(
+        default=None,
+        metadata=_about("Where a `zero drain` of its own answers /health, /ready and /metrics. Empty: not at all."),
+    )
     embedded_clickhouse: Address = field(
         default=Address("127.0.0.1", 8123),
         metadata=_about("Where the embedded ClickHouse listens; port 0 takes a free one."),

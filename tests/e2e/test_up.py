@@ -156,7 +156,13 @@ def test_logs_go_in_are_stored_once_come_back_and_are_there_after_a_restart(plat
         platform.until(lambda: len(child_pids(platform, victim)) == len(before) and before[0] not in platform.family(), 60)  # noqa: B023
     platform.until(lambda: platform.post({"app_id": "again", "message": "after the kill"})[0] == 202, 60)
     platform.until_balanced(1503)
+    with urlopen(f"{platform.api}/metrics", timeout=60) as answer:
+        counted = answer.read().decode()
+    for victim in ("drain-0", "ingest-"):
+        assert f'zero_restarts_total{{proc="{victim}' in counted
 
+    migrated = platform.command("migrate")
+    assert (migrated.returncode, migrated.stdout) == (0, "the store is up to date\n"), migrated.stderr
     assert "another `zero up`" in platform.command("up").stderr
     assert platform.command("doctor").returncode == 0
     assert platform.stop() == 0, platform.said()

@@ -55,7 +55,7 @@ class Overview:
     """Looks at buffer and store together."""
 
     def __init__(
-        self, buffer: Buffer, reader: LogReader, clock: Clock, timeout_seconds: float = 2.0, retention_days: int = 30
+        self, buffer: Buffer, reader: LogReader, clock: Clock, retention_days: int = 30, timeout_seconds: float = 2.0
     ) -> None:
         self._buffer = buffer
         self._reader = reader

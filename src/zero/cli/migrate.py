@@ -1,8 +1,11 @@
 """``zero migrate``: bring the store's tables up to date."""
 
+from dataclasses import replace
+
 import click
 
 from zero.cli import parent_option, settings_flags
+from zero.domain.errors import ConfigurationError
 from zero.settings import Settings
 
 
@@ -10,12 +13,27 @@ from zero.settings import Settings
 @parent_option
 @settings_flags("clickhouse_url", "retention_days")
 def migrate(settings: Settings, parent: int | None) -> None:
-    """Apply the numbered migrations that the store does not have yet."""
+    """Apply the numbered migrations that the store, or that of the running `zero up`, does not have yet."""
     from zero.bootstrap import run_migrations
     from zero.embedded.lifeline import die_with
 
     if parent is not None:
         die_with(parent)
-    for name in run_migrations(settings):
+    for name in run_migrations(_reached(settings)):
         click.echo(f"applied {name}")
     click.echo("the store is up to date")
+
+
+def _reached(settings: Settings) -> Settings:
+    """Return settings whose store answers."""
+    from zero.embedded.clickhouse.options import running_url
+
+    if settings.clickhouse_url:
+        return settings
+    url = running_url(settings.data_dir, str(settings.embedded_clickhouse))
+    if url is None:
+        raise ConfigurationError(
+            f"no store to migrate: no `zero up` runs on {settings.data_dir} with its store at {settings.embedded_clickhouse} "
+            "(it migrates that by itself when it starts); for another store set ZERO_CLICKHOUSE_URL"
+        )
+    return replace(settings, clickhouse_url=url)

@@ -12,14 +12,16 @@ from pathlib import Path
 
 import click
 
+from zero.application.ports import Telemetry
 from zero.cli import settings_flags
-from zero.cli.up_plan import Plan, plan
+from zero.cli.up_plan import Plan, metrics_folder, plan
 from zero.domain.errors import ConfigurationError, Unavailable
 from zero.embedded.child import Child, ChildOptions, write_prefixed
 from zero.embedded.data_folder import held
 from zero.embedded.probe import until_green
 from zero.embedded.supervisor import Supervisor
 from zero.embedded.terminal import foreground
+from zero.infrastructure.telemetry.exposition import FOLDER_VARIABLE
 from zero.settings import Settings
 
 READY_SECONDS_MAX = 60.0
@@ -42,7 +44,7 @@ class _Up:
     def __init__(self, chosen: Plan) -> None:
         self._plan = chosen
         options = ChildOptions(stop_seconds_max=chosen.settings.stop_seconds_max + STOP_GRACE_SECONDS)
-        self._supervisor = Supervisor(options)
+        self._supervisor = Supervisor(options, telemetry=_telemetry(chosen))
         self._stop = asyncio.Event()
 
     async def run(self) -> int:
@@ -94,6 +96,14 @@ class _Up:
     async def _break(self) -> None:
         name = await self._supervisor.until_one_gives_up()
         raise ConfigurationError(f"{name} cannot start with these settings; its own words are above")
+
+
+def _telemetry(chosen: Plan) -> Telemetry:
+    """Return telemetry that shows on the api's page. The metrics library looks at the variable when it is first imported."""
+    os.environ[FOLDER_VARIABLE] = str(metrics_folder(chosen.folder, "api"))
+    from zero.infrastructure.telemetry.process import process_telemetry
+
+    return process_telemetry()[0]
 
 
 def _users_of(chosen: Plan) -> str:

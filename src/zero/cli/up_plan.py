@@ -42,7 +42,7 @@ class Plan:
 
 def plan(settings: Settings, folder: Path) -> Plan:
     """Return what to start. Raises ConfigurationError, among others when a port is taken."""
-    settings = _with_ports(replace(settings, data_dir=folder))
+    settings = _with_ports(replace(settings, data_dir=folder, drain_http=None))  # drains share the metrics page of the api
     servers = []
     if not settings.buffer_url:
         command, settings = _embedded_buffer(settings)
@@ -107,8 +107,13 @@ def _role(settings: Settings, *arguments: str, slot: int | None = None, page: st
     return ChildCommand(name, argv, environment=_environment(settings, page))
 
 
+def metrics_folder(data_dir: Path, page: str) -> Path:
+    """Return where the processes write their metrics that ``page`` shows."""
+    return data_dir / "run" / "metrics" / page
+
+
 def _environment(settings: Settings, page: str) -> Mapping[str, str]:
-    metrics = settings.data_dir / "run" / "metrics" / page
+    metrics = metrics_folder(settings.data_dir, page)
     if not page:
         return as_environment(settings)
     empty_folder(metrics)

@@ -10,6 +10,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from zero.application.ports import Telemetry
+from zero.embedded.events import ChildRestarted
+
 CONFIGURATION_EXIT = 78
 """EX_CONFIG of sysexits.h: what a role exits with when starting it again cannot help."""
 
@@ -39,7 +42,13 @@ class ChildCommand:
 class Child:
     """Keeps one process running until it is stopped. ``say`` takes (name, line) of everything the process writes."""
 
-    def __init__(self, command: ChildCommand, options: ChildOptions, say: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        command: ChildCommand,
+        options: ChildOptions,
+        say: Callable[[str, str], None],
+        telemetry: Telemetry | None = None,
+    ) -> None:
         self.command = command
         self.ready = asyncio.Event()
         self.gave_up = asyncio.Event()
@@ -47,6 +56,7 @@ class Child:
         self.restarts = 0
         self._options = options
         self._say = say
+        self._telemetry = telemetry
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -94,6 +104,8 @@ class Child:
             pause = self._pause(failures)
             failures += 1
             self.restarts += 1
+            if self._telemetry is not None:
+                self._telemetry.emit(ChildRestarted(self.command.name))
             self._say(self.command.name, f"{_ending(code)} after {lived:.1f} s; starting it again in {pause:g} s")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)

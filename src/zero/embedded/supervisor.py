@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+from zero.application.ports import Telemetry
 from zero.domain.errors import ConfigurationError, Unavailable
 from zero.embedded.child import Child, ChildCommand, ChildOptions, write_prefixed
 
@@ -10,7 +11,13 @@ from zero.embedded.child import Child, ChildCommand, ChildOptions, write_prefixe
 class Supervisor:
     """Owns every child; a group is a list of children that start and stop together."""
 
-    def __init__(self, options: ChildOptions, say: Callable[[str, str], None] = write_prefixed) -> None:
+    def __init__(
+        self,
+        options: ChildOptions,
+        say: Callable[[str, str], None] = write_prefixed,
+        telemetry: Telemetry | None = None,
+    ) -> None:
+        self._telemetry = telemetry
         self._options = options
         self._say = say
         self._groups: list[list[Child]] = []
@@ -22,7 +29,7 @@ class Supervisor:
 
     def start(self, commands: Sequence[ChildCommand]) -> None:
         """Start a group."""
-        group = [Child(command, self._options, self._say) for command in commands]
+        group = [Child(command, self._options, self._say, self._telemetry) for command in commands]
         self._groups.append(group)
         for child in group:
             child.start()

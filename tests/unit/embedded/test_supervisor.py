@@ -11,7 +11,9 @@ import pytest
 
 from zero.domain.errors import ConfigurationError, Unavailable
 from zero.embedded.child import ChildCommand, ChildOptions
+from zero.embedded.events import ChildRestarted
 from zero.embedded.supervisor import Supervisor
+from zero.infrastructure.memory import MemoryTelemetry
 
 OPTIONS = ChildOptions(pause_seconds=0.02, pause_seconds_max=0.05, stop_seconds_max=0.5)
 READY = "import signal, time; print('ready', flush=True); time.sleep(60)"
@@ -24,7 +26,9 @@ def python(name, program, **more):
 @pytest.fixture
 async def supervise():
     said = []
-    supervisor = Supervisor(OPTIONS, lambda name, line: said.append(f"{name}: {line}"))
+    telemetry = MemoryTelemetry()
+    supervisor = Supervisor(OPTIONS, lambda name, line: said.append(f"{name}: {line}"), telemetry)
+    supervisor.telemetry = telemetry
     supervisor.said = said
     yield supervisor
     await supervisor.stop([])
@@ -54,6 +58,7 @@ async def test_a_child_that_is_killed_runs_again_within_a_second(supervise):
     await until(lambda: child.ready.is_set() and child.pid != first)
     assert time.monotonic() - killed < 1.0
     assert any("ended by SIGKILL" in line for line in supervise.said)
+    assert supervise.telemetry.events == [ChildRestarted("worker")]
 
 
 async def test_a_child_that_keeps_dying_is_started_again_with_growing_bounded_pauses(supervise):

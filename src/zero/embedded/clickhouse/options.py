@@ -5,9 +5,12 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
+from urllib.request import Request, urlopen
 
 WRITER = "default"
 READER = "reader"
+_PING_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,19 @@ def read_passwords(file: Path) -> dict[str, str]:
         _write_passwords(file, {user: secrets.token_urlsafe(24) for user in (WRITER, READER)})
     pairs = (line.split(":", 1) for line in file.read_text().splitlines() if ":" in line)
     return {user.strip(): password for user, password in pairs}
+
+
+def running_url(data_dir: Path, address: str) -> str | None:
+    """Return how to write to the server of the data folder that listens on ``host:port``, or None when none answers there."""
+    file = data_dir / "clickhouse" / "passwords"
+    try:
+        with urlopen(Request(f"http://{address}/ping"), timeout=_PING_SECONDS) as answer:
+            alive = answer.read(16).startswith(b"Ok")
+    except OSError:
+        alive = False
+    if not alive or not file.exists():
+        return None
+    return f"http://{WRITER}:{quote(read_passwords(file)[WRITER])}@{address}/zero"
 
 
 def _write_passwords(file: Path, passwords: Mapping[str, str]) -> None:

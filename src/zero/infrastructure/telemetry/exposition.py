@@ -1,10 +1,14 @@
-"""Metrics as text for ``/metrics``, of one process or of all processes that share a folder."""
+"""Metrics as text for ``/metrics``, of one process or of all processes that share a folder.
+
+The metrics library decides when it is imported whether the folder is used: so it is not imported with this module.
+"""
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -12,11 +16,14 @@ FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 class MetricsPage:
     """What ``/metrics`` answers. With a shared folder it holds the sums over every process that wrote there."""
 
-    def __init__(self, own: CollectorRegistry) -> None:
+    def __init__(self, own: "CollectorRegistry") -> None:
         self._own = own
 
     def text(self) -> bytes:
         """Return the metrics in the Prometheus text format."""
+        from prometheus_client import CollectorRegistry, generate_latest
+        from prometheus_client.multiprocess import MultiProcessCollector
+
         if FOLDER_VARIABLE not in os.environ:
             return generate_latest(self._own)
         shared = CollectorRegistry()
@@ -29,8 +36,3 @@ def empty_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for file in folder.glob("*.db"):
         file.unlink()
-
-
-def forget_process(folder: Path, pid: int) -> None:
-    """Drop the gauges of a process that ended; its counters stay."""
-    mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]

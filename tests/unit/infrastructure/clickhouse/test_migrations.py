@@ -1,7 +1,19 @@
 """The text of the migrations, for one server and for a cluster."""
 
+from hashlib import sha256
+from importlib import resources
+
 from zero.infrastructure.clickhouse.migrations import migrations
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
+
+FROZEN = {"0001_logs.sql": "8d41b9b69c7e1d4edf9200f2c26fd845d94e72174352fd3a075c3ab122434c83"}
+
+
+def test_a_migration_that_was_released_is_never_edited() -> None:
+    """Stores that have applied it would stay as they are: put what changes into a new file, and its checksum here."""
+    folder = resources.files("zero.infrastructure.clickhouse").joinpath("sql")
+    files = {file.name: sha256(file.read_bytes()).hexdigest() for file in folder.iterdir() if file.name.endswith(".sql")}
+    assert files == FROZEN
 
 
 def test_numbers_count_up_from_one() -> None:

@@ -69,7 +69,7 @@ async def test_every_rpc_is_for_those_with_its_scope_alone(guarded):
         for scope, key in guarded.of.items():
             code = await guarded.code(path, body, ("authorization", f"Bearer {key}"))
             allowed = not needed or scope in needed
-            assert (code not in REFUSED) if allowed else (code is grpc.StatusCode.PERMISSION_DENIED), (path, scope)
+            assert (code not in REFUSED) if allowed else (code is grpc.StatusCode.PERMISSION_DENIED), (path, scope, code)
         without = await guarded.code(path, body)
         assert (without is grpc.StatusCode.UNAUTHENTICATED) == bool(needed), path
 
