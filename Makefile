@@ -25,7 +25,7 @@ lint: setup ## style, types, import contracts
 	$(BIN)/lint-imports --no-cache
 	@if [ -n "$(NATIVE:CMakeLists.txt=)" ]; then $(BIN)/clang-format --dry-run --Werror $(filter %pp,$(NATIVE)) && echo "clang-format: clean"; fi
 
-bench: setup ## the benchmarks of docs/benchmarks.md
+bench: setup $(VENV)/.bench-system ## the benchmarks of docs/benchmarks.md
 	$(BIN)/zero bench
 
 fuzz: setup $(VENV)/.test-system ## the libFuzzer targets, 60 seconds each
@@ -54,6 +54,10 @@ $(VENV)/.system: deploy/machine.sh
 
 $(VENV)/.test-system: deploy/machine.sh | $(VENV)/.system
 	@sh deploy/machine.sh test-packages
+	@touch $@
+
+$(VENV)/.bench-system: deploy/machine.sh | $(VENV)/.system
+	@sh deploy/machine.sh bench-packages
 	@touch $@
 
 $(VENV)/.packages: constraints.txt | $(VENV)/.system

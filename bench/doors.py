@@ -11,8 +11,8 @@ from typing import Any
 import cramjam
 
 from bench import corpus, record
-from bench.doors_load import Door, cost_of_keys, end_to_end, stream_of
-from bench.ingest import Target
+from bench.doors_load import CONNECTIONS, GRPC_CONNECTIONS, Door, cost_of_keys, end_to_end, stream_of
+from bench.load import NDJSON, PROTOBUF, Load
 from bench.native import BATCH_ENTRIES, ENTRIES, PEER, RUNS
 from zero.infrastructure.codec.protobuf_wire import bytes_field, double_field, fixed64_field, varint_field
 from zero.infrastructure.native.codec import NativeCodec
@@ -49,10 +49,16 @@ def otlp(entries: list[Entry]) -> bytes:
     return request
 
 
+def _when(entry: Entry) -> int:
+    """Return the time of an entry that says when it was made, in nanoseconds; of others one time for all."""
+    when: int = entry.get("time_unix_nano", NOW_NS)
+    return when
+
+
 def _otlp_record(entry: Entry) -> bytes:
     attributes = {**entry.get("metadata", {}), "user.id": entry.get("user_id", "")}
     return (
-        fixed64_field(1, NOW_NS)
+        fixed64_field(1, _when(entry))
         + varint_field(2, SEVERITIES[entry["level"]])
         + bytes_field(3, entry["level"].encode())
         + bytes_field(5, bytes_field(1, entry["message"].encode()))
@@ -99,7 +105,7 @@ def loki(entries: list[Entry]) -> bytes:
 
 
 def _loki_entry(entry: Entry) -> bytes:
-    when = varint_field(1, NOW_NS // 10**9) + varint_field(2, NOW_NS % 10**9)
+    when = varint_field(1, _when(entry) // 10**9) + varint_field(2, _when(entry) % 10**9)
     pairs = (bytes_field(1, name.encode()) + bytes_field(2, value.encode()) for name, value in _structured(entry).items())
     return bytes_field(1, when) + bytes_field(2, entry["message"].encode()) + b"".join(bytes_field(3, pair) for pair in pairs)
 
@@ -178,8 +184,14 @@ def log_batch(entries: list[Entry]) -> bytes:
     return CODEC.decode_json(ndjson(entries), NOW_NS, PEER).payload
 
 
-def _headers(content_type: str) -> tuple[tuple[str, str], ...]:
-    return (("Content-Type", content_type),)
+def _http(name: str, bodies: list[bytes], path: str = "/api/logs", content_type: str = PROTOBUF) -> Door:
+    return Door(name, Load(bodies, BATCH_ENTRIES, CONNECTIONS, content_type, path))
+
+
+def _grpc(name: str, messages: list[bytes], method: str) -> Door:
+    path, entries = f"/zero.v1.LogService/{method}", len(messages) * BATCH_ENTRIES
+    load = Load([stream_of(messages)], entries, GRPC_CONNECTIONS, "application/grpc", path, {"te": "trailers"})
+    return Door(name, load, grpc=True)
 
 
 def doors(entries: list[Entry]) -> list[Door]:
@@ -187,15 +199,14 @@ def doors(entries: list[Entry]) -> list[Door]:
     batches = [entries[at : at + BATCH_ENTRIES] for at in range(0, len(entries), BATCH_ENTRIES)]
     log_batches = [log_batch(batch) for batch in batches]
     snappy = [bytes(cramjam.snappy.compress_raw(loki(batch))) for batch in batches]
-    protobuf = _headers("application/x-protobuf")
     return [
-        Door("ndjson", [ndjson(batch) for batch in batches], Target()),
-        Door("log_batch", log_batches, Target("/api/logs", protobuf)),
-        Door("otlp_protobuf", [otlp(batch) for batch in batches], Target("/v1/logs", protobuf)),
-        Door("bulk", [bulk(batch) for batch in batches], Target("/_bulk", _headers("application/x-ndjson"))),
-        Door("loki_snappy", snappy, Target("/loki/api/v1/push", protobuf)),
-        Door("grpc_stream", [stream_of(log_batches[:STREAM_BATCHES])], Target("/zero.v1.LogService/IngestStream"), grpc=True),
-        Door("grpc_unary", [stream_of(log_batches[:1])], Target("/zero.v1.LogService/IngestLogs"), grpc=True),
+        _http("ndjson", [ndjson(batch) for batch in batches], content_type=NDJSON),
+        _http("log_batch", log_batches),
+        _http("otlp_protobuf", [otlp(batch) for batch in batches], "/v1/logs"),
+        _http("bulk", [bulk(batch) for batch in batches], "/_bulk", NDJSON),
+        _http("loki_snappy", snappy, "/loki/api/v1/push"),
+        _grpc("grpc_stream", log_batches[:STREAM_BATCHES], "IngestStream"),
+        _grpc("grpc_unary", log_batches[:1], "IngestLogs"),
     ]
 
 

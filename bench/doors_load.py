@@ -8,7 +8,6 @@ drain and store on the same cores. Every entry counts only if the store has it i
 import json
 import os
 import re
-import shutil
 import signal
 import statistics
 import subprocess
@@ -22,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.ingest import SETTLE_SECONDS_MAX, Target, load
+from bench.load import Load, h2load, wrk
 from bench.processes import cpu_seconds, family, role_of, used_since
 from bench.running import Platform, free_port, platform
 
@@ -30,6 +29,7 @@ CONNECTIONS = 16
 GRPC_CONNECTIONS, GRPC_STREAMS = 4, 2
 SINGLE_CONNECTIONS = 64
 PAUSE_SECONDS = 0.5
+SETTLE_SECONDS_MAX = 600
 BUFFER_BYTES = 4 << 30  # what is sent while the drain stands still
 QUOTAS = ("--requests-per-second", "10000000", "--bytes-per-second", "100000000000", "--in-flight", "100000")
 
@@ -38,11 +38,10 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True)
 class Door:
-    """A door, and bodies that it takes. Of ``grpc`` the one body is all that a client sends on a stream."""
+    """A door, and what it is sent. Of ``grpc`` the one body is all that a client sends on a stream."""
 
     name: str
-    bodies: list[bytes]
-    target: Target
+    load: Load
     grpc: bool = False
 
 
@@ -86,7 +85,7 @@ def _turn(running: Platform, grpc: str, door: Door, seconds: int, *, held: bool)
         if door.grpc:
             _grpc_load(grpc, door, seconds)
         else:
-            load(running.ingest_url, door.bodies, CONNECTIONS, seconds, door.target)
+            wrk(running.ingest_url, door.load, seconds)
         lasted = time.monotonic() - began
         used = used_since(cpu, cpu_seconds(root))
         accepted = running.get("/api/ledger")["accepted"] - before["accepted"]
@@ -130,17 +129,9 @@ def _settled(running: Platform, key: str = "") -> dict[str, Any]:
 
 def _grpc_load(address: str, door: Door, seconds: int) -> None:
     """Send the stream again and again with h2load, which costs as little as wrk does."""
-    h2load = shutil.which("h2load")
-    if h2load is None:
-        raise RuntimeError("h2load is missing: apt-get install nghttp2-client (or brew install nghttp2)")
-    with tempfile.NamedTemporaryFile() as body:
-        body.write(door.bodies[0])
-        body.flush()
-        command = [h2load, f"-D{seconds}", f"-c{GRPC_CONNECTIONS}", f"-m{GRPC_STREAMS}", "-d", body.name]
-        command += ["-H", "content-type: application/grpc", "-H", "te: trailers", f"http://{address}{door.target.path}"]
-        said = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, check=True).stdout
-    if not re.search(r"[1-9]\d* succeeded, 0 failed, 0 errored", said):
-        raise RuntimeError(f"h2load did not succeed:\n{said}")
+    sent = h2load(f"http://{address}", door.load, seconds, GRPC_STREAMS)
+    if not sent.accepted or sent.refused or sent.errors:
+        raise RuntimeError(f"h2load did not succeed: {sent}")
 
 
 def cost_of_keys(entries: list[bytes], seconds: int, runs: int) -> dict[str, Any]:
@@ -170,17 +161,17 @@ def cost_of_keys(entries: list[bytes], seconds: int, runs: int) -> dict[str, Any
 
 def _single_entries(running: Platform, key: str, entries: list[bytes], seconds: int) -> Figures:
     _settled(running, key)
-    headers = (*Target().headers, *((("Authorization", f"Bearer {key}"),) if key else ()))
+    load = Load(entries, 1, SINGLE_CONNECTIONS, headers={"Authorization": f"Bearer {key}"} if key else {})
     with _drain_held(running, held=True):
         before = cpu_seconds(running.process.pid)
-        found = load(running.ingest_url, entries, SINGLE_CONNECTIONS, seconds, Target(headers=headers))
+        found = wrk(running.ingest_url, load, seconds)
         used = used_since(before, cpu_seconds(running.process.pid))
-    if found["requests_refused"]:
-        raise RuntimeError(f"{found['requests_refused']} requests were refused")
+    if found.refused:
+        raise RuntimeError(f"{found.refused} requests were refused")
     ingest = sum(spent for name, spent in used.items() if name.startswith("ingest"))
     return {
-        "per_second": found["requests_accepted"] / found["seconds"],
-        "ingest_cpu_us": ingest / found["requests_accepted"] * 1e6,
+        "per_second": found.per_second,
+        "ingest_cpu_us": ingest / found.accepted * 1e6,
     }
 
 

@@ -24,7 +24,7 @@ from typing import NamedTuple
 import uvloop
 
 from bench import corpus
-from bench.ingest import load
+from bench.load import Load, wrk
 from zero.application.events import Event
 from zero.application.ingest import Ingest
 from zero.application.key_ring import KeyRing
@@ -127,14 +127,14 @@ def measure(name: str, bodies: list[bytes], entries_each: int, connections: int,
     """Run one load on fresh servers and print its figures."""
     with tempfile.TemporaryDirectory() as folder:
         with serving(options.port, options.workers, Path(folder)) as reports:
-            result = load(f"http://127.0.0.1:{options.port}/api/logs", bodies, connections, options.seconds)
+            result = wrk(f"http://127.0.0.1:{options.port}", Load(bodies, entries_each, connections), options.seconds)
         shares: list[Share] = [report.recv() for report in reports]
     requests = sum(share.requests for share in shares)
-    rate = result["requests_accepted"] / result["seconds"]
+    rate = result.per_second
     print(
         f"{name}, {connections} connections: {rate:,.0f} requests/s, {rate * entries_each:,.0f} entries/s, "
-        f"p50 {result['p50_ms']:.1f} ms, p99 {result['p99_ms']:.1f} ms, refused {result['requests_refused']:.0f}, "
-        f"errors {result['connection_errors']:.0f}, peak {max(share.peak for share in shares) / 1024:.0f} MiB a worker, "
+        f"p50 {result.latency['p50_ms']:.1f} ms, p99 {result.latency['p99_ms']:.1f} ms, refused {result.refused}, "
+        f"errors {result.errors}, peak {max(share.peak for share in shares) / 1024:.0f} MiB a worker, "
         f"{requests / sum(share.flushes for share in shares):.0f} requests a flush, "
         f"{sum(share.seconds for share in shares) / requests * 1e6:.1f} us of workers' CPU a request",
         flush=True,

@@ -13,6 +13,7 @@ from typing import Any
 
 RATE_HZ = 100
 SHOWN = 12
+WAITING = {"_worker (concurrent/futures/thread.py)"}  # an idle thread of a pool, where py-spy cannot tell
 
 
 def collapsed(text: str) -> tuple[Counter[str], int]:
@@ -20,8 +21,9 @@ def collapsed(text: str) -> tuple[Counter[str], int]:
     leaves: Counter[str] = Counter()
     for line in text.splitlines():
         stack, _, count = line.rpartition(" ")
-        if stack and count.isdigit():
-            leaves[_function(stack.rsplit(";", 1)[-1])] += int(count)
+        function = _function(stack.rsplit(";", 1)[-1])
+        if stack and count.isdigit() and function not in WAITING:
+            leaves[function] += int(count)
     return leaves, leaves.total()
 
 

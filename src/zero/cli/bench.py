@@ -8,10 +8,14 @@ from typing import Any
 import click
 
 ROOT = Path(__file__).parents[3]
+STAGES = 7
 
 corpus_option = click.option(
     "--corpus", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="NDJSON to send; made from a seed if absent."
 )
+seconds_option = click.option("--seconds", type=click.IntRange(1, 3600), default=8, show_default=True, help="Length of a run.")
+runs_option = click.option("--runs", type=click.IntRange(1, 100), default=3, show_default=True, help="Runs of each case.")
+result_argument = click.Path(exists=True, path_type=Path)
 
 
 def _module(name: str) -> ModuleType:
@@ -24,56 +28,133 @@ def _module(name: str) -> ModuleType:
     return import_module(f"bench.{name}")
 
 
-@click.group()
-def bench() -> None:
-    """Measure throughput and latency; results go to bench/results."""
+def _measured(name: str, *arguments: Any) -> None:
+    """Run a benchmark, and print where its result is."""
+    try:
+        click.echo(_module(name).run(*arguments))
+    except RuntimeError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _plan(**how: Any) -> Any:
+    return _module("measure").Plan(**how)
+
+
+@click.group(invoke_without_command=True)
+@corpus_option
+@click.pass_context
+def bench(context: click.Context, corpus: Path | None) -> None:
+    """Measure everything (about 15 minutes on two cores), or one thing; results go to bench/results."""
+    if context.invoked_subcommand is None:
+        _measured("everything", corpus)
+
+
+@bench.command()
+@click.argument("number", type=click.IntRange(1, STAGES))
+@corpus_option
+def stage(number: int, corpus: Path | None) -> None:
+    """Run one of the seven stages: batches of 1 to 1,000, a profile, and a crash under load."""
+    _measured("stages", corpus, number)
 
 
 @bench.command()
 @corpus_option
 def native(corpus: Path | None) -> None:
     """Decode and encode on one core: JSON to frame, LogBatch to frame, frame to Native block."""
-    click.echo(_module("native").run(corpus))
+    _measured("native", corpus)
+
+
+@bench.command()
+@corpus_option
+def serialize(corpus: Path | None) -> None:
+    """Compare JSON with protobuf: bytes, and how fast native and Python parsers read them."""
+    _measured("serialize", corpus)
 
 
 @bench.command()
 @corpus_option
 @click.option("--seconds", type=click.IntRange(1, 60), default=4, show_default=True, help="How long each load lasts.")
-@click.option("--runs", type=click.IntRange(1, 20), default=3, show_default=True, help="How often each door has its turn.")
+@runs_option
 def doors(corpus: Path | None, seconds: int, runs: int) -> None:
     """Every door over the same entries, decoded and from request to stored; and what keys with quotas cost."""
-    click.echo(_module("doors").run(corpus, seconds, runs))
+    _measured("doors", corpus, seconds, runs)
 
 
 @bench.command()
 @corpus_option
-@click.option("--seconds", type=click.IntRange(5, 3600), default=60, show_default=True, help="How long the main load lasts.")
-def ingest(corpus: Path | None, seconds: int) -> None:
-    """Batches and single entries over HTTP, counted when stored and searchable."""
-    click.echo(_module("ingest").run(corpus, seconds))
+@seconds_option
+@runs_option
+def ingest(corpus: Path | None, **how: Any) -> None:
+    """Batches and single entries over HTTP/1.1, counted when stored and searchable."""
+    _measured("ingest", corpus, _plan(**how))
+
+
+@bench.command()
+@corpus_option
+@seconds_option
+@runs_option
+def http2(corpus: Path | None, **how: Any) -> None:
+    """Single entries and batches over HTTP/2, 8 connections with 20 streams each."""
+    _measured("http2", corpus, _plan(**how))
+
+
+@bench.command()
+@corpus_option
+@seconds_option
+@runs_option
+def grpc(corpus: Path | None, **how: Any) -> None:
+    """Single entries, batches and streams over gRPC."""
+    _measured("grpc", corpus, _plan(**how))
 
 
 @bench.command()
 @corpus_option
 @click.option("--entries", type=click.IntRange(1_000), default=2_000_000, show_default=True, help="How many a run drains.")
 @click.option("--frame-entries", type=click.IntRange(1, 20_000), default=1000, show_default=True, help="Entries of a frame.")
-@click.option("--runs", type=click.IntRange(1), default=3, show_default=True, help="How often it is measured.")
+@runs_option
 @click.option("--profile", is_flag=True, help="Sample the drain in one run more.")
 def drain(corpus: Path | None, **options: Any) -> None:
     """Drain a full stream with one process: from the buffer until stored."""
-    module = _module("drain")
-    click.echo(module.run(corpus, module.Options(**options)))
+    _measured("drain", corpus, _module("drain").Options(**options))
 
 
 @bench.command()
-@click.option("--entries", type=click.IntRange(10_000), default=10_000_000, show_default=True, help="How many to search in.")
+@click.option("--entries", type=click.IntRange(10_000), default=3_000_000, show_default=True, help="How many to search in.")
 @corpus_option
 def search(corpus: Path | None, entries: int) -> None:
-    """Search a store of many entries: a rare word, the latest errors of an app."""
-    click.echo(_module("search").run(corpus, entries))
+    """Search a store of many entries, and weigh it: rare words, errors of an app, histograms, facets, traces."""
+    _measured("search", corpus, entries)
+
+
+@bench.command()
+@click.argument("url")
+@click.option(
+    "--protocol", type=click.Choice(["jsonline", "bulk", "loki", "otlp"]), required=True, help="What the server takes."
+)
+@click.option("--path", default="", help="Path to post to, in place of the protocol's usual one.")
+@click.option("--header", multiple=True, metavar="NAME:VALUE", help="A header to send; may be given several times.")
+@corpus_option
+@seconds_option
+@runs_option
+def peer(corpus: Path | None, header: tuple[str, ...], **options: Any) -> None:
+    """Send the same entries to any other server at URL, and count what it accepts."""
+    headers = {name.strip(): value.strip() for name, _, value in (each.partition(":") for each in header)}
+    _measured("peer", corpus, _module("peer").Options(headers=headers, **options))
+
+
+@bench.command()
+@click.argument("first", type=result_argument)
+@click.argument("second", type=result_argument)
+@click.option("--all", "everything", is_flag=True, help="Show what hardly differs too.")
+def compare(first: Path, second: Path, everything: bool) -> None:
+    """Compare two result files, or two folders of them, figure by figure."""
+    try:
+        click.echo(_module("compare").run(first, second, everything))
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
 
 
 @bench.command()
 def report() -> None:
-    """Write the measured table into the README, from bench/results."""
-    click.echo(_module("report").run())
+    """Write report.md, report.html and charts beside the results, and the README's table."""
+    _measured("report")

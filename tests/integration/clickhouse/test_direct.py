@@ -38,7 +38,8 @@ async def waiting(clickhouse_options: ClickHouseOptions) -> AsyncIterator[ClickH
 
 
 async def test_an_append_that_returned_is_stored(waiting: ClickHouseBuffer, clickhouse_options: ClickHouseOptions) -> None:
-    await waiting.append([*appends(1), *appends(2)])
+    positions = [each.position for each in await waiting.append([*appends(1), *appends(2)])]
+    assert list(await waiting.drained(positions)) == [(), ()]
     assert rows(clickhouse_options) == 6
     assert (await waiting.durability()).mode == "durable"
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -29,6 +29,7 @@ from zero.infrastructure.clickhouse.connection import connect_writer
 from zero.infrastructure.clickhouse.errors import translate
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
 
+_NOWHERE = Position(0, "")
 _SYNCHRONOUS = {"async_insert": 0, "insert_deduplicate": 0}
 _ASYNCHRONOUS = {"async_insert": 1, "wait_for_async_insert": 0}
 
@@ -71,7 +72,7 @@ class ClickHouseBuffer:
         else:
             entries = sum(append.count for append in appends)
             insert.add_done_callback(lambda done: self._heed(done, entries))
-        return [Appended(None) for _ in appends]
+        return [Appended(_NOWHERE) for _ in appends]
 
     def _open(self) -> Client:
         try:
@@ -99,9 +100,9 @@ class ClickHouseBuffer:
         """Return a random number: nothing here counts the starts."""
         return secrets.randbelow(EPOCHS)
 
-    async def drained(self, positions: Sequence[Position]) -> Sequence[None]:
-        """Nothing has a position."""
-        return [None] * len(positions)
+    async def drained(self, positions: Sequence[Position]) -> Sequence[Container[int] | None]:
+        """Say of everything appended that it is stored, unless nobody knows."""
+        return [() if self._waits else None] * len(positions)
 
     async def durability(self) -> Durability:
         """Say whether an acknowledgement means anything."""

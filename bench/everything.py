@@ -1,0 +1,44 @@
+"""``zero bench``: every benchmark one after the other, then the report. About 15 minutes on two cores."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import doors, drain, grpc, http2, ingest, native, report, search, serialize, stages
+from bench.measure import Plan, say
+
+INGEST = Plan(runs=3, seconds=8)
+OTHER_DOORS = Plan(runs=3, seconds=3, warm_seconds=1)
+DOOR_SECONDS, DOOR_RUNS = 1, 1
+SEARCHED = 3_000_000
+
+
+def parts(path: Path | None) -> dict[str, Callable[[], Path]]:
+    """Return what is run, in order, by name."""
+    found: dict[str, Callable[[], Path]] = {
+        "native": lambda: native.run(path),
+        "serialize": lambda: serialize.run(path),
+        "doors": lambda: doors.run(path, DOOR_SECONDS, DOOR_RUNS),
+    }
+    for stage in stages.STAGES:
+        found[f"stage {stage.number}"] = lambda number=stage.number: stages.run(path, number)
+    found |= {
+        "ingest": lambda: ingest.run(path, INGEST),
+        "http2": lambda: http2.run(path, OTHER_DOORS),
+        "grpc": lambda: grpc.run(path, OTHER_DOORS),
+        "drain": lambda: drain.run(path, drain.Options(profile=True)),
+        "search": lambda: search.run(path, SEARCHED),
+    }
+    return found
+
+
+def run(path: Path | None) -> str:
+    """Measure everything, write the report, and return its tables."""
+    began = time.monotonic()
+    for name, measure in parts(path).items():
+        start = time.monotonic()
+        measure()
+        say(f"{name}: done in {time.monotonic() - start:.0f} s")
+    report.run()
+    say(f"everything: {(time.monotonic() - began) / 60:.1f} minutes")
+    return report.table()

@@ -1,0 +1,143 @@
+"""Every stage of the benchmark runs for a moment and accounts for its entries; so do the generators of the other doors."""
+
+import asyncio
+import json
+import queue
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import pytest
+
+stages = pytest.importorskip("bench.stages", reason="the benchmarks live in a clone")
+from bench import batches, corpus, drain, grpc, load, measure, peer, running, servers  # noqa: E402
+
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("wrk") and shutil.which("h2load")),
+    reason="wrk and h2load are missing: sh deploy/machine.sh test-packages",
+)
+
+MOMENT = measure.Plan(runs=1, seconds=1, warm_seconds=0, rest_seconds_max=30)
+LINES = list(corpus.generate(2_000))
+OPTIONS = stages.Options(batches=(20,), plan=MOMENT, profile_seconds=0, crashes=False, warm_seconds=0)
+
+
+def assert_whole(case: dict) -> None:
+    assert case["entries_acknowledged"] > 0
+    assert case["entries_accepted"] >= case["entries_acknowledged"]
+    assert case["entries_stored"] >= case["entries_accepted"]
+    assert case["entries_lost"] == case["requests_refused"] == 0
+    assert case["latency"]["p999_ms"]["median"] >= case["latency"]["p50_ms"]["median"] > 0
+    assert case["entries_per_second_stored"]["median"] > 0
+    roles = {name.rpartition("-")[0] for name in case["peak_memory_mib"]}
+    assert {"ingest", "clickhouse", "valkey"} <= roles
+
+
+@pytest.mark.parametrize("number", [1, 3, 4, 5])
+def test_a_stage_that_waits_stores_what_it_accepted(number):
+    (case,) = stages.run_stage(stages.STAGES[number - 1], LINES, OPTIONS)["cases"]
+    assert_whole(case)
+
+
+def test_fire_and_forget_loses_what_its_process_held_when_it_was_killed():
+    at_once = stages.replace(MOMENT, rest_seconds_max=0)
+    (case,) = stages.run_stage(stages.STAGES[1], LINES, stages.replace(OPTIONS, batches=(1,), plan=at_once))["cases"]
+    assert case["entries_accepted"] > case["entries_stored"] > 0
+    assert case["entries_lost"] == case["entries_accepted"] - case["entries_stored"]
+
+
+def test_a_crash_of_ingest_under_load_loses_nothing_in_the_native_stage():
+    found = stages.run_stage(stages.STAGES[5], LINES, stages.replace(OPTIONS, crashes=True))
+    assert_whole(found["cases"][0])
+    crash = found["crash"]
+    assert crash["processes_killed"] > 0
+    assert crash["entries_acknowledged"] > 0
+    assert crash["entries_lost"] == 0
+
+
+def test_the_other_doors_take_the_load_of_their_generators():
+    address = f"127.0.0.1:{running.free_port()}"
+    ways = {
+        "protobuf": (load.PROTOBUF, load.wrk),
+        "http2": (load.NDJSON, partial(load.h2load, streams=5)),
+        "grpc": (load.PROTOBUF, partial(grpc.generate, address=address, stream=0)),
+        "grpc stream": (load.PROTOBUF, partial(grpc.generate, address=address, stream=3)),
+    }
+    with running.platform(ZERO_INGEST_GRPC=address) as platform:
+        for name, (content_type, send) in ways.items():
+            assert_whole(measure.case(platform, name, batches.load_of(LINES, 20, 2, content_type), MOMENT, send))
+        for protocol in ("bulk", "loki", "otlp"):
+            options = peer.Options(platform.ingest_url, protocol, seconds=1, runs=1)
+            single, batch = peer.measure(LINES, options, warm_seconds=0)
+            assert single["requests_per_second"]["median"] > 0
+            assert batch["entries_per_second_accepted"]["median"] > 0
+            assert not single["requests_refused"] + batch["requests_refused"]
+
+
+def test_the_drain_alone_is_timed_between_its_first_block_and_its_last():
+    with servers.servers() as started:
+        found = drain.measure(started, drain.payloads(LINES, 500), 210_000, 0)
+        assert drain.settled(started) == found["entries"] >= 210_000
+    assert found["entries_per_second"] > 0
+    assert found["cpu_us_an_entry"]["drain"] > 0
+
+
+class Counter(asyncio.Protocol):
+    """Counts the lines of HTTP/1.1 bodies with a length, and answers 200."""
+
+    lines = 0
+    paths: set[bytes] = set()  # noqa: RUF012
+    transports: list[asyncio.Transport] = []  # noqa: RUF012
+
+    def connection_made(self, transport):
+        self.transport, self.data = transport, b""
+        self.transports.append(transport)
+
+    def data_received(self, data):
+        self.data += data
+        while b"\r\n\r\n" in self.data:
+            head, _, rest = self.data.partition(b"\r\n\r\n")
+            (length,) = (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
+            if len(rest) < length:
+                return
+            body, self.data = rest[:length], rest[length:]
+            Counter.lines += sum("message" in json.loads(line) for line in body.split(b"\n"))
+            Counter.paths.add(head.split(b" ")[1].partition(b"?")[0])
+            self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+
+@contextmanager
+def counting() -> Iterator[str]:
+    """Serve in a thread; yield the URL."""
+    urls: queue.Queue[str] = queue.Queue()
+    loops: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+
+    async def serve() -> None:
+        stop = asyncio.Event()
+        loops.append((asyncio.get_running_loop(), stop))
+        server = await asyncio.get_running_loop().create_server(Counter, "127.0.0.1", 0)
+        urls.put(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        await stop.wait()
+        server.close()
+        for transport in Counter.transports:
+            transport.abort()
+        await asyncio.sleep(0.05)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    try:
+        yield urls.get(timeout=10)
+    finally:
+        loop, stop = loops[0]
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+
+
+def test_a_peer_that_takes_json_lines_gets_them_where_it_wants_them():
+    with counting() as url:
+        single, batch = peer.measure(LINES, peer.Options(url, "jsonline", seconds=1, runs=1), warm_seconds=0)
+    sent = sum(each["requests_per_second"]["median"] * each["entries_a_request"] for each in (single, batch))
+    assert Counter.lines >= sent * 0.9 > 0
+    assert Counter.paths == {b"/insert/jsonline"}
