@@ -20,6 +20,7 @@ from bench.processes import family, role_of
 
 READY_SECONDS_MAX = 90
 STOP_SECONDS_MAX = 60
+ANSWER_SECONDS_MAX = 15
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,11 @@ class Platform:
 
     def get(self, path: str) -> Any:
         """Return the JSON that the api answers."""
-        with urllib.request.urlopen(self.api_url + path, timeout=30) as answer:
-            return json.load(answer)
+        return json.loads(_asked(self.api_url + path))
 
     def metrics(self) -> str:
         """Return the metrics of the ingest processes."""
-        with urllib.request.urlopen(f"{self.ingest_url}/metrics", timeout=30) as answer:
-            text: str = answer.read().decode()
-            return text
+        return _asked(f"{self.ingest_url}/metrics").decode()
 
     def crash(self, role: str) -> int:
         """Kill the processes of a role as a crash would, and return how many once the supervisor has new ones ready."""
@@ -49,6 +47,20 @@ class Platform:
             os.kill(pid, signal.SIGKILL)
         _wait_ready([f"{self.ingest_url}/ready", f"{self.api_url}/ready"], self.process, self.data_dir.parent / "up.log")
         return len(killed)
+
+
+def _asked(url: str) -> bytes:
+    """Return what a page answers, asked again for a while: a process may be starting, or have too much to do."""
+    deadline = time.monotonic() + ANSWER_SECONDS_MAX
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=30) as answer:
+                body: bytes = answer.read()
+                return body
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def free_port() -> int:
