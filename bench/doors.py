@@ -49,16 +49,10 @@ def otlp(entries: list[Entry]) -> bytes:
     return request
 
 
-def _when(entry: Entry) -> int:
-    """Return the time of an entry that says when it was made, in nanoseconds; of others one time for all."""
-    when: int = entry.get("time_unix_nano", NOW_NS)
-    return when
-
-
 def _otlp_record(entry: Entry) -> bytes:
     attributes = {**entry.get("metadata", {}), "user.id": entry.get("user_id", "")}
     return (
-        fixed64_field(1, _when(entry))
+        fixed64_field(1, NOW_NS)
         + varint_field(2, SEVERITIES[entry["level"]])
         + bytes_field(3, entry["level"].encode())
         + bytes_field(5, bytes_field(1, entry["message"].encode()))
@@ -105,7 +99,7 @@ def loki(entries: list[Entry]) -> bytes:
 
 
 def _loki_entry(entry: Entry) -> bytes:
-    when = varint_field(1, _when(entry) // 10**9) + varint_field(2, _when(entry) % 10**9)
+    when = varint_field(1, NOW_NS // 10**9) + varint_field(2, NOW_NS % 10**9)
     pairs = (bytes_field(1, name.encode()) + bytes_field(2, value.encode()) for name, value in _structured(entry).items())
     return bytes_field(1, when) + bytes_field(2, entry["message"].encode()) + b"".join(bytes_field(3, pair) for pair in pairs)
 

@@ -10,7 +10,6 @@ What is counted is what the server accepted: whether and how safely it stores, a
 
 import base64
 import json
-import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,16 +45,7 @@ def _jsonline(entries: list[doors.Entry]) -> bytes:
 
 
 def _loki(entries: list[doors.Entry]) -> bytes:
-    return bytes(cramjam.snappy.compress_raw(doors.loki(_now(entries))))
-
-
-def _otlp(entries: list[doors.Entry]) -> bytes:
-    return doors.otlp(_now(entries))
-
-
-def _now(entries: list[doors.Entry]) -> list[doors.Entry]:
-    now_ns = time.time_ns()
-    return [entry | {"time_unix_nano": now_ns} for entry in entries]
+    return bytes(cramjam.snappy.compress_raw(doors.loki(entries)))
 
 
 PROTOCOLS = {
@@ -66,7 +56,7 @@ PROTOCOLS = {
     ),
     "bulk": Protocol("/_bulk", "application/x-ndjson", doors.bulk),
     "loki": Protocol("/loki/api/v1/push", "application/x-protobuf", _loki),
-    "otlp": Protocol("/v1/logs", "application/x-protobuf", _otlp),
+    "otlp": Protocol("/v1/logs", "application/x-protobuf", doors.otlp),
 }
 
 
