@@ -150,9 +150,9 @@ class Settings:
     plaintext: str = field(
         default="loopback",
         metadata=_about(
-            "Where ingest and api may speak plaintext: `loopback` is this machine alone; `proxy` is everywhere, because a "
-            "proxy in front ends TLS.",
-            one_of=("loopback", "proxy"),
+            "Where ingest and api may speak plaintext: `loopback` is this machine alone; `syslog` lets syslog over TCP and UDP "
+            "be heard elsewhere too; `proxy` is everywhere, because a proxy in front ends TLS.",
+            one_of=("loopback", "syslog", "proxy"),
         ),
     )
     ca: str = field(
@@ -176,6 +176,8 @@ class Settings:
             _check_range(item, getattr(self, item.name))
         if bool(self.tls_cert) != bool(self.tls_key) or (self.tls_client_ca and not self.tls_cert):
             raise ConfigurationError("TLS needs ZERO_TLS_CERT and ZERO_TLS_KEY, and ZERO_TLS_CLIENT_CA needs both")
+        if self.durability == "strict" and not (self.stage.buffered and self.stage.waits):
+            raise ConfigurationError(f"ZERO_PIPELINE={self.pipeline} keeps no promise that ZERO_DURABILITY=strict could check")
         if self.syslog_tls and not self.tls_cert:
             raise ConfigurationError("ZERO_SYSLOG_TLS needs ZERO_TLS_CERT and ZERO_TLS_KEY (`zero certs` makes a pair)")
         taken: dict[str, str] = {}
@@ -210,21 +212,34 @@ class Settings:
         return "https" if self.tls_cert else "http"
 
     def refuse_exposure(self) -> None:
-        """Refuse a store that other machines can reach, which API keys do not guard, and plaintext that they can hear."""
-        for name in LISTENERS:
-            self._refuse_plaintext(name)
-        address = self.embedded_clickhouse
-        if not address.is_loopback:
+        """Refuse what other machines can reach and must not: a store without keys, plaintext, a platform of former days."""
+        for name in (*LISTENERS, "syslog_udp"):
+            address: Address | None = getattr(self, name)
+            if address is not None and not address.is_loopback and name != "embedded_clickhouse":
+                self._refuse_plaintext(name, address)
+                self._refuse_earlier_stage(name, address)
+        if not (address := self.embedded_clickhouse).is_loopback:
             raise ConfigurationError(
                 f"ZERO_EMBEDDED_CLICKHOUSE={address} can be reached from other machines, and API keys do not guard the store. "
                 f"Listen on 127.0.0.1:{address.port}, or run a ClickHouse of your own and name it in ZERO_CLICKHOUSE_URL"
             )
 
-    def _refuse_plaintext(self, name: str) -> None:
-        address: Address | None = getattr(self, name)
-        if address is None or address.is_loopback or name in ("embedded_clickhouse", "syslog_tcp"):
-            return  # syslog over TCP is plaintext by name, and carries no keys
-        if not self.tls_cert and self.plaintext == "loopback":
+    def _refuse_earlier_stage(self, name: str, address: Address) -> None:
+        if self.pipeline != PLATFORM:
+            raise ConfigurationError(
+                f"ZERO_PIPELINE={self.pipeline} is for comparing, and {environment_name(name)}={address} can be reached "
+                f"from other machines: leave ZERO_PIPELINE at {PLATFORM}, or listen on 127.0.0.1:{address.port}"
+            )
+
+    def _refuse_plaintext(self, name: str, address: Address) -> None:
+        if name in ("syslog_tcp", "syslog_udp"):
+            if self.plaintext == "loopback":
+                raise ConfigurationError(
+                    f"{environment_name(name)}={address} can be reached from other machines, in plaintext, and "
+                    "written to: use ZERO_SYSLOG_TLS with ZERO_TLS_CLIENT_CA, or set ZERO_PLAINTEXT=syslog, "
+                    f"or listen on 127.0.0.1:{address.port}"
+                )
+        elif not self.tls_cert and self.plaintext != "proxy":
             raise ConfigurationError(
                 f"{environment_name(name)}={address} can be reached from other machines, and logs and keys would cross the "
                 "network in plaintext: set ZERO_TLS_CERT and ZERO_TLS_KEY (`zero certs` makes a pair), or ZERO_PLAINTEXT=proxy "

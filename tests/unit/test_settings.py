@@ -84,6 +84,24 @@ def test_plaintext_beyond_this_machine_is_refused_unless_a_proxy_ends_tls(name):
     load(exposed | {"ZERO_TLS_CERT": "a.pem", "ZERO_TLS_KEY": "a.key"}).refuse_exposure()
 
 
+@pytest.mark.parametrize("name", ["ZERO_SYSLOG_TCP", "ZERO_SYSLOG_UDP"])
+def test_syslog_beyond_this_machine_is_refused_unless_it_is_meant(name):
+    exposed = {name: "0.0.0.0:99", "ZERO_TLS_CERT": "a.pem", "ZERO_TLS_KEY": "a.key"}
+    with pytest.raises(ConfigurationError, match=rf"{name}=0\.0\.0\.0:99.*_TLS.*ZERO_PLAINTEXT=syslog.*127\.0\.0\.1:99"):
+        load(exposed).refuse_exposure()
+    load(exposed | {"ZERO_PLAINTEXT": "syslog"}).refuse_exposure()
+    with pytest.raises(ConfigurationError, match="ZERO_PLAINTEXT=proxy"):
+        load({"ZERO_API": "0.0.0.0:99", "ZERO_PLAINTEXT": "syslog"}).refuse_exposure()
+
+
+def test_an_earlier_stage_is_refused_where_others_reach_it_or_promises_are_checked():
+    with pytest.raises(ConfigurationError, match=r"ZERO_PIPELINE=direct is for comparing.*0\.0\.0\.0:99.*127\.0\.0\.1:99"):
+        load({"ZERO_PIPELINE": "direct", "ZERO_INGEST_HTTP": "0.0.0.0:99", "ZERO_PLAINTEXT": "proxy"}).refuse_exposure()
+    load({"ZERO_PIPELINE": "direct"}).refuse_exposure()
+    with pytest.raises(ConfigurationError, match=r"ZERO_PIPELINE=coalesced.*ZERO_DURABILITY=strict"):
+        load({"ZERO_PIPELINE": "coalesced", "ZERO_DURABILITY": "strict"})
+
+
 @pytest.mark.parametrize("given", [("CERT",), ("KEY",), ("CLIENT_CA",)])
 def test_half_a_tls_is_refused(given):
     with pytest.raises(ConfigurationError, match="ZERO_TLS_CERT and ZERO_TLS_KEY"):

@@ -25,7 +25,6 @@ from zero.domain.entry import NANOSECONDS_PER_MILLISECOND
 from zero.domain.errors import (
     BufferFull,
     ConfigurationError,
-    KeyReused,
     QuotaExceeded,
     Unauthenticated,
     Unavailable,
@@ -243,9 +242,9 @@ class Ingest:
     def _settle(self, parcel: Parcel, appended: Appended) -> None:
         try:
             receipts = parcel.receipts(appended)
-        except KeyReused as error:
+        except Exception as error:  # of this parcel alone: the others of the flush are stored
             for submission, _ in parcel.members:
-                self._refuse(submission, error)
+                self._refuse(submission, _told(error))
             return
         for (submission, _), receipt in zip(parcel.members, receipts, strict=True):
             if submission.ack is Ack.STORED and appended.position is not None:

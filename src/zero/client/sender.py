@@ -130,9 +130,11 @@ class Sender:
 
 def _joined(foreseen: Receipt, found: Receipt) -> Receipt:
     """Return what became of all records, of those that went out and those that did not."""
-    bad = {index for index, _ in foreseen.errors}
-    out = [index for index in range(foreseen.accepted + foreseen.rejected) if index not in bad]
-    errors = [*foreseen.errors, *((out[index], reason) for index, reason in found.errors)]
+    errors = list(foreseen.errors)
+    if len(errors) == foreseen.rejected:  # else it is not known which ones went out
+        bad = {index for index, _ in errors}
+        out = [index for index in range(foreseen.accepted + foreseen.rejected) if index not in bad]
+        errors += [(out[index], reason) for index, reason in found.errors]
     return Receipt(found.accepted, found.rejected + foreseen.rejected, sorted(errors))
 
 

@@ -417,6 +417,7 @@ def test_a_receipt_survives_its_json():
         Receipt(0, 1, 0, 0, [(0, "no message")]),
     ):
         assert recall(receipt.remembered(b"d"), b"d") == receipt
+        assert recall(receipt.to_json(), b"d") == receipt, "as it was kept before digests were"
     assert Receipt(1, 0, 255, 3).to_json() == (
         b'{"accepted":1,"rejected":0,"batch_id":"00000000000000ff","first_index":3,"errors":[]}'
     )

@@ -15,7 +15,6 @@ It waits for nothing but its ports, so a deterministic scheduler can drive it.
 
 from collections import Counter
 from collections.abc import Awaitable
-from contextlib import suppress
 from enum import Enum
 
 from zero.application.drain.events import BlockStored, DeadLettered, DrainFailed, LeaseGone, VerifyPerformed
@@ -81,6 +80,7 @@ class ShardDrain:
             except LeaseLost as error:
                 await self._lose(error)
             except ConfigurationError:
+                await self._abandon()
                 raise
             except ZeroError as error:
                 await self._fail(error)
@@ -179,8 +179,10 @@ class ShardDrain:
 
     async def _abandon(self) -> None:
         """Wait for the end of the block in flight, whatever that is: recovery finds out."""
-        with suppress(ZeroError):
+        try:
             await self._land()
+        except ZeroError as error:
+            self._parts.telemetry.emit(DrainFailed(error.code, self.shard, self._backoff.attempts, 0.0, error.message))
 
     async def _store_absent(self) -> None:
         """Store and settle what waits, without the rows that the store has."""

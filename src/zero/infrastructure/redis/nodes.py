@@ -40,7 +40,7 @@ class Nodes:
         if not self._options.cluster:
             return self._single()
         if shard not in self._addresses:
-            await self._discover(max(self._options.shards, shard + 1))
+            self._addresses = await self._discover(max(self._options.shards, shard + 1))
         return self._addresses[shard]
 
     def forget(self) -> None:
@@ -84,15 +84,17 @@ class Nodes:
             return self._settings["path"], 0
         return self._settings.get("host", "localhost"), self._settings.get("port", 6379)
 
-    async def _discover(self, shards: int) -> None:
+    async def _discover(self, shards: int) -> dict[int, Address]:
         cluster = RedisCluster.from_url(self._url, **self._bounds())
         try:
             await cluster.initialize()
+            addresses: dict[int, Address] = {}
             for shard in range(shards):
                 node = cluster.get_node_from_key(shard_keys(self._options.namespace, shard).stream)
                 if node is None:
                     raise BufferUnavailable(f"no node of the cluster holds shard {shard}")
-                self._addresses[shard] = (str(node.host), int(node.port))
+                addresses[shard] = (str(node.host), int(node.port))
+            return addresses
         except FOREIGN as error:
             raise translate(error) from error
         finally:

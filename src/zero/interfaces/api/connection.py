@@ -55,9 +55,9 @@ class BoundedConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless a head has no end."""
-        self._unparsed_bytes = self._unparsed_bytes + len(data) if self._in_head else 0
+        self._unparsed_bytes += len(data)
         super().data_received(data)
-        if self._in_head and self._unparsed_bytes > self._options.head_bytes_max and not self.transport.is_closing():
+        if self._unparsed_bytes > self._options.head_bytes_max and not self.transport.is_closing():
             self._refuse(431)
 
     def send_400_response(self, msg: str) -> None:
@@ -87,22 +87,27 @@ class BoundedConnection(HttpToolsProtocol):
         """Begin to wait for the body. Too many requests at once are the peer's fault."""
         if len(self.pipeline) >= self._options.pipelined_requests_max:
             raise ValueError("too many requests at once")
-        self._in_head = False
+        self._in_head, self._unparsed_bytes = False, 0
         self._crowd.leave(self)
         self._within(self._options.body_seconds_max)
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._unparsed_bytes = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Wait for nothing: the next head may begin, and its time begins with the end of the answer."""
         self._in_head, self._unparsed_bytes = True, 0
         self._within(None)
         super().on_message_complete()
+        self._rest()
 
     def on_response_complete(self) -> None:
         """Begin to wait for the next head."""
         super().on_response_complete()
-        if self._in_head and not self.pipeline and not self.transport.is_closing():
-            self._await_head()
+        self._rest()
 
     def pause_writing(self) -> None:
         """Give the peer time to read."""
@@ -115,6 +120,12 @@ class BoundedConnection(HttpToolsProtocol):
         if self._leaving is not None:
             self._leaving.cancel()
             self._leaving = None
+
+    def _rest(self) -> None:
+        """Begin to wait for the next head once the last request is read and answered; an answer may come before its body."""
+        answered = self.cycle is None or self.cycle.response_complete
+        if self._in_head and answered and not self.pipeline and not self.transport.is_closing():
+            self._await_head()
 
     def _await_head(self) -> None:
         self._crowd.enter(self, len(self.connections))

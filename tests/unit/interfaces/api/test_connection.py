@@ -202,3 +202,18 @@ async def test_of_too_many_connections_the_one_that_waits_longest_is_closed(serv
     assert await (await connect()).status(GET) == 200
     assert await first.ended()
     assert [await peer.status(GET) for peer in silent] == [200] * 4
+
+
+async def test_a_body_after_its_answer_leaves_no_connection_open(serving: Callable[[ApiOptions], Connect]) -> None:
+    peer = await serving(QUICK)()
+    assert await peer.status(b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n") in (401, 403, 404, 405)
+    await peer.send(b"12345")
+    assert await peer.ended()
+
+
+async def test_an_endless_trailer_is_not_kept(serving: Callable[[ApiOptions], Connect]) -> None:
+    peer = await serving(replace(PATIENT, body_seconds_max=50))()
+    await peer.send(POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX: ")
+    for _ in range(64):
+        await peer.send(b"a" * 65_536)
+    assert await peer.ended()
