@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -156,3 +157,13 @@ def test_more_queries_than_allowed_are_refused_and_look_ups_still_pass(raw: Raw)
         assert b"x-clickhouse-exception-code: 202" in refused.recv(65536)
     settle(raw)
     assert rows(raw) == 0
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="threads have a priority of their own on Linux alone")
+def test_merges_give_way_to_inserts(raw: Raw) -> None:
+    raw.text(f"{SQL}\n1\tvalue\n")
+    nice: dict[str, set[int]] = {}
+    for name in Path(f"/proc/{raw.server.process.pid}/task").glob("*/comm"):
+        nice.setdefault(name.read_text().strip(), set()).add(os.getpriority(os.PRIO_PROCESS, int(name.parent.name)))
+    assert nice["MergeMutate"] == {os.getpriority(os.PRIO_PROCESS, 0) + 10}
+    assert nice["python"] == {os.getpriority(os.PRIO_PROCESS, 0)}

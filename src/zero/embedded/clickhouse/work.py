@@ -14,6 +14,7 @@ from zero.embedded.clickhouse.errors import EngineError, cancelled, too_many_que
 from zero.embedded.clickhouse.feed import KILLED, BodyAborted, Feed
 from zero.embedded.clickhouse.gate import InsertGate, Ticket
 from zero.embedded.clickhouse.hooks import Hooks
+from zero.embedded.clickhouse.merges import let_merges_give_way
 from zero.embedded.clickhouse.options import ServerOptions
 from zero.embedded.clickhouse.request import Request, with_form
 from zero.embedded.clickhouse.statement import Statement, read_statement
@@ -66,6 +67,7 @@ class Worker:
         self._calls: dict[str, Call] = {}
         self._numbers = itertools.count(1)
         self._slots = threading.Semaphore(options.queries_max)
+        self._merges_give_way = False
         self.kills = 0
 
     def tag(self, request: Request) -> str:
@@ -178,6 +180,7 @@ class Worker:
         for name, value in call.request.params.items():
             session.configure({f"param_{name}": value})
         kills = self.kills
+        self._merges_give_way = self._merges_give_way or let_merges_give_way()
         insert = session.begin_insert(statement.sql, statement.format or call.request.default_format)
         call.settle()
         try:
