@@ -65,8 +65,8 @@ def end_to_end(doors: list[Door], seconds: int, runs: int) -> dict[str, Any]:
     for name, modes in medians.items():
         for mode, figures in modes.items():
             figures["to_ndjson"] = round(figures["accepted_per_second"] / base[mode]["accepted_per_second"], 2)
-            ours, least = _least_cpu(turns[name][mode]), _least_cpu(turns[doors[0].name][mode])
-            figures["per_ingest_core_to_ndjson"] = round(least / ours, 2)
+            of_base, own = _least_cpu(turns[doors[0].name][mode]), _least_cpu(turns[name][mode])
+            figures["per_ingest_core_to_ndjson"] = round(of_base / own, 2)
         modes["together"]["stored_to_ndjson"] = round(
             modes["together"]["stored_per_second"] / base["together"]["stored_per_second"], 2
         )
