@@ -347,10 +347,7 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
     clock, buffer = SystemClock(), RedisBuffer(redis_options(settings))
     store = _reader_options(settings)
     reader = ClickHouseReader(lambda: connect(store))
-    search, overview = (
-        Search(LuceneParser(), reader, clock),
-        Overview(buffer, reader, clock, retention_days=settings.retention_days),
-    )
+    search, overview = Search(LuceneParser(), reader, clock), Overview(buffer, reader, clock, settings.retention_days)
     timeline, tail = TimelineSearch(search, reader, clock), Tail(search, reader, clock)
     with _bound("api", settings):
         sock = socket.create_server((settings.api.host, settings.api.port), family=_family(settings.api))

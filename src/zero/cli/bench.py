@@ -155,6 +155,13 @@ def compare(first: Path, second: Path, everything: bool) -> None:
 
 
 @bench.command()
+@click.option("--seconds", type=click.IntRange(5, 3600), default=60, show_default=True, help="How long it is watched.")
+def idle(seconds: int) -> None:
+    """Memory and processor time of an idle platform."""
+    click.echo(_module("idle").run(seconds))
+
+
+@bench.command()
 def report() -> None:
     """Write report.md, report.html and charts beside the results, and the README's table."""
     _measured("report")
