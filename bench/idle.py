@@ -1,4 +1,8 @@
-"""What an idle platform takes: ``zero up`` with every default on, twenty seconds after its start and for a minute."""
+"""What an idle platform takes: ``zero up`` with every default on, twenty seconds after its start and for a minute.
+
+Memory in all is the sum of proportional set sizes, which counts a page that processes share once; the sum of resident sizes
+stands beside it. Processor time is told of the whole machine and of one core.
+"""
 
 import statistics
 import time
@@ -11,7 +15,7 @@ from bench.running import free_port, platform
 
 SETTLE_SECONDS = 20
 SAMPLE_SECONDS = 5
-TARGETS = {"rss_mib": 600, "cpu_percent": 1.0}
+TARGETS = {"memory_mib": 600, "cpu_percent": 1.0}
 
 
 def memory_mib(root: int, field: str) -> dict[str, float]:
@@ -43,8 +47,8 @@ def run(seconds: int) -> str:
     figures: dict[str, Any] = {
         "seconds": round(elapsed, 1),
         "targets": TARGETS,
+        "memory_mib": round(max(sum(sample.values()) for sample in pss), 1),
         "rss_mib": round(max(sum(sample.values()) for sample in rss), 1),
-        "pss_mib": round(max(sum(sample.values()) for sample in pss), 1),
         "cpu_percent_of_one_core": round(sum(used.values()) / elapsed * 100, 2),
         "cpu_percent": round(sum(used.values()) / elapsed * 100 / cores, 2),
         "by_role": {
@@ -58,7 +62,7 @@ def run(seconds: int) -> str:
     }
     path = write("idle", figures)
     lines = [
-        f"idle zero up: RSS {figures['rss_mib']} MiB in all (PSS {figures['pss_mib']}; target {TARGETS['rss_mib']}), "
+        f"idle zero up: {figures['memory_mib']} MiB in all (PSS; target {TARGETS['memory_mib']}; RSS {figures['rss_mib']}), "
         f"CPU {figures['cpu_percent']} % of {cores} cores (target {TARGETS['cpu_percent']:g})"
     ]
     for role, one in figures["by_role"].items():

@@ -136,7 +136,7 @@ def search_rows(result: Result) -> Iterator[Row]:
 def idle_rows(result: Result) -> Iterator[Row]:
     """Yield the rows of ``zero bench idle``."""
     yield _most("idle `zero up`, memory in all", result["memory_mib"], "MiB", 600)
-    yield _most("idle `zero up`, processor", result["cpu_percent"], "% of a core", 1)
+    yield _most("idle `zero up`, processor", result["cpu_percent"], "% of the machine", 1)
 
 
 TABLES: dict[str, Callable[[Result], Iterator[Row]]] = {
