@@ -15,7 +15,8 @@ namespace {
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 constexpr std::string_view nil = "-";
 constexpr std::size_t app_id_bytes = 128;
-constexpr int default_priority = 13;  // user.notice, as RFC 3164 says for messages without one
+constexpr std::size_t word_bytes = 255;  // of a header; what is longer is none, and belongs to the message
+constexpr int default_priority = 13;     // user.notice, as RFC 3164 says for messages without one
 constexpr int priority_max = 191;
 
 constexpr std::array<std::string_view, 24> facilities = {
@@ -222,11 +223,12 @@ bool SyslogMessage::read_5424(std::string_view rest) {
   std::array<std::string_view, 4> words;  // timestamp, host, application, process
   for (std::string_view& word : words) {
     word = take_word(rest);
-    if (word.empty()) return false;
+    if (word.empty() || word.size() > word_bytes) return false;
   }
+  if (words[2].size() > app_id_bytes) return false;
   const std::size_t blank = rest.find(' ');
   const std::string_view message_id = rest.substr(0, blank);
-  if (message_id.empty()) return false;
+  if (message_id.empty() || message_id.size() > word_bytes) return false;
   rest.remove_prefix(blank == std::string_view::npos ? rest.size() : blank + 1);
 
   set_text(Field::source, words[1]);
@@ -283,7 +285,7 @@ void SyslogMessage::read_3164(std::string_view rest) {
   if (read_bsd_time(rest)) {
     std::string_view after = rest;
     const std::string_view host = take_word(after);
-    if (!host.empty() && host.back() != ':' && host.find('[') == std::string_view::npos) {
+    if (!host.empty() && host.size() <= word_bytes && host.back() != ':' && host.find('[') == std::string_view::npos) {
       set_text(Field::source, host);
       rest = after;
     }

@@ -293,7 +293,12 @@ async def run_drain(shard: int | None, owner: str | None, settings: Settings, st
     options = DrainServiceOptions(drain_seconds=settings.stop_seconds_max * 0.8)
     bounds = DrainOptions(block_rows_max=settings.stage.drain_block_rows_max)
     share = ShardShare() if shard is None else ShardShare(shard, settings.shards)
-    service = DrainService(lambda one: ShardDrain(one, f"{name}-{one}", parts, bounds), log, share, settings.shards, options)
+    small = replace(bounds, block_bytes_max=bounds.block_bytes_max // 8)  # shards of a former setting are many at once
+
+    def fit(one: int) -> DrainOptions:
+        return bounds if one < settings.shards else small
+
+    service = DrainService(lambda one: ShardDrain(one, f"{name}-{one}", parts, fit(one)), log, share, settings.shards, options)
 
     async def is_ready() -> bool:
         return service.ready
@@ -350,7 +355,8 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
     search, overview = Search(LuceneParser(), reader, clock), Overview(buffer, reader, clock, settings.retention_days)
     timeline, tail = TimelineSearch(search, reader, clock), Tail(search, reader, clock)
     with _bound("api", settings):
-        sock = socket.create_server((settings.api.host, settings.api.port), family=_family(settings.api))
+        family = socket.AF_INET6 if ":" in settings.api.host else socket.AF_INET
+        sock = socket.create_server((settings.api.host, settings.api.port), family=family)
 
     async def is_ready() -> bool:
         return not (await overview.ready()).reasons
@@ -381,10 +387,6 @@ async def _announce(ready: Ready, look: Callable[[], Awaitable[bool]]) -> None:
     while not await look():  # noqa: ASYNC110 - readiness lies outside this process
         await asyncio.sleep(_READY_LOOK_SECONDS)
     ready()
-
-
-def _family(address: Address) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in address.host else socket.AF_INET
 
 
 @contextmanager

@@ -24,6 +24,7 @@ SEVERITIES = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "deb
 LEVELS = (Level.FATAL, Level.FATAL, Level.FATAL, Level.ERROR, Level.WARN, Level.INFO, Level.INFO, Level.DEBUG)
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DEFAULT_PRIORITY, _PRIORITY_MAX = 13, 191
+_WORD_BYTES = 255  # of a header; what is longer is none, and belongs to the message
 _PADDING = b"\n\r\0"
 _BOM = "\ufeff"
 
@@ -103,6 +104,8 @@ class _Message:
         match = _HEADER.match(text)
         if not match:
             return False
+        if any(len(word.encode()) > _WORD_BYTES for word in match.groups()) or len(match[3].encode()) > LIMITS.app_id_bytes:
+            return False
         time, host, app, process, message_id = match.groups()
         self._set("source", host)
         self._set("app_id", app)
@@ -138,7 +141,7 @@ class _Message:
         if rest is not None:
             text = rest
             host, blank, after = text.partition(" ")
-            if host and blank and not host.endswith(":") and "[" not in host:
+            if host and blank and len(host.encode()) <= _WORD_BYTES and not host.endswith(":") and "[" not in host:
                 self._set("source", host)
                 text = after
         tag = _TAG.match(text)

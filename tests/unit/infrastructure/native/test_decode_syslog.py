@@ -56,6 +56,21 @@ def test_every_part_of_rfc_5424_has_its_field():
     }
 
 
+@pytest.mark.parametrize(
+    ("head", "long"),
+    [
+        ("<34>Oct 11 22:14:15", '{"a":"' + "x" * 300 + '"}'),
+        ("<34>1 -", "h" * 256 + " - - -"),
+        ("<34>1 - h", "a" * 129 + " - -"),
+    ],
+)
+def test_a_word_that_is_too_long_for_its_field_is_part_of_the_message(head, long):
+    entry = read(f"{head} {long} tail")
+    assert long in entry.message
+    assert entry.message.endswith(" tail")
+    assert entry.source == PEER
+
+
 def test_nil_values_are_what_is_absent_anywhere():
     entry = read("<14>1 - - - - - - hello")
     assert (entry.message, entry.app_id, entry.source, entry.timestamp_ns) == ("hello", "default", PEER, NOW_NS)
