@@ -147,12 +147,12 @@ def cost_of_keys(entries: list[bytes], seconds: int, runs: int) -> dict[str, Any
         shown = dict(zip(turns, ("", _make_key(keyed)), strict=True))
         platforms = dict(zip(turns, (plain, keyed), strict=True))
         for turn in range(runs + 1):
-            for name, found in turns.items():
+            for name in sorted(turns, reverse=bool(turn % 2)):  # whoever comes second has what the first one left behind
                 for each in turns:
                     _settled(platforms[each], shown[each])
                 figures = _single_entries(platforms[name], shown[name], entries, seconds)
                 if turn:  # the first one imports and allocates what is needed once
-                    found.append(figures)
+                    turns[name].append(figures)
     plain_turns, keyed_turns = turns.values()
     pairs = zip(plain_turns, keyed_turns, strict=True)
     ratios = {
