@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from html import escape
 
 WIDTH, LEFT, RIGHT, TOP, ROW = 720, 170, 110, 44, 30
-HEIGHT, BOTTOM = 320, 40
+HEIGHT, BOTTOM, LABEL = 320, 40, 14
 COLORS = ("#8c8c8c", "#d1495b", "#edae49", "#66a182", "#2e4057", "#00798c", "#7b2d8b")
 STYLE = "font: 13px system-ui, sans-serif; background: #fff"
 
@@ -60,7 +60,11 @@ def lines(title: str, xs: Sequence[float], series: Sequence[tuple[str, Sequence[
         points = " ".join(f"{x_of(x):.1f},{y_of(y):.1f}" for x, y in zip(xs, ys, strict=True))
         color = COLORS[number % len(COLORS)]
         parts.append(f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="2"/>')
-        parts.append(_text(WIDTH - RIGHT + 8, y_of(ys[-1]) + 4, name, fill=color))
+    free = 0.0  # labels at the ends of lines that lie close together move down
+    for number, (name, ys) in sorted(enumerate(series), key=lambda each: y_of(each[1][1][-1])):
+        free = max(free, y_of(ys[-1]) + 4)
+        parts.append(_text(WIDTH - RIGHT + 8, free, name, fill=COLORS[number % len(COLORS)]))
+        free += LABEL
     return _svg(HEIGHT, title, parts)
 
 

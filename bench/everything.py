@@ -8,7 +8,7 @@ from bench import doors, drain, grpc, http2, ingest, native, report, search, ser
 from bench.measure import Plan, say
 
 INGEST = Plan(runs=3, seconds=8)
-OTHER_DOORS = Plan(runs=3, seconds=3, warm_seconds=1)
+OTHER_DOORS = Plan(runs=3, seconds=2, warm_seconds=1)
 DOOR_SECONDS, DOOR_RUNS = 1, 1
 SEARCHED = 3_000_000
 

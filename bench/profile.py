@@ -13,7 +13,8 @@ from typing import Any
 
 RATE_HZ = 100
 SHOWN = 12
-WAITING = {"_worker (concurrent/futures/thread.py)"}  # an idle thread of a pool, where py-spy cannot tell
+# Threads of a pool that wait for work, where py-spy cannot tell that they do.
+WAITING = {"_worker (concurrent/futures/thread.py)", "Condition.wait (threading.py)"}
 
 
 def collapsed(text: str) -> tuple[Counter[str], int]:

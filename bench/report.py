@@ -137,21 +137,31 @@ def _stage_section(stage: Result) -> Section:
         f"{number(crash['entries_stored'])} stored, {number(crash['entries_lost'])} lost."
     )
     title = f"Stage {stage['stage']}: {stage['name']} (`ZERO_PIPELINE={stage['pipeline']}`)"
-    return Section(title, [f"{stage['changes']} {stage['bottleneck']}", *_evidence(stage), crashed], Table(head, rows))
+    texts = [f"{stage['changes']} {stage['bottleneck']}", *_evidence(stage), crashed, _memory(stage)]
+    return Section(title, texts, Table(head, rows))
+
+
+def _memory(stage: Result) -> str:
+    """Return the most that a process of each role held."""
+    peaks: dict[str, float] = {}
+    for case in stage["cases"]:
+        for name, mib in case["peak_memory_mib"].items():
+            role = name.rpartition("-")[0]
+            peaks[role] = max(mib, peaks.get(role, 0))
+    return "Peak memory of a process: " + ", ".join(f"{role} {number(mib)} MiB" for role, mib in sorted(peaks.items())) + "."
 
 
 def _evidence(stage: Result) -> list[str]:
-    """Return what the profile of this run says, so that the sentence above can be checked."""
-    found = stage["profiles"]
-    if not found:
-        return []
+    """Return what the profiles of this run say, so that the sentence above can be checked."""
+    return [_profile(name, found) for name, found in stage["profiles"].items()]
+
+
+def _profile(name: str, found: dict[str, Any]) -> str:
     cores = ", ".join(f"{role} {busy:.2f}" for role, busy in sorted(found["cores_busy"].items(), key=lambda pair: -pair[1]))
     shares = list(found.get("self_percent", {}).items())[:PROFILE_SHOWN]
-    where = "; ".join(f"`{name}` {share:g} %" for name, share in shares)
-    return [
-        f"Cores busy in this run: {cores}."
-        + (f" Samples of the busiest Python process ({found['of']}): {where}." if where else "")
-    ]
+    where = "; ".join(f"`{function}` {share:g} %" for function, share in shares)
+    samples = f" Samples of the busiest Python process ({found['of']}): {where}." if where else ""
+    return f"Profile, {name}: cores busy {cores}.{samples}"
 
 
 def _serialize_section(result: Result) -> Section:

@@ -10,7 +10,8 @@ from typing import Any
 
 from bench import corpus, profile, record
 from bench.batches import lines_of, load_of
-from bench.load import NDJSON, PROTOBUF, Load, wrk
+from bench.history import STAGES, Stage
+from bench.load import Load, wrk
 from bench.measure import Plan, case, counts, rest, say
 from bench.processes import by_role, cpu_seconds, family, role_of, used_since
 from bench.running import Platform, platform
@@ -19,29 +20,6 @@ CONNECTIONS = {1: 64, 10: 64, 100: 16, 500: 4, 1000: 4}
 """Entries a request → connections: what keeps every stage busy, and still lets the slowest answer within a run."""
 CRASH_ENTRIES, CRASH_SECONDS = 10, 3
 PYTHON_ROLES = ("ingest", "drain", "clickhouse")
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage: its setting, what it changes, and what then was the bottleneck."""
-
-    number: int
-    name: str
-    pipeline: str
-    changes: str
-    bottleneck: str
-    content_type: str = NDJSON
-
-
-STAGES = (
-    Stage(1, "baseline", "direct", "", ""),
-    Stage(2, "fire-and-forget", "fire-and-forget", "", ""),
-    Stage(3, "coalescing", "coalesced", "", ""),
-    Stage(4, "durable stream", "stream", "", ""),
-    Stage(5, "all cores", "cores", "", ""),
-    Stage(6, "native", "native", "", ""),
-    Stage(7, "protobuf", "native", "", "", PROTOBUF),
-)
 
 
 @dataclass(frozen=True)
@@ -69,9 +47,12 @@ def run_stage(stage: Stage, lines: list[bytes], options: Options) -> dict[str, A
             with _ending(running, forgets) as ended:
                 cases.append(case(running, f"requests of {load.entries}", load, plan))
             cases[-1].update(ended)
-        profiles = _profiled(running, loads[-1], options.profile_seconds)
-        if forgets and profiles:
-            running.crash("ingest")
+        profiles = {}
+        for load in (loads[0], loads[-1]) if options.profile_seconds else ():
+            say(f"stage {stage.number} ({stage.name}): a profile with requests of {load.entries}")
+            profiles[f"requests of {load.entries}"] = _profiled(running, load, options.profile_seconds)
+            if forgets:
+                running.crash("ingest")
         crash_load = load_of(lines, CRASH_ENTRIES, 64, stage.content_type)
         crashed = _crash(running, crash_load, options.plan.rest_seconds_max) if options.crashes else {}
     return {
@@ -131,9 +112,7 @@ def _crash(running: Platform, load: Load, rest_seconds_max: float) -> dict[str, 
 
 
 def _profiled(running: Platform, load: Load, seconds: float) -> dict[str, Any]:
-    """Load once more, and return what each role used of a core and where the busiest Python process of each spent it."""
-    if not seconds:
-        return {}
+    """Load once more, and return what each role used of a core, and where the busiest Python process spent its time."""
     before, began = cpu_seconds(running.process.pid), time.monotonic()
     sender = threading.Thread(target=wrk, args=(running.ingest_url, load, seconds + 1))
     sender.start()

@@ -63,6 +63,7 @@ def test_the_other_doors_take_the_load_of_their_generators():
         "protobuf": (load.PROTOBUF, load.wrk),
         "http2": (load.NDJSON, partial(load.h2load, streams=5)),
         "grpc": (load.PROTOBUF, partial(grpc.generate, address=address, stream=0)),
+        "grpc by h2load": (load.PROTOBUF, partial(grpc.by_h2load, address=address, calls=2)),
         "grpc stream": (load.PROTOBUF, partial(grpc.generate, address=address, stream=3)),
     }
     with running.platform(ZERO_INGEST_GRPC=address) as platform:

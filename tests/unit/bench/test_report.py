@@ -44,7 +44,13 @@ def stage(number, rate, lost=0):
         "bottleneck": "Then something else was slow.",
         "cases": [case(1, rate / 10, lost), case(1000, rate, lost)],
         "crash": {"processes_killed": 1, "entries_accepted": 50, "entries_stored": 50 - lost, "entries_lost": lost},
-        "profiles": {"cores_busy": {"ingest": 0.9, "valkey": 0.2}, "of": "ingest", "self_percent": {"decode (codec.py)": 60.0}},
+        "profiles": {
+            "requests of 1": {
+                "cores_busy": {"ingest": 0.9, "valkey": 0.2},
+                "of": "ingest",
+                "self_percent": {"decode (codec.py)": 60.0},
+            }
+        },
     }
 
 
