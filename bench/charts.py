@@ -56,7 +56,7 @@ def lines(title: str, xs: Sequence[float], series: Sequence[tuple[str, Sequence[
         parts.append(f'<line x1="{LEFT}" y1="{height:.1f}" x2="{WIDTH - RIGHT}" y2="{height:.1f}" stroke="#ddd"/>')
         parts.append(_text(LEFT - 8, height + 4, short(10**power), anchor="end"))
     parts += [_text(x_of(x), HEIGHT - BOTTOM + 20, f"{x:g}", anchor="middle") for x in xs]
-    for number, (name, ys) in enumerate(series):
+    for number, (_, ys) in enumerate(series):
         points = " ".join(f"{x_of(x):.1f},{y_of(y):.1f}" for x, y in zip(xs, ys, strict=True))
         color = COLORS[number % len(COLORS)]
         parts.append(f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="2"/>')

@@ -103,7 +103,7 @@ def measure(running: Servers, batches: list[tuple[bytes, int]], entries: int, al
     us = {role: round(seconds / held * 1e6, 3) for role, seconds in by_role(used).items() if role in ROLES}
     return {
         "entries": held,
-        "entries_per_second": round((last_count - first_count) / (last - first)) if last > first else 0,
+        "entries_per_second": round((last_count - first_count) / (last - first) if last > first else held / (last - began)),
         "seconds": round(last - first, 3),
         "seconds_from_process_start": round(last - began, 3),
         "seconds_from_ready": round(last - ready, 3),

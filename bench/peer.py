@@ -92,12 +92,12 @@ def loads(lines: list[bytes], options: Options) -> list[Load]:
     return found
 
 
-def measure(lines: list[bytes], options: Options, warm_seconds: float = 1) -> list[dict[str, Any]]:
-    """Send, and return what was accepted."""
+def measure(chosen: list[Load], options: Options, warm_seconds: float = 1) -> list[dict[str, Any]]:
+    """Send the loads, and return what was accepted of each."""
     address = urlsplit(options.url)
     root = f"{address.scheme}://{address.netloc.rpartition('@')[2]}"
     cases = []
-    for load in loads(lines, options):
+    for load in chosen:
         say(f"peer: {options.protocol}, requests of {load.entries} to {root}{load.path}")
         if warm_seconds:
             wrk(root, load, warm_seconds)
@@ -122,4 +122,4 @@ def run(path: Path | None, options: Options) -> Path:
     """Measure, and write bench/results/peer-PROTOCOL.json."""
     lines = lines_of(path)
     about = {"corpus": corpus.describe(path, lines), "protocol": options.protocol}
-    return record.write(f"peer-{options.protocol}", {**about, "cases": measure(lines, options)})
+    return record.write(f"peer-{options.protocol}", {**about, "cases": measure(loads(lines, options), options)})
