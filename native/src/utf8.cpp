@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -80,18 +81,23 @@ char* put_utf8(char* out, std::uint32_t character) {
   return out;
 }
 
-std::string repair_utf8(std::string_view text, std::vector<Replacement>* replacements) {
-  std::string repaired;
-  repaired.reserve(text.size() + text.size() / 8);
+std::string repair_utf8(std::string_view text, Repairs* repairs) {
+  std::size_t size = 0;
   for (std::size_t at = 0; at < text.size();) {
     const Sequence sequence = first_sequence(text.substr(at));
+    size += sequence.valid ? sequence.bytes : replacement_character.size();
+    at += sequence.bytes;
+  }
+  if (repairs) repairs->start(size);
+  std::string repaired;
+  repaired.reserve(size);
+  for (std::size_t at = 0; at < text.size();) {
+    const Sequence sequence = first_sequence(text.substr(at));
+    if (repairs) repairs->pass(repaired.size(), at);
     if (sequence.valid) {
       repaired.append(text.substr(at, sequence.bytes));
     } else {
-      if (replacements) {
-        const auto ahead = static_cast<std::ptrdiff_t>(at + sequence.bytes) - static_cast<std::ptrdiff_t>(repaired.size() + 3);
-        replacements->push_back({repaired.size(), ahead});
-      }
+      if (repairs) repairs->mark(repaired.size(), sequence.bytes);
       repaired.append(replacement_character);
     }
     at += sequence.bytes;
@@ -99,13 +105,52 @@ std::string repair_utf8(std::string_view text, std::vector<Replacement>* replace
   return repaired;
 }
 
-std::size_t original_offset(const std::vector<Replacement>& replacements, std::size_t offset) {
-  std::ptrdiff_t shift = 0;
-  for (const Replacement& replacement : replacements) {
-    if (replacement.at >= offset) break;
-    shift = replacement.shift;
+void Repairs::start(std::size_t size) {
+  bits_.assign((size + 63) / 64, 0);
+  points_.clear();
+}
+
+void Repairs::clear() {
+  bits_.clear();
+  points_.clear();
+}
+
+void Repairs::trim(std::size_t keep_bytes) {
+  if (bits_.capacity() * sizeof(std::uint64_t) > keep_bytes) bits_ = {};
+  if (points_.capacity() * sizeof(Point) > keep_bytes) points_ = {};
+}
+
+void Repairs::mark(std::size_t at, std::size_t bytes) {
+  for (std::size_t bit = at; bit < at + bytes; ++bit) bits_[bit / 64] |= std::uint64_t{1} << bit % 64;
+}
+
+bool Repairs::any(std::size_t start, std::size_t end) const {
+  end = std::min(end, bits_.size() * 64);
+  for (std::size_t at = start; at < end;) {
+    const std::uint64_t ahead = bits_[at / 64] >> at % 64;
+    if (ahead != 0) return at + static_cast<std::size_t>(std::countr_zero(ahead)) < end;
+    at = (at / 64 + 1) * 64;
   }
-  return static_cast<std::size_t>(static_cast<std::ptrdiff_t>(offset) + shift);
+  return false;
+}
+
+std::size_t Repairs::original(std::size_t offset) const {
+  if (points_.empty()) return offset;
+  const auto behind = std::upper_bound(points_.begin(), points_.end(), offset,
+                                       [](std::size_t at, const Point& point) { return at < point.repaired; });
+  const Point& point = behind[-1];
+  std::size_t original = point.original + (offset - point.repaired);
+  for (std::size_t at = point.repaired; at < offset && at < bits_.size() * 64;) {
+    if (!is_marked(at)) {
+      ++at;
+      continue;
+    }
+    std::size_t bytes = 1;
+    while (bytes < replacement_character.size() && is_marked(at + bytes)) ++bytes;
+    original -= replacement_character.size() - bytes;
+    at += replacement_character.size();
+  }
+  return original;
 }
 
 }  // namespace zero

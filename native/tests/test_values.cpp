@@ -81,10 +81,10 @@ void each_maximal_subpart_becomes_one_replacement() {
          "a\xef\xbf\xbd"
          "b\xef\xbf\xbd"
          "c\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
-  std::vector<Replacement> replacements;
-  const std::string text = repair_utf8("\xf0\x9f\x98!\xff?", &replacements);
-  EXPECT(original_offset(replacements, text.find('!')) == 3u);
-  EXPECT(original_offset(replacements, text.find('?')) == 5u);
+  Repairs repairs;
+  const std::string text = repair_utf8("\xf0\x9f\x98!\xff?", &repairs);
+  EXPECT(repairs.original(text.find('!')) == 3u);
+  EXPECT(repairs.original(text.find('?')) == 5u);
   EXPECT(is_valid_utf8(text));
 }
 

@@ -199,7 +199,7 @@ class Worker:
 
     def p99_while(self, act: Callable[[], None]) -> float:
         """Return the 99th percentile of the seconds that a well-behaved client waits meanwhile."""
-        command = [sys.executable, str(Path(__file__).with_name("well_behaved.py")), str(self.port)]
+        command = [sys.executable, str(Path(__file__).parent / "abuse" / "well_behaved.py"), "post", str(self.port)]
         client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         try:
             assert client.stdout is not None
@@ -208,7 +208,7 @@ class Worker:
             found = json.loads(client.communicate(timeout=READY_SECONDS_MAX)[0])
         finally:
             client.kill()
-        assert found["statuses"] == [202]
+        assert found["answers"] == [202]
         return float(found["p99"])
 
 

@@ -34,7 +34,7 @@ INGEST, STREAM = "/zero.v1.LogService/IngestLogs", "/zero.v1.LogService/IngestSt
 EXPORT = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 MIB = 1 << 20
 MEMORY_MAX_MIB = 32
-HPACK_MEMORY_MAX_MIB = 192
+HPACK_MEMORY_MAX_MIB = 48
 """gRPC's own HTTP/2 layer keeps a line for every field of an oversize head until its stream ends: docs/decisions/0231."""
 
 

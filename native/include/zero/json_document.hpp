@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "zero/json_walker.hpp"
 #include "zero/utf8.hpp"
@@ -25,9 +24,9 @@ class JsonDocument {
 
   // Where the text stops being JSON, or, when it is some, what the walker stands before: as an offset in what was sent.
   std::size_t error_offset() const;
-  std::size_t original(std::size_t offset) const { return original_offset(replacements_, offset); }
+  std::size_t original(std::size_t offset) const { return repairs_.original(offset); }
   // Whether something between the offsets was repaired.
-  bool was_repaired(std::size_t start, std::size_t end) const;
+  bool was_repaired(std::size_t start, std::size_t end) const { return repairs_.any(start, end); }
 
   // Gives back the memory that a large text took.
   void trim();
@@ -37,7 +36,7 @@ class JsonDocument {
   JsonWalker walker_;
   std::string_view text_;
   std::string repaired_text_;
-  std::vector<Replacement> replacements_;
+  Repairs repairs_;
 };
 
 }  // namespace zero

@@ -4,6 +4,7 @@ The metrics library decides when it is imported whether the folder is used: so i
 """
 
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+PAGES_PER_SECOND_MAX = 50
+"""Beyond so many in a second the last page is given again: making one takes a millisecond, asking for it nothing."""
 
 
 class MetricsPage:
@@ -18,9 +21,20 @@ class MetricsPage:
 
     def __init__(self, own: "CollectorRegistry") -> None:
         self._own = own
+        self._page = b""
+        self._second = self._made = 0
 
     def text(self) -> bytes:
-        """Return the metrics in the Prometheus text format."""
+        """Return the metrics in the Prometheus text format; no older than a second."""
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._made = second, 0
+        if self._made < PAGES_PER_SECOND_MAX:
+            self._made += 1
+            self._page = self._newest()
+        return self._page
+
+    def _newest(self) -> bytes:
         from prometheus_client import CollectorRegistry, generate_latest
         from prometheus_client.multiprocess import MultiProcessCollector
 

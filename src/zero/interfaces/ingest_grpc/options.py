@@ -19,7 +19,7 @@ class IngestGrpcOptions:
     metadata_bytes_max: int = 16 * 1024
     connections_max: int = 1_024
     rpcs_max: int = 1_024
-    rpcs_per_connection_max: int = 128
+    rpcs_per_connection_max: int = 32
     window_bytes: int = 64 * 1024
     slow_reads_max: int = 16
     slow_reads_per_tenant_max: int = 8

@@ -3,15 +3,17 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
 from prometheus_client import CollectorRegistry
+from prometheus_client.registry import Collector
 
 from zero.application.events import Event
 from zero.infrastructure.telemetry.events import PrometheusTelemetry
-from zero.infrastructure.telemetry.exposition import MetricsPage, empty_folder
+from zero.infrastructure.telemetry.exposition import PAGES_PER_SECOND_MAX, MetricsPage, empty_folder
 from zero.infrastructure.telemetry.log_lines import LineFormatter
 
 
@@ -35,6 +37,23 @@ class Baked(Event):
 def page():
     registry = CollectorRegistry()
     return PrometheusTelemetry(registry), MetricsPage(registry)
+
+
+def test_a_flood_of_questions_gets_the_page_of_the_same_second_again():
+    class Dear(Collector):
+        made = 0
+
+        def collect(self):
+            self.made += 1
+            return []
+
+    registry, dear = CollectorRegistry(), Dear()
+    registry.register(dear)
+    page, dear.made = MetricsPage(registry), 0
+    began = time.monotonic()
+    for _ in range(500):
+        page.text()
+    assert dear.made <= PAGES_PER_SECOND_MAX * (2 + time.monotonic() - began)
 
 
 def test_an_event_becomes_a_counter_sums_a_histogram_and_a_gauge(page):
