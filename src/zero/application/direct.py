@@ -1,8 +1,8 @@
 """Ingest without a funnel: what the first stages of ``zero bench`` do with a request."""
 
 import asyncio
+from typing import Any
 
-from zero.application.framing import Gathered
 from zero.application.ingest import Ingest, IngestOptions
 from zero.application.ports import Buffer, Clock, Codec, Decoded, Telemetry
 from zero.application.submission import Submission
@@ -15,7 +15,7 @@ class DirectIngest(Ingest):
         self, codec: Codec, buffer: Buffer, clock: Clock, telemetry: Telemetry, options: IngestOptions | None = None
     ) -> None:
         super().__init__(codec, buffer, clock, telemetry, options)
-        self._appending: set[asyncio.Task[None]] = set()
+        self._appending: set[asyncio.Task[Any]] = set()
 
     async def close(self) -> None:
         """Refuse what is new, finish what was taken. The caller bounds the wait."""
@@ -27,11 +27,7 @@ class DirectIngest(Ingest):
         if not decoded.accepted:
             return super()._gather(submission, decoded)
         submission.body = b""
-        task = asyncio.get_running_loop().create_task(self._append_alone((submission, decoded)))
+        task = asyncio.get_running_loop().create_task(self._flush([(submission, decoded)]))
         self._appending.add(task)
         task.add_done_callback(self._appending.discard)
         return None
-
-    async def _append_alone(self, gathered: Gathered) -> None:
-        for those, reason in await self._flush([gathered]):
-            self._fail(those, reason)

@@ -29,12 +29,12 @@ class FairFunnel(Generic[T]):
         self._room.enter(tenant, count, size_bytes).waiting.append((item, count, size_bytes))
         self._waiting += 1
 
-    def take(self, *, everything: bool = False) -> list[T]:
+    def take(self) -> list[T]:
         """Return what one flush may hold, each tenant's in order, and mark it in flight; empty while another flush is."""
         if self._flying:
             return []
         taken: list[T] = []
-        space = _Space(self._flush.items_max, self._flush.bytes_max, everything)
+        space = _Space(self._flush.items_max, self._flush.bytes_max)
         turn = self._turn_bytes_max if self._room.active() > 1 else self._flush.bytes_max
         tenants = self._room.tenants
         for tenant, lane in [(tenant, lane) for tenant, lane in tenants.items() if lane.waiting]:
@@ -46,6 +46,17 @@ class FairFunnel(Generic[T]):
                 tenants[tenant] = tenants.pop(tenant)  # behind those that came short, who are first next time
         self._waiting -= len(taken)
         return taken
+
+    def drop(self) -> list[T]:
+        """Return everything that waits, and forget it. What is in flight stays."""
+        dropped: list[T] = []
+        for tenant, lane in self._room.tenants.items():
+            while lane.waiting:
+                item, count, size_bytes = lane.waiting.popleft()
+                self._room.leave(tenant, count, size_bytes)
+                dropped.append(item)
+        self._waiting = 0
+        return dropped
 
     def done(self) -> None:
         """Say that what is in flight is flushed or given up."""
@@ -61,10 +72,9 @@ class FairFunnel(Generic[T]):
 class _Space:
     """What a flush holds so far."""
 
-    def __init__(self, count_max: int, bytes_max: int, endless: bool) -> None:
+    def __init__(self, count_max: int, bytes_max: int) -> None:
         self._count_max = count_max
         self._bytes_max = bytes_max
-        self._endless = endless
         self.count = 0
         self.bytes = 0
 
@@ -72,7 +82,7 @@ class _Space:
         """Take something in if it fits into the flush, and into the ``turn`` of its lane unless it is the first of that."""
         end = self.bytes + size_bytes
         full = self.count and (self.count + count > self._count_max or end > self._bytes_max)
-        if not self._endless and (full or (end > began_at + turn and self.bytes > began_at)):
+        if full or (end > began_at + turn and self.bytes > began_at):
             return False
         self.count += count
         self.bytes = end

@@ -24,6 +24,7 @@ from zero.domain.batch_id import BatchIds
 from zero.domain.entry import NANOSECONDS_PER_MILLISECOND
 from zero.domain.errors import (
     BufferFull,
+    BufferUnavailable,
     ConfigurationError,
     QuotaExceeded,
     Unauthenticated,
@@ -32,6 +33,8 @@ from zero.domain.errors import (
 )
 
 _REQUEST_OVERHEAD_BYTES = 512
+_WATCH_SECONDS = 0.025
+_HUNG = "the buffer does not answer; nothing of this request was stored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,8 @@ class Ingest:
         self._next_shard = 0
         self._flusher: asyncio.Task[None] | None = None
         self._flush_scheduled = False
+        self._watch: asyncio.TimerHandle | None = None
+        self._hung = False
         self._closed = False
 
     async def start(self) -> None:
@@ -114,6 +119,8 @@ class Ingest:
         try:
             if self._closed:
                 raise Unavailable("this process is stopping")
+            if self._hung:
+                raise BufferUnavailable(_HUNG)
             self._pushback.check()
             submission.meter = submission.identity.admit(len(submission.body))
             if submission.decompress or len(submission.body) > self._options.inline_bytes_max:
@@ -182,29 +189,37 @@ class Ingest:
         self._flush_scheduled = False
         if self._flusher is None and self._funnel:
             self._flusher = asyncio.get_running_loop().create_task(self._flush_all())
+            if self._watch is None:
+                self._watch = asyncio.get_running_loop().call_later(_WATCH_SECONDS, self._look)
+
+    def _look(self) -> None:
+        """While the buffer hangs, refuse what waits behind the flush: none of it was sent, so it may safely be sent again."""
+        self._watch = None
+        if self._flusher is None:
+            return
+        self._hung = self._buffer.silent()
+        if self._hung:
+            self._fail(self._funnel.drop(), BufferUnavailable(_HUNG))
+        self._watch = asyncio.get_running_loop().call_later(_WATCH_SECONDS, self._look)
 
     async def _flush_all(self) -> None:
         try:
             while self._funnel:
                 gathered = self._funnel.take()
                 try:
-                    failed = await self._flush(gathered)
+                    reasons = await self._flush(gathered)
                 except Exception as error:
-                    failed = [(gathered, _told(error))]
-                for those, reason in failed:
-                    if isinstance(reason, BufferFull):
-                        self._pushback.remember(reason)
-                    self._fail(those, reason)
+                    reasons = [self._give_up(gathered, _told(error))]
                 self._funnel.done()
-                if away := next((reason for _, reason in failed if isinstance(reason, Unavailable)), None):
-                    self._fail(self._funnel.take(everything=True), away)  # those behind have waited as long
-                    self._funnel.done()
+                self._hung = False
+                if away := next((reason for reason in reasons if isinstance(reason, Unavailable)), None):
+                    self._fail(self._funnel.drop(), away)  # those behind have waited as long
                 await asyncio.sleep(0)  # what has arrived by now joins the next flush
         finally:
             self._flusher = None
 
-    async def _flush(self, gathered: Sequence[Gathered]) -> list[tuple[Sequence[Gathered], ZeroError]]:
-        """Append what was gathered and settle it; returns those whose frames the buffer did not take, and why."""
+    async def _flush(self, gathered: Sequence[Gathered]) -> list[ZeroError]:
+        """Append what was gathered and tell each its outcome; returns the reasons why frames were not taken."""
         started = self._clock.monotonic()
         if self._ids is None:
             epoch = await self._buffer.next_process_epoch()
@@ -221,16 +236,14 @@ class Ingest:
             outcomes = [await self._append(packed, started) for packed in together.values()]
         else:
             outcomes = await asyncio.gather(*(self._append(packed, started) for packed in together.values()))
-        return [failure for failure in outcomes if failure is not None]
+        return [reason for reason in outcomes if reason is not None]
 
-    async def _append(
-        self, packed: Sequence[tuple[Parcel, Append]], started: float
-    ) -> tuple[Sequence[Gathered], ZeroError] | None:
+    async def _append(self, packed: Sequence[tuple[Parcel, Append]], started: float) -> ZeroError | None:
         """Append what the buffer takes or refuses as one: a refusal must not reach those whose frames another shard took."""
         try:
             outcome = await self._buffer.append([append for _, append in packed])
         except Exception as error:
-            return [member for parcel, _ in packed for member in parcel.members], _told(error)
+            return self._give_up([member for parcel, _ in packed for member in parcel.members], _told(error))
         for (parcel, _), appended in zip(packed, outcome, strict=True):
             self._settle(parcel, appended)
         taken = [each for each, appended in zip(packed, outcome, strict=True) if appended.position is not None]
@@ -257,6 +270,12 @@ class Ingest:
                 submission.waiter.settled(receipt)
             else:
                 submission.waiter.settled(receipt._replace(ack=Ack.DURABLE.value))
+
+    def _give_up(self, gathered: Sequence[Gathered], error: ZeroError) -> ZeroError:
+        if isinstance(error, BufferFull):
+            self._pushback.remember(error)
+        self._fail(gathered, error)
+        return error
 
     def _fail(self, gathered: Sequence[Gathered], error: ZeroError) -> None:
         if not gathered:

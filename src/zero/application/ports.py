@@ -193,15 +193,14 @@ class DeadLetter:
     index: int | None = None
 
 
-EVERY_ENTRY = range(1 << 32)
-"""The indexes of a frame that became one dead letter."""
-
-
 class Buffer(Protocol):
     """The durable buffer as the ingest side and the api see it."""
 
     async def append(self, appends: Sequence[Append]) -> Sequence[Appended]:
         """Put the frames on disk in one round trip. Raises BufferUnavailable or Overloaded (full): none is acknowledged."""
+
+    def silent(self) -> bool:
+        """Say whether appends are under way and no sign of life has come for too long."""
 
     async def next_process_epoch(self) -> int:
         """Return a number that no other process start was given."""

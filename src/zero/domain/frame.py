@@ -14,6 +14,8 @@ from zero.domain.errors import CorruptFrame
 
 MAGIC = b"ZF"
 VERSION = 1
+EVERY_ENTRY = range(1 << 32)
+"""The indexes of all entries of a frame, however many there are."""
 _CHECKED = struct.Struct("<QQIH")
 _PREFIX = struct.Struct("<2sBBI")
 HEADER_BYTES = _PREFIX.size + _CHECKED.size

@@ -14,7 +14,7 @@ import uvloop
 from tests.contract.buffer_contract import frame, taken
 from tests.integration.redis.stub import StubServer
 from tests.integration.servers import Server, embedded_valkey, plain_valkey
-from zero.application.ports import Append, Lease, Settlement
+from zero.application.ports import Append, IdempotencyKey, Lease, Settlement
 from zero.domain.errors import BufferFull, BufferUnavailable, Overloaded
 from zero.infrastructure.redis import RedisBuffer, RedisOptions, RedisShardLog
 
@@ -101,6 +101,46 @@ async def test_an_append_under_way_when_the_server_stops_waits_for_a_slow_disk_b
     assert 0.9 < time.monotonic() - started < 5
     own_valkey.send(signal.SIGCONT)
     await buffer.close()
+
+
+async def test_a_keyed_append_under_way_when_the_server_stops_is_given_up_soon_and_its_retry_finds_out(
+    own_valkey: Server, buffer: RedisBuffer
+) -> None:
+    def keyed(receipt: bytes) -> Append:
+        return Append(0, frame(1).frame, "default", 3, IdempotencyKey("default", "key", receipt))
+
+    await buffer.append([Append(0, frame(2).frame, "default", 3, IdempotencyKey("default", "other", b"r"))])
+    own_valkey.send(signal.SIGSTOP)
+    tries = [asyncio.create_task(buffer.append([keyed(b"first")])) for _ in range(200)]
+    started = time.monotonic()
+    outcomes = await asyncio.gather(*tries, return_exceptions=True)
+    took = time.monotonic() - started
+    own_valkey.send(signal.SIGCONT)
+    assert {type(outcome) for outcome in outcomes} == {BufferUnavailable}
+    assert took < 2 * ANSWER_SECONDS
+    deadline = time.monotonic() + 30
+    while True:
+        with contextlib.suppress(BufferUnavailable):
+            await buffer.append([keyed(b"again")])
+            break
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+    assert (await buffer.ledger())["default"].accepted == 6
+
+
+async def test_a_silent_server_shows_while_an_append_is_under_way(own_valkey: Server, buffer: RedisBuffer) -> None:
+    await buffer.append([frame(1)])
+    assert not buffer.silent()
+    own_valkey.send(signal.SIGSTOP)
+    under_way = asyncio.create_task(buffer.append([frame(2)]))
+    started = time.monotonic()
+    while not buffer.silent():
+        assert time.monotonic() - started < 2 * ANSWER_SECONDS
+        await asyncio.sleep(0.005)
+    assert time.monotonic() - started > 0.19
+    own_valkey.send(signal.SIGCONT)
+    assert len(await under_way) == 1
+    assert not buffer.silent()
 
 
 async def test_a_pause_of_the_whole_machine_is_not_taken_for_a_silent_server(own_valkey: Server) -> None:

@@ -136,16 +136,18 @@ def test_who_found_no_room_in_a_flush_is_first_in_the_next():
     assert order == [["i0", "i1"], ["i2", "i3"]]
 
 
-def test_nothing_is_taken_while_a_flush_is_in_flight_and_everything_when_asked():
+def test_nothing_is_taken_while_a_flush_is_in_flight_and_what_waits_can_be_dropped():
     shared = funnel()
     for number in range(16):
         shared.add("a" if number % 2 else "b", str(number), 60, 1)
-    assert shared.take()
+    taken = shared.take()
+    assert shared.take() == []
+    assert sorted(taken + shared.drop(), key=int) == [str(number) for number in range(16)]
+    assert len(shared) == 0
+    shared.add("a", "next", 60, 1)
     assert shared.take() == []
     shared.done()
-    rest = shared.take(everything=True)
-    assert len(rest) == 14
-    assert len(shared) == 0
+    assert shared.take() == ["next"]
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 400), st.integers(1, 30)), max_size=60), st.integers(1, 400))

@@ -206,6 +206,24 @@ async def test_a_retry_counts_no_entry_twice(rig):
     assert accepted == [2]
 
 
+async def test_while_the_buffer_hangs_only_what_was_sent_waits(rig):
+    rig.buffer.gate.clear()
+    sent = rig.send(b"a")
+    await asyncio.sleep(0.01)
+    behind = [rig.send(b"b"), rig.send(b"c", tenant="other")]
+    rig.buffer.silent = lambda: True
+    outcomes = await asyncio.wait_for(asyncio.gather(*behind, return_exceptions=True), 60)
+    assert {type(outcome) for outcome in outcomes} == {BufferUnavailable}
+    with pytest.raises(BufferUnavailable):
+        await asyncio.wait_for(rig.send(b"d"), 60)
+    assert not sent.done()
+    rig.buffer.gate.set()
+    assert (await sent).accepted == 1
+    rig.buffer.silent = lambda: False
+    assert (await rig.send(b"e")).accepted == 1
+    assert (await rig.buffer.ledger())["default"].accepted == 2
+
+
 async def test_equal_keys_of_two_tenants_are_two_keys(rig):
     one, two = await asyncio.gather(rig.send(b"a", key="k", tenant="one"), rig.send(b"a", key="k", tenant="two"))
     assert one.batch_id != two.batch_id

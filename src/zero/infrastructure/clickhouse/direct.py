@@ -100,6 +100,10 @@ class ClickHouseBuffer:
         """Return a random number: nothing here counts the starts."""
         return secrets.randbelow(EPOCHS)
 
+    def silent(self) -> bool:
+        """Leave it to the client's own timeout."""
+        return False
+
     async def drained(self, positions: Sequence[Position]) -> Sequence[Container[int] | None]:
         """Say of everything appended that it is stored, unless nobody knows."""
         return [() if self._waits else None] * len(positions)

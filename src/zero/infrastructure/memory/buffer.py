@@ -5,7 +5,6 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from zero.application.ports import (
-    EVERY_ENTRY,
     Append,
     Appended,
     Buffer,
@@ -20,6 +19,7 @@ from zero.application.ports import (
     ShardLog,
 )
 from zero.domain.errors import BufferFull, LeaseLost
+from zero.domain.frame import EVERY_ENTRY
 from zero.domain.ledger import TenantLedger
 
 
@@ -64,6 +64,10 @@ class MemoryBuffer(Buffer, ShardLog):
         if self._used_bytes + sum(len(append.frame) for append in appends) > self._options.limit_bytes:
             raise BufferFull("the buffer is full")
         return [self._append(append) for append in appends]
+
+    def silent(self) -> bool:
+        """Say that memory answers at once."""
+        return False
 
     async def next_process_epoch(self) -> int:
         """Return the next number."""

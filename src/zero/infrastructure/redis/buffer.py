@@ -86,6 +86,10 @@ class RedisBuffer:
                     outcomes[index] = Appended(Position(shard, entry))
         return [outcomes[index] for index in range(len(outcomes))]
 
+    def silent(self) -> bool:
+        """Look at the connections of the shards; no call is made."""
+        return any(line.silent for line in self._lines)
+
     async def next_process_epoch(self) -> int:
         """Return a number that no other process start was given. On the way it makes the shards known and sets their reserves
         aside."""

@@ -3,7 +3,8 @@
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
-from zero.application.ports import EVERY_ENTRY, DeadLetter, Position
+from zero.application.ports import DeadLetter, Position
+from zero.domain.frame import EVERY_ENTRY
 
 
 def dead_fields(letter: DeadLetter) -> dict[Any, Any]:

@@ -24,6 +24,8 @@ from zero.infrastructure.redis.requests import EXEC, MULTI, entry_ids, pack, pac
 _BATCH_MAX = 128
 _CONFLICTS_MAX = 16
 _FORGET_MAX = 1024
+_PATIENCE_SHARE = 0.75
+"""A silent server is given up after this share of ``timeout_seconds``, looked at twice in it: a retry with the key is safe."""
 _UNWATCH = pack("UNWATCH")
 
 
@@ -103,6 +105,10 @@ class KeyedAppends:
             outcome = await self._append(first)
         except (Exception, asyncio.CancelledError) as error:  # whatever it was, those who wait must hear of it
             self._fail(batch, error if isinstance(error, Exception) else unreachable("closed"))
+            if isinstance(error, BufferUnavailable):  # those behind would only wait for the same
+                self._fail(self._waiting, error)
+                self._waiting.clear()
+                self._waiting_bytes = 0
             if isinstance(error, asyncio.CancelledError):
                 raise
             return
@@ -169,5 +175,5 @@ class KeyedAppends:
 
     async def _connected(self) -> Link:
         if self._link is None or not self._link.open:
-            self._link = await self._nodes.link(self._shard)
+            self._link = await self._nodes.link(self._shard, self._options.timeout_seconds * _PATIENCE_SHARE)
         return self._link

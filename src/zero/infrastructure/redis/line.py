@@ -73,6 +73,11 @@ class Line:
         self._gauge.admit(size_bytes)
         return link
 
+    @property
+    def silent(self) -> bool:
+        """Whether calls wait and the server has been silent for longer than ``timeout_seconds``."""
+        return self._link is not None and self._link.silence() > self._options.timeout_seconds
+
     async def close(self) -> None:
         """Close the connection for good; calls under way fail."""
         self._closed = True

@@ -70,6 +70,13 @@ class Link(asyncio.Protocol):
         """Whether calls can be made."""
         return self._transport is not None
 
+    def silence(self) -> float:
+        """Return what ``silent_seconds`` would be now; that itself when the last look at it is overdue."""
+        now = self._loop.time()
+        if not self._calls or now - self._look_at > self._ping_seconds:
+            return self.silent_seconds if self._calls else 0.0
+        return now - self._alive_at
+
     def close(self) -> None:
         """Close at once; waiting calls fail."""
         self._fail(unreachable("connection closed"))

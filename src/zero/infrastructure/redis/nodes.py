@@ -62,11 +62,12 @@ class Nodes:
             held.setdefault(await self.address(shard), []).append(shard)
         return [(await self.client(some[0]), some) for some in held.values()]
 
-    async def link(self, shard: int) -> Link:
+    async def link(self, shard: int, reply_timeout_seconds: float | None = None) -> Link:
         """Open a pipelined connection to the shard's server. Raises BufferUnavailable within ``timeout_seconds``."""
+        reply_timeout_seconds = reply_timeout_seconds or self._options.reply_timeout_seconds
         try:
             async with asyncio.timeout(self._options.timeout_seconds):
-                return await self._connect(await self.address(shard))
+                return await self._connect(await self.address(shard), reply_timeout_seconds)
         except TimeoutError as error:
             self.forget()
             raise unreachable(f"no connection within {self._options.timeout_seconds} s") from error
@@ -113,11 +114,11 @@ class Nodes:
         place: dict[str, Any] = {"host": address[0], "port": address[1]} if address[1] else {"unix_socket_path": address[0]}
         return Redis(**settings, **place, **self._bounds(), ssl=self._url.startswith("rediss://"))
 
-    async def _connect(self, address: Address) -> Link:
+    async def _connect(self, address: Address, reply_timeout_seconds: float) -> Link:
         loop = asyncio.get_running_loop()
 
         def new_link() -> Link:
-            return Link(self._options.timeout_seconds / 2, self._options.reply_timeout_seconds)
+            return Link(self._options.timeout_seconds / 2, reply_timeout_seconds)
 
         if address[1]:
             _, link = await loop.create_connection(new_link, *address, ssl=self._tls())
