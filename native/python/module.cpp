@@ -2,6 +2,7 @@
 #include <nanobind/nanobind.h>
 
 #include <deque>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -125,13 +126,18 @@ std::vector<zero::RowRange> read_ranges(nb::sequence rows) {
   return ranges;
 }
 
+zero::PatternMaker& patterns() {
+  static thread_local const auto patterns = std::make_unique<zero::PatternMaker>();
+  return *patterns;
+}
+
 nb::list pattern_ids(nb::sequence messages) {
   std::deque<BytesView> held;
   for (nb::handle message : messages) held.emplace_back(message);
   std::vector<std::uint64_t> ids;
   {
     nb::gil_scoped_release unlocked;
-    for (const BytesView& bytes : held) ids.push_back(zero::pattern_id({bytes.data(), bytes.size()}));
+    for (const BytesView& bytes : held) ids.push_back(patterns().id({bytes.data(), bytes.size()}));
   }
   nb::list out;
   for (const std::uint64_t id : ids) out.append(id);
@@ -194,7 +200,7 @@ NB_MODULE(_core, module) {
       [](nb::handle message) {
         const BytesView bytes(message);
         zero::ByteBuffer masked;
-        zero::mask({bytes.data(), bytes.size()}, masked);
+        patterns().mask({bytes.data(), bytes.size()}, masked);
         return nb::bytes(masked.data(), masked.size());
       },
       nb::arg("message"));

@@ -1,7 +1,5 @@
 #include "zero/columns.hpp"
 
-#include <random>
-
 #include "zero/hash64.hpp"
 
 namespace zero {
@@ -13,7 +11,7 @@ constexpr std::uint64_t has_additional_keys = 1 << 9 | 1 << 10;  // and "the dic
 
 // Unknown to senders, so that they cannot fill one chain of the table; the columns do not depend on it.
 std::uint32_t hash_of(std::string_view text) {
-  static const std::uint64_t seed = std::uint64_t{std::random_device{}()} << 32 | std::random_device{}();
+  static const std::uint64_t seed = random_seed();
   return static_cast<std::uint32_t>(hash64(text.data(), text.size(), seed));
 }
 
@@ -36,7 +34,8 @@ TextSet::TextSet() : slots_(initial_slots) {}
 std::size_t TextSet::slot_of(std::string_view text, std::uint32_t hash) const {
   const std::size_t mask = slots_.size() - 1;
   std::size_t at = hash & mask;
-  while (slots_[at].number != 0 && (slots_[at].hash != hash || texts_[slots_[at].number - 1] != text)) at = (at + 1) & mask;
+  while (slots_[at].number != 0 && (slots_[at].hash != hash || !same_text(texts_[slots_[at].number - 1], text)))
+    at = (at + 1) & mask;
   return at;
 }
 

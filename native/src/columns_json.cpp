@@ -90,7 +90,7 @@ std::size_t PathColumn::capacity_bytes() const {
 std::uint32_t ColumnJson::find_or_add(std::string_view path) {
   if (last_path_ != TextSet::none) {
     const std::uint32_t guess = paths_[last_path_]->next;
-    if (paths_[guess]->name() == path) return guess;
+    if (same_text(paths_[guess]->name(), path)) return guess;
   }
   if (names_.size() == dynamic_paths_max) return names_.find(path);
   const std::uint32_t number = names_.add(path);

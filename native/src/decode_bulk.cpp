@@ -26,8 +26,6 @@ constexpr std::uint32_t item_index = 2;
 constexpr std::uint32_t item_id = 3;
 constexpr std::uint32_t item_reason = 4;  // of a rejection
 
-bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
-
 class BulkDecoder {
  public:
   BulkDecoded decode(std::string_view body, const Stamp& stamp, std::string_view index) {

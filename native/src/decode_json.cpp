@@ -13,8 +13,6 @@ namespace {
 constexpr std::string_view blanks = " \t\r\n";
 const std::string not_an_object = "entry is not an object";
 
-bool is_blank(std::string_view text) { return text.find_first_not_of(blanks) == std::string_view::npos; }
-
 // NDJSON is more than one line with something on it, when the first line and the first byte of the second cannot begin one
 // value.
 bool is_lines(std::string_view body) {

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <protozero/pbf_reader.hpp>
 
+#include "zero/canonical_entry.hpp"
 #include "zero/columns.hpp"
 #include "zero/columns_json.hpp"
 #include "zero/pattern.hpp"
@@ -20,7 +21,6 @@ using protozero::tag_and_type;
 constexpr std::size_t batch_id_at = 8, received_ms_at = 16, count_at = 24, tenant_bytes_at = 28, tenant_at = 30;
 
 constexpr std::string_view level_type = "Enum8('TRACE' = 1, 'DEBUG' = 2, 'INFO' = 3, 'WARN' = 4, 'ERROR' = 5, 'FATAL' = 6)";
-constexpr std::uint64_t level_trace = 1, level_fatal = 6;
 constexpr std::uint64_t timestamp_ns_max = ~std::uint64_t{0} >> 1;
 constexpr std::size_t packed_trace_bytes = 16;
 
@@ -30,12 +30,6 @@ struct FrameHeader {
   std::uint32_t count;
   std::string_view tenant;
   std::string_view payload;
-};
-
-struct EntryFields {
-  std::uint64_t timestamp_ns = 0;
-  std::uint64_t level = 0;
-  std::string_view app_id, message, source, environment, trace_id, span_id, user_id;
 };
 
 // What stops the reading of a block; caught in BlockEncoder::read.
@@ -62,6 +56,10 @@ FrameHeader read_header(std::string_view frame) {
   return {number_at<std::uint64_t>(frame, batch_id_at), number_at<std::uint64_t>(frame, received_ms_at),
           number_at<std::uint32_t>(frame, count_at), frame.substr(tenant_at, payload_at - tenant_at), frame.substr(payload_at)};
 }
+
+// By the number of Value::Kind.
+constexpr std::array<ColumnType, 6> column_type_of = {ColumnType{},       ColumnType::string,  ColumnType::int64,
+                                                      ColumnType::uint64, ColumnType::float64, ColumnType::boolean};
 
 std::uint64_t bits_of(double number) { return std::bit_cast<std::uint64_t>(number); }
 
@@ -113,10 +111,18 @@ void read_attribute(pbf_reader reader, ColumnJson& metadata) {
   if (found) metadata.append(key, value);
 }
 
-EntryFields read_entry(pbf_reader reader, ColumnJson& metadata) {
-  EntryFields entry;
-  std::string_view* const texts[] = {nullptr,       &entry.app_id,      nullptr,         nullptr,        &entry.message,
-                                     &entry.source, &entry.environment, &entry.trace_id, &entry.span_id, &entry.user_id};
+CanonicalEntry read_any_entry(pbf_reader reader, ColumnJson& metadata) {
+  CanonicalEntry entry;
+  std::string_view* const texts[] = {nullptr,
+                                     &entry[Field::app_id],
+                                     nullptr,
+                                     nullptr,
+                                     &entry[Field::message],
+                                     &entry[Field::source],
+                                     &entry[Field::environment],
+                                     &entry[Field::trace_id],
+                                     &entry[Field::span_id],
+                                     &entry[Field::user_id]};
   while (reader.next()) {
     switch (reader.tag_and_type()) {
       case tag_and_type(2, pbf_wire_type::fixed64):
@@ -137,6 +143,22 @@ EntryFields read_entry(pbf_reader reader, ColumnJson& metadata) {
       }
     }
   }
+  return entry;
+}
+
+// Returns false at another form; what of the metadata has been read by then is read again, over itself.
+bool read_canonical_entry(std::string_view encoded, CanonicalEntry& entry, ColumnJson& metadata) {
+  const auto append = [&metadata](std::string_view key, const Value& value) {
+    metadata.append(key, {column_type_of[static_cast<std::size_t>(value.kind)], value.text, value.bits});
+    return true;
+  };
+  return CanonicalReader(encoded).read(entry, [](std::size_t) {}, append);
+}
+
+CanonicalEntry read_entry(std::string_view encoded, ColumnJson& metadata) {
+  CanonicalEntry entry;
+  if (!read_canonical_entry(encoded, entry, metadata))
+    entry = read_any_entry(pbf_reader(encoded.data(), encoded.size()), metadata);
   if (entry.level < level_trace || entry.level > level_fatal || entry.timestamp_ns > timestamp_ns_max)
     throw Refused{EncodeError::bad_payload};
   return entry;
@@ -161,10 +183,12 @@ bool pack_hex(const char* text, char* packed) {
 // or like a text with that NUL: of 16 bytes, or longer with only NULs behind the 16th.
 void append_trace(ByteBuffer& out, std::string_view text) {
   if (text.size() == 2 * packed_trace_bytes) {
-    std::array<char, packed_trace_bytes> packed;
+    char* const packed = out.extend(1 + packed_trace_bytes);
+    packed[0] = packed_trace_bytes;
     bool hex = true;
-    for (std::size_t at = 0; at < packed.size(); at += 4) hex &= pack_hex(text.data() + 2 * at, packed.data() + at);
-    if (hex) return out.append_string({packed.data(), packed.size()});
+    for (std::size_t at = 0; at < packed_trace_bytes; at += 4) hex &= pack_hex(text.data() + 2 * at, packed + 1 + at);
+    if (hex) return;
+    out.resize_down(out.size() - 1 - packed_trace_bytes);
   }
   const bool marked =
       text.size() >= packed_trace_bytes && text.find_first_not_of('\0', packed_trace_bytes) == std::string_view::npos;
@@ -189,7 +213,7 @@ class FrameReader {
     for (; position_ < index; entries_.skip())
       if (!next()) throw Refused{EncodeError::bad_payload};
   }
-  pbf_reader entry() { return entries_.get_message(); }
+  std::string_view entry() { return view_of(entries_); }
 
  private:
   protozero::data_view view_of_payload() const { return {header_.payload.data(), header_.payload.size()}; }
@@ -220,6 +244,7 @@ struct BlockEncoder::Columns {
   DictionaryColumn tenant, app_id, source, environment;
   ByteBuffer timestamp, received_at, level, message, trace, span_id, user_id, pattern, batch, index;
   ColumnJson metadata;
+  PatternMaker patterns;
   std::array<ByteBuffer, 5> rendered;  // the dictionaries and the metadata
 
   void read_rows(FrameReader& frame, std::uint32_t stop) {
@@ -236,17 +261,17 @@ struct BlockEncoder::Columns {
     batch.append_repeated(header.batch_id, stop - start);
   }
 
-  void append(const EntryFields& entry) {
-    app_id.append(entry.app_id);
-    source.append(entry.source);
-    environment.append(entry.environment);
+  void append(CanonicalEntry entry) {
+    app_id.append(entry[Field::app_id]);
+    source.append(entry[Field::source]);
+    environment.append(entry[Field::environment]);
     timestamp.append_number(entry.timestamp_ns);
     level.append_byte(static_cast<char>(entry.level));
-    message.append_string(entry.message);
-    append_trace(trace, entry.trace_id);
-    span_id.append_string(entry.span_id);
-    user_id.append_string(entry.user_id);
-    pattern.append_number(pattern_id(entry.message));
+    message.append_string(entry[Field::message]);
+    append_trace(trace, entry[Field::trace_id]);
+    span_id.append_string(entry[Field::span_id]);
+    user_id.append_string(entry[Field::user_id]);
+    pattern.append_number(patterns.id(entry[Field::message]));
     metadata.end_row();
     ++rows;
   }
@@ -291,7 +316,7 @@ struct BlockEncoder::Columns {
   }
 
   std::size_t capacity_bytes() const {
-    std::size_t bytes = metadata.capacity_bytes();
+    std::size_t bytes = metadata.capacity_bytes() + patterns.capacity_bytes();
     for (const DictionaryColumn* column : {&tenant, &app_id, &source, &environment}) bytes += column->capacity_bytes();
     each([&bytes](std::string_view, std::string_view, const ByteBuffer& data) { bytes += data.capacity(); });
     return bytes;

@@ -62,7 +62,7 @@ class Writer {
   void text(int field, std::string_view value) {
     byte(tag(field, bytes));
     number(value.size());
-    copy(value.data(), value.size());
+    copy_text(at_, value.data(), value.size());
     at_ += value.size();
   }
   void optional_text(int field, std::string_view value) {
@@ -88,28 +88,6 @@ class Writer {
   }
 
  private:
-  // Most texts are short: two words that may overlap cost less than a call.
-  void copy(const char* from, std::size_t size) {
-    if (size > 2 * sizeof(std::uint64_t)) {
-      std::memcpy(at_, from, size);
-    } else if (size >= sizeof(std::uint64_t)) {
-      copy_ends<std::uint64_t>(from, size);
-    } else if (size >= sizeof(std::uint32_t)) {
-      copy_ends<std::uint32_t>(from, size);
-    } else {
-      for (std::size_t at = 0; at < size; ++at) at_[at] = from[at];
-    }
-  }
-  template <typename Word>
-  void copy_ends(const char* from, std::size_t size) {
-    Word first;
-    Word last;
-    std::memcpy(&first, from, sizeof first);
-    std::memcpy(&last, from + size - sizeof last, sizeof last);
-    std::memcpy(at_, &first, sizeof first);
-    std::memcpy(at_ + size - sizeof last, &last, sizeof last);
-  }
-
   char* at_;
 };
 
@@ -169,7 +147,7 @@ void Entry::set_timestamp(const Stamp& stamp, std::optional<std::uint64_t> times
 
 std::size_t Entry::find(std::string_view key) const {
   std::size_t at = 0;
-  while (at < attribute_count_ && attributes_[at].key != key) ++at;
+  while (at < attribute_count_ && !same_text(attributes_[at].key, key)) ++at;
   return at;
 }
 

@@ -73,11 +73,11 @@ bool JsonWalker::scalar(JsonToken& token) {
   }
   if (first == 'n') {
     token.kind = JsonToken::Kind::null;
-    return token.text == "null";
+    return same_text(token.text, "null");
   }
   token.kind = JsonToken::Kind::boolean;
   token.value = Value::of_bool(first == 't');
-  return token.text == "true" || token.text == "false";
+  return same_text(token.text, "true") || same_text(token.text, "false");
 }
 
 bool JsonWalker::skip_string() {

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 
+#include "zero/bytes.hpp"
 #include "zero/name_table.hpp"
 
 namespace zero {
@@ -66,17 +67,10 @@ Level parse_number(std::string_view text) {
   return level_unknown;
 }
 
-std::string_view trim(std::string_view text) {
-  constexpr std::string_view blank = " \t\r\n";
-  const std::size_t start = text.find_first_not_of(blank);
-  if (start == std::string_view::npos) return {};
-  return text.substr(start, text.find_last_not_of(blank) + 1 - start);
-}
-
 }  // namespace
 
 Level parse_level(std::string_view text) {
-  text = trim(text);
+  text = trimmed(text);
   if (text.empty() || text.size() > word_bytes_max) return level_unknown;
   if (text[0] >= '0' && text[0] <= '9') return parse_number(text);
   std::array<char, word_bytes_max> lower;

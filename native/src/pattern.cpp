@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "zero/hash64.hpp"
+#include "zero/word_set.hpp"
 
 namespace zero {
 namespace {
@@ -12,34 +13,13 @@ namespace {
 constexpr std::string_view mask_text = "<*>";
 constexpr std::size_t hex_letters_min = 8, hex_group_max = 4, hex_groups_max = 8;
 
-// A word of up to eight bytes as a number, so that a set of words is searched without a call for each.
-constexpr std::size_t packed_bytes_max = 8;
-constexpr std::uint64_t packed(std::string_view text) {
-  std::uint64_t number = 0;
-  for (const char byte : text) number = number << 8 | static_cast<unsigned char>(byte);
-  return number;
-}
-
-template <std::size_t Count>
-consteval auto sorted_words(const std::string_view (&words)[Count]) {
-  std::array<std::uint64_t, Count> numbers{};
-  std::transform(std::begin(words), std::end(words), numbers.begin(), packed);
-  std::sort(numbers.begin(), numbers.end());
-  return numbers;
-}
-
-constexpr auto units = sorted_words(
-    {"B",       "kB",   "KB",     "MB",      "GB", "TB", "PB",  "KiB",  "MiB",   "GiB",  "TiB", "byte",      "bytes",
-     "AM",      "PM",   "UTC",    "GMT",     "ns", "us", "ms",  "s",    "sec",   "secs", "min", "\xc2\xb5s", "second",
-     "seconds", "mins", "minute", "minutes", "h",  "hr", "hrs", "hour", "hours", "day",  "days"});
-constexpr auto date_words = sorted_words({"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun", "Jan", "Feb", "Mar", "Apr", "May",
-                                          "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"});
+constexpr auto units =
+    word_set({"B",       "kB",   "KB",     "MB",      "GB", "TB", "PB",  "KiB",  "MiB",   "GiB",  "TiB", "byte",      "bytes",
+              "AM",      "PM",   "UTC",    "GMT",     "ns", "us", "ms",  "s",    "sec",   "secs", "min", "\xc2\xb5s", "second",
+              "seconds", "mins", "minute", "minutes", "h",  "hr", "hrs", "hour", "hours", "day",  "days"});
+constexpr auto date_words = word_set({"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun", "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"});
 constexpr std::size_t date_word_bytes = 3;
-
-template <typename Words>
-bool contains(const Words& words, std::string_view text) {
-  return text.size() <= packed_bytes_max && std::binary_search(words.begin(), words.end(), packed(text));
-}
 
 // Classes of bytes. Those of words have `word` set, and those whose presence asks for a closer look one of `look_closer`.
 enum Class : unsigned char { word = 1, digit = 2, hex = 4, slash = 8, dot = 16, at_sign = 32, upper = 64, joiner = 128 };
@@ -124,7 +104,7 @@ class Masker {
     } while (at != end_);
     at_ = at;
     const auto size = static_cast<std::size_t>(at_ - start);
-    if ((all & hex) && size <= hex_group_max && at_ != end_ && *at_ == ':' && take_hex_groups(start)) return;
+    if (at_ != end_ && *at_ == ':' && (all & hex) && size <= hex_group_max && take_hex_groups(start)) return;
     if (some & digit || (all & hex && size >= hex_letters_min)) {
       const char* stop = at_;
       while (stop[-1] == '.') --stop;
@@ -145,7 +125,7 @@ class Masker {
       }
     }
     const std::string_view core(start, core_end);
-    if (mask_end_ != nullptr && out_ == mask_end_ + 1 && *mask_end_ == ' ' && contains(units, core)) {
+    if (mask_end_ != nullptr && out_ == mask_end_ + 1 && *mask_end_ == ' ' && units.contains(core)) {
       out_ = mask_end_;
       return add(core_end, at_);
     }
@@ -160,7 +140,7 @@ class Masker {
   }
 
   static bool is_date_word(std::string_view text) {
-    return text.size() == date_word_bytes && (class_of(text[0]) & upper) && contains(date_words, text);
+    return text.size() == date_word_bytes && (class_of(text[0]) & upper) && date_words.contains(text);
   }
 
   // An IPv6 or MAC address or a time of day that starts at `start`. Returns false, with nothing taken, where there is none.
@@ -264,16 +244,23 @@ class Masker {
 
 }  // namespace
 
-void mask(std::string_view message, ByteBuffer& out) {
+void PatternMaker::mask(std::string_view message, ByteBuffer& out) {
   out.clear();
   char* const start = out.extend(Masker::room(message.size()));
   out.resize_down(static_cast<std::size_t>(Masker(message, start).run() - start));
 }
 
-std::uint64_t pattern_id(std::string_view message) {
-  thread_local ByteBuffer masked;
-  mask(message, masked);
-  return hash64(masked.data(), masked.size());
+PatternMaker::PatternMaker() : seeds_{random_seed(), random_seed()}, known_(known_messages) {}
+
+std::uint64_t PatternMaker::id(std::string_view message) {
+  const std::uint64_t first = hash64(message.data(), message.size(), seeds_[0]);
+  const std::uint64_t second = hash64(message.data(), message.size(), seeds_[1]);
+  Known& known = known_[first % known_messages];
+  if (known.first != first || known.second != second) {
+    mask(message, masked_);
+    known = {first, second, hash64(masked_.data(), masked_.size())};
+  }
+  return known.id;
 }
 
 }  // namespace zero

@@ -3,6 +3,8 @@
 #include <array>
 #include <cstddef>
 
+#include "zero/bytes.hpp"
+
 namespace zero {
 namespace {
 
@@ -163,10 +165,7 @@ std::optional<std::uint64_t> parse_number(std::string_view text) {
 }  // namespace
 
 std::optional<std::uint64_t> parse_timestamp(std::string_view text) {
-  constexpr std::string_view blank = " \t\r\n";
-  const std::size_t start = text.find_first_not_of(blank);
-  if (start == std::string_view::npos) return {};
-  text = text.substr(start, text.find_last_not_of(blank) + 1 - start);
+  text = trimmed(text);
   return text.size() > 4 && text[4] == '-' ? parse_rfc3339(text) : parse_number(text);
 }
 

@@ -10,7 +10,8 @@ namespace {
 std::string masked(std::string_view message) {
   const std::vector<char> exact(message.begin(), message.end());
   zero::ByteBuffer out;
-  zero::mask({exact.data(), exact.size()}, out);
+  PatternMaker patterns;
+  patterns.mask({exact.data(), exact.size()}, out);
   return std::string(out.view());
 }
 

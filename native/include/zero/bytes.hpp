@@ -2,12 +2,73 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <string_view>
 #include <vector>
 
 namespace zero {
+
+// Most texts are short: two words that may overlap cost less than a call.
+template <typename Word>
+void copy_ends(char* to, const char* from, std::size_t size) {
+  Word first;
+  Word last;
+  std::memcpy(&first, from, sizeof first);
+  std::memcpy(&last, from + size - sizeof last, sizeof last);
+  std::memcpy(to, &first, sizeof first);
+  std::memcpy(to + size - sizeof last, &last, sizeof last);
+}
+inline void copy_text(char* to, const char* from, std::size_t size) {
+  if (size > 2 * sizeof(std::uint64_t)) {
+    std::memcpy(to, from, size);
+  } else if (size >= sizeof(std::uint64_t)) {
+    copy_ends<std::uint64_t>(to, from, size);
+  } else if (size >= sizeof(std::uint32_t)) {
+    copy_ends<std::uint32_t>(to, from, size);
+  } else {
+    for (std::size_t at = 0; at < size; ++at) to[at] = from[at];
+  }
+}
+
+template <typename Word>
+bool same_ends(const char* one, const char* other, std::size_t size) {
+  const auto differ = [&](std::size_t at) {
+    Word a;
+    Word b;
+    std::memcpy(&a, one + at, sizeof a);
+    std::memcpy(&b, other + at, sizeof b);
+    return a ^ b;
+  };
+  return (differ(0) | differ(size - sizeof(Word))) == 0;
+}
+inline bool same_text(std::string_view one, std::string_view other) {
+  const std::size_t size = one.size();
+  if (size != other.size()) return false;
+  if (size > 2 * sizeof(std::uint64_t)) return std::memcmp(one.data(), other.data(), size) == 0;
+  if (size >= sizeof(std::uint64_t)) return same_ends<std::uint64_t>(one.data(), other.data(), size);
+  if (size >= sizeof(std::uint32_t)) return same_ends<std::uint32_t>(one.data(), other.data(), size);
+  for (std::size_t at = 0; at < size; ++at) {
+    if (one[at] != other[at]) return false;
+  }
+  return true;
+}
+
+constexpr bool is_blank(char byte) { return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t'; }
+inline bool is_blank(std::string_view text) {
+  for (const char byte : text) {
+    if (!is_blank(byte)) return false;
+  }
+  return true;
+}
+
+// Returns the text without the blanks at its ends.
+constexpr std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
+}
 
 // A growing buffer that never fills what it is about to overwrite.
 class Bytes {
@@ -20,7 +81,7 @@ class Bytes {
     return room;
   }
   void append(std::string_view text) {
-    if (!text.empty()) std::memcpy(extend(text.size()), text.data(), text.size());
+    if (!text.empty()) copy_text(extend(text.size()), text.data(), text.size());
   }
   void resize_down(std::size_t size) { size_ = size; }
   // Empties the buffer, and frees it when it has grown beyond `keep_bytes`.

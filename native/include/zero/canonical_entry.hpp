@@ -64,24 +64,42 @@ class CanonicalReader {
  private:
   std::size_t left() const { return static_cast<std::size_t>(end_ - at_); }
 
-  bool take(std::uint32_t tag) {
+  [[gnu::always_inline]] bool take(std::uint32_t tag) {
     if (at_ == end_ || *at_ != static_cast<char>(tag)) return false;
     ++at_;
     return true;
   }
 
-  bool varint(std::uint64_t& number) {
-    number = 0;
-    for (int shift = 0; shift < 63 && at_ != end_; shift += 7) {
-      const auto byte = static_cast<unsigned char>(*at_++);
-      number |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
-      if (byte < 0x80) return byte != 0 || shift == 0;
-      ++high_bytes_;
+  [[gnu::always_inline]] bool varint(std::uint64_t& number) {
+    if (at_ != end_ && static_cast<unsigned char>(*at_) < 0x80) {
+      number = static_cast<unsigned char>(*at_++);
+      return true;
     }
-    return false;
+    const LongVarint found = long_varint(at_, end_);
+    if (found.bytes == 0) return false;
+    number = found.number;
+    at_ += found.bytes;
+    high_bytes_ += found.bytes - 1;
+    return true;
   }
 
-  bool fixed64(std::uint64_t& number) {
+  // By value: were the reader seen from outside, it would have to be kept in memory.
+  struct LongVarint {
+    std::uint64_t number;
+    std::size_t bytes;  // 0: not one
+  };
+  [[gnu::noinline]] static LongVarint long_varint(const char* at, const char* end) {
+    LongVarint found{0, 0};
+    for (int shift = 0; shift < 63 && at != end; shift += 7) {
+      const auto byte = static_cast<unsigned char>(*at++);
+      found.number |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
+      ++found.bytes;
+      if (byte < 0x80) return byte != 0 ? found : LongVarint{0, 0};
+    }
+    return {0, 0};
+  }
+
+  [[gnu::always_inline]] bool fixed64(std::uint64_t& number) {
     if (left() < sizeof number) return false;
     number = little_endian({at_, sizeof number});
     at_ += sizeof number;
@@ -89,7 +107,7 @@ class CanonicalReader {
     return true;
   }
 
-  bool bytes(std::string_view& bytes) {
+  [[gnu::always_inline]] bool bytes(std::string_view& bytes) {
     std::uint64_t size = 0;
     if (!varint(size) || size > left()) return false;
     bytes = {at_, static_cast<std::size_t>(size)};
@@ -97,9 +115,11 @@ class CanonicalReader {
     return true;
   }
 
-  bool text(std::uint32_t number, std::string_view& text) { return !take(bytes_tag(number)) || (bytes(text) && !text.empty()); }
+  [[gnu::always_inline]] bool text(std::uint32_t number, std::string_view& text) {
+    return !take(bytes_tag(number)) || (bytes(text) && !text.empty());
+  }
 
-  bool read_attribute(std::string_view& key, Value& value) {
+  [[gnu::always_inline]] bool read_attribute(std::string_view& key, Value& value) {
     std::uint64_t size = 0;
     if (!varint(size) || size > left()) return false;
     const char* const stop = at_ + size;
@@ -108,7 +128,7 @@ class CanonicalReader {
   }
 
   // Numbers above 2^63 - 1 are too rare to be read here.
-  bool read_value(Value& value) {
+  [[gnu::always_inline]] bool read_value(Value& value) {
     std::uint64_t bits = 0;
     switch (static_cast<unsigned char>(*at_++)) {
       case bytes_tag(1):

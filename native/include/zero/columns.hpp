@@ -78,7 +78,7 @@ class TextSet {
 class DictionaryColumn {
  public:
   void append(std::string_view text) {
-    if (rows() == 0 || text != last_) {
+    if (rows() == 0 || !same_text(text, last_)) {
       last_number_ = texts_.add(text);
       last_ = text;
     }

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <random>
 
 namespace zero {
 namespace hash64_detail {
@@ -51,6 +52,12 @@ inline std::uint64_t hash64(const char* data, std::size_t size, std::uint64_t se
     a = load<std::uint8_t>(data) << 16 | load<std::uint8_t>(data + left / 2) << 8 | load<std::uint8_t>(data + left - 1);
   }
   return mix(fold(state, a, b) ^ k0, size ^ k1);
+}
+
+// Returns a seed that nobody knows.
+inline std::uint64_t random_seed() {
+  std::random_device random;
+  return std::uint64_t{random()} << 32 | random();
 }
 
 }  // namespace zero

@@ -78,8 +78,6 @@ class JsonWalker {
   void forget();
 
  private:
-  static bool is_blank(char byte) { return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t'; }
-
   // Returns the text of the next token, without the blanks behind it.
   std::string_view take_span() {
     const char* start = text_.data() + offsets_[next_];

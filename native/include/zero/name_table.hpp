@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "zero/bytes.hpp"
 namespace zero {
 
 template <std::size_t Count>
@@ -22,7 +23,7 @@ class NameTable {
   constexpr int find(std::string_view name) const {
     if (name.empty()) return -1;
     const std::uint8_t at = places_[hash(name)];
-    return at != 0 && names_[at - 1].first == name ? names_[at - 1].second : -1;
+    return at != 0 && same_text(names_[at - 1].first, name) ? names_[at - 1].second : -1;
   }
 
  private:

@@ -12,17 +12,38 @@
 // Masks with only blanks and : , ; | between them, and names of days and months, become one.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "zero/columns.hpp"
 
 namespace zero {
 
-// Replaces what `out` holds by the masked message.
-void mask(std::string_view message, ByteBuffer& out);
+// Keeps its memory from message to message, and what became of the latest: services repeat themselves. Two hashes with seeds
+// that nobody knows stand for a message, so that no sender can make one that passes for another.
+class PatternMaker {
+ public:
+  PatternMaker();
+  // Replaces what `out` holds by the masked message.
+  void mask(std::string_view message, ByteBuffer& out);
+  // Returns the hash64 of the masked message.
+  std::uint64_t id(std::string_view message);
+  std::size_t capacity_bytes() const { return masked_.capacity(); }
 
-// The hash64 of the masked message.
-std::uint64_t pattern_id(std::string_view message);
+ private:
+  static constexpr std::size_t known_messages = 16'384;
+  struct Known {
+    std::uint64_t first = 0;
+    std::uint64_t second = 0;
+    std::uint64_t id = 0;
+  };
+
+  std::array<std::uint64_t, 2> seeds_;
+  std::vector<Known> known_;
+  ByteBuffer masked_;
+};
 
 }  // namespace zero

@@ -23,6 +23,14 @@ def test_the_native_mask_is_that_of_the_twin(message: str) -> None:
     assert CODEC.pattern_id(message) == pattern_twin.pattern_id(message)
 
 
+def test_a_message_met_before_keeps_its_id_whatever_came_in_between() -> None:
+    messages = [f"request {number} of user{number % 7} took {number} ms" * (number % 3 + 1) for number in range(40_000)]
+    assert [CODEC.pattern_id(message) for message in messages[:100] * 2] == [
+        pattern_twin.pattern_id(message) for message in messages[:100] * 2
+    ]
+    assert len({CODEC.pattern_id(message) for message in messages}) == 3
+
+
 @pytest.mark.parametrize(
     ("message", "masked"),
     [
