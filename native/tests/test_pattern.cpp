@@ -10,7 +10,7 @@ namespace {
 std::string masked(std::string_view message) {
   const std::vector<char> exact(message.begin(), message.end());
   zero::ByteBuffer out;
-  PatternMaker patterns;
+  zero::PatternMaker patterns;
   patterns.mask({exact.data(), exact.size()}, out);
   return std::string(out.view());
 }
