@@ -63,6 +63,7 @@ async def guarded(serving):
     return await Guarded(serving).start()
 
 
+@pytest.mark.timed
 async def test_every_rpc_is_for_those_with_its_scope_alone(guarded):
     for path, needed in NEEDED.items():
         body = batch("hello") if needed == (INGEST,) else b""
