@@ -51,10 +51,6 @@ consteval NameTable<Count> slots_of(std::uint64_t chosen) {
 constexpr auto slots_by_name = slots_of<31>(~ecs_only);
 constexpr auto ecs_slots_by_name = slots_of<9>(ecs_names);
 
-struct SlotRange {
-  std::size_t first;
-  std::size_t count;
-};
 constexpr SlotRange message_slots{0, 7};
 constexpr SlotRange timestamp_slots{7, 4};
 constexpr SlotRange level_slots{11, 4};
@@ -80,12 +76,18 @@ std::string not_text(std::size_t slot, const JsonToken& token) {
 
 bool JsonEntryReader::read(const Stamp& stamp) {
   present_ = 0;
+  member_ = 0;
   walker_.forget();
   if (!walker_.take('{')) return false;
   if (!walker_.take('}')) {
     do {
       std::string_view key;
-      if (!walker_.string(key) || !walker_.take(':') || !member(key)) return false;
+      std::string_view text;
+      if (walker_.plain_member(key, text)) {
+        text_member(key, text);
+      } else if (!walker_.string(key) || !walker_.take(':') || !member(key)) {
+        return false;
+      }
     } while (walker_.take(','));
     if (!walker_.take('}')) return false;
   }
@@ -99,14 +101,33 @@ bool JsonEntryReader::read(const Stamp& stamp) {
 }
 
 bool JsonEntryReader::member(std::string_view key) {
-  int found = slots_by_name.find(key);
-  if (found < 0 && documents_) found = ecs_slots_by_name.find(key);
+  const int found = slot_of(key);
   if (found < 0) return metadata(join({}, key), 1);
   const auto slot = static_cast<std::size_t>(found);
   if (slot >= metadata_first_slot) return metadata(walker_.peek() == '{' ? Path{} : join({}, key), 1);
   // In a document of Elastic's, "log" and "host" are objects whose members are fields.
   const bool nested = documents_ && slot != message_slots.first && is_container();
   return nested ? metadata(join({}, key), 1) : known(slot);
+}
+
+// What `member` does with a string.
+void JsonEntryReader::text_member(std::string_view key, std::string_view text) {
+  const auto slot = static_cast<std::size_t>(slot_of(key));
+  if (slot >= metadata_first_slot) return put(join({}, key), Value::of_text(text));
+  JsonToken& token = slots_[slot];
+  token.kind = JsonToken::Kind::string;
+  token.text = text;
+  token.value = Value::of_text(text);
+  note(slot);
+}
+
+int JsonEntryReader::slot_of(std::string_view key) {
+  KnownKey& known = known_keys_[member_++ % known_keys_.size()];
+  if (known.slot != KnownKey::none && same_text(known.view(), key)) return known.slot;
+  int found = slots_by_name.find(key);
+  if (found < 0 && documents_) found = ecs_slots_by_name.find(key);
+  if (key.size() <= known.text.size()) known.remember(key, found);
+  return found;
 }
 
 bool JsonEntryReader::known(std::size_t slot) {
@@ -167,17 +188,30 @@ bool JsonEntryReader::metadata_object(const Path& path, int depth) {
   if (walker_.take('}')) return true;
   do {
     std::string_view key;
-    if (!walker_.string(key) || !walker_.take(':') || !metadata(join(path, key), depth + 1)) return false;
+    std::string_view text;
+    if (!documents_ && walker_.plain_member(key, text)) {
+      put(join(path, key), Value::of_text(text));
+    } else if (!walker_.string(key) || !walker_.take(':') || !metadata(join(path, key), depth + 1)) {
+      return false;
+    }
   } while (walker_.take(','));
   return walker_.take('}');
 }
 
 // Returns the present slots of a field that were not chosen. Only a field's own name, or any with `containers`, may hold one.
-std::uint64_t JsonEntryReader::choose(std::size_t first, std::size_t count, bool containers, const JsonToken*& chosen) {
-  const std::uint64_t mask = (bit_of(count) - 1) << first;
-  const std::uint64_t candidates = present_ & mask;
+[[gnu::always_inline]] inline std::uint64_t JsonEntryReader::choose(SlotRange slots, bool containers,
+                                                                    const JsonToken*& chosen) {
+  const std::uint64_t candidates = present_ & (bit_of(slots.count) - 1) << slots.first;
   chosen = nullptr;
   if (candidates == 0) return 0;
+  if (candidates != bit_of(slots.first) || slots_[slots.first].container())
+    return choose_among(candidates, slots.first, containers, chosen);
+  chosen = &slots_[slots.first];
+  return 0;
+}
+
+std::uint64_t JsonEntryReader::choose_among(std::uint64_t candidates, std::size_t first, bool containers,
+                                            const JsonToken*& chosen) {
   for (std::uint64_t left = candidates; left != 0; left &= left - 1) {
     const auto slot = static_cast<std::size_t>(std::countr_zero(left));
     if (slots_[slot].container() && !containers && slot != first) continue;
@@ -192,21 +226,21 @@ void JsonEntryReader::resolve(const Stamp& stamp) {
   const JsonToken* token = nullptr;
   std::uint64_t unchosen = 0;
   const auto read_text = [&](const TextSlots& text) {
-    unchosen |= choose(text.slots.first, text.slots.count, text.field == Field::message, token);
+    unchosen |= choose(text.slots, text.field == Field::message, token);
     if (token) entry_[text.field] = token->text;
   };
   read_text({Field::message, message_slots});
   read_text(app_id_slots);
-  unchosen |= choose(timestamp_slots.first, timestamp_slots.count, false, token);
+  unchosen |= choose(timestamp_slots, false, token);
   const JsonToken* timestamp = token;
-  unchosen |= choose(level_slots.first, level_slots.count, false, token);
+  unchosen |= choose(level_slots, false, token);
   if (token) {
     const Level level = parse_level(token->text);
     if (level == level_unknown && !token->container()) entry_.put(original_level, token->value);
     entry_.set_level(level);
   }
   for (const TextSlots& text : later_slots) read_text(text);
-  keep_unchosen(unchosen);
+  if (unchosen != 0) keep_unchosen(unchosen);
   if (timestamp) entry_.set_timestamp(stamp, parse_timestamp(timestamp->text), timestamp->text);
 }
 

@@ -35,7 +35,8 @@ void JsonWalker::start(std::string_view text, const JsonIndex& index) {
   text_ = text;
   offsets_ = index.offsets();
   size_ = index.size();
-  next_ = plain_from_ = plain_to_ = 0;
+  next_ = 0;
+  find_escape(0);
   forget();
 }
 
@@ -49,8 +50,8 @@ void JsonWalker::find_escape(std::size_t from) {
   plain_to_ = std::min(text_.find('\\', from), text_.size());
 }
 
-bool JsonWalker::unescape(std::string_view& characters) {
-  const auto unescaped = unescape_json(characters, arena_, repaired_);
+bool JsonWalker::unescape(std::string_view raw, std::string_view& characters) {
+  const auto unescaped = unescape_json(raw, arena_, repaired_);
   if (unescaped) characters = *unescaped;
   return unescaped.has_value();
 }
@@ -58,18 +59,18 @@ bool JsonWalker::unescape(std::string_view& characters) {
 bool JsonWalker::scalar(JsonToken& token) {
   const char first = peek();
   if (first == '"') {
+    std::string_view text;
+    if (!string(text)) return false;
     token.kind = JsonToken::Kind::string;
-    if (!string(token.text)) return false;
-    token.value = Value::of_text(token.text);
+    token.text = text;
+    token.value = Value::of_text(text);
     return true;
   }
   if (at_end()) return false;
   token.text = take_span();
   if (first == '-' || (first >= '0' && first <= '9')) {
     token.kind = JsonToken::Kind::number;
-    const auto number = parse_json_number(token.text);
-    if (number) token.value = *number;
-    return number.has_value();
+    return parse_json_number(token.text, token.value);
   }
   if (first == 'n') {
     token.kind = JsonToken::Kind::null;

@@ -198,25 +198,25 @@ bool OtlpJson::number(Form form, std::uint32_t number, const JsonToken& token, W
       return true;
     }
   }
-  const auto value = parse_json_number(token.text);
-  if (!value) return false;
-  const bool negative = value->kind == Value::Kind::int64 && static_cast<std::int64_t>(value->bits) < 0;
+  Value value;
+  if (!parse_json_number(token.text, value)) return false;
+  const bool negative = value.kind == Value::Kind::int64 && static_cast<std::int64_t>(value.bits) < 0;
   switch (form) {
     case Form::int64:
-      out.varint(number, value->bits);
-      return value->kind == Value::Kind::int64;
+      out.varint(number, value.bits);
+      return value.kind == Value::Kind::int64;
     case Form::fixed64:
-      out.fixed64(number, value->bits);
-      return value->kind == Value::Kind::uint64 || (value->kind == Value::Kind::int64 && !negative);
+      out.fixed64(number, value.bits);
+      return value.kind == Value::Kind::uint64 || (value.kind == Value::Kind::int64 && !negative);
     case Form::fixed32:
-      out.fixed32(number, value->bits);
+      out.fixed32(number, value.bits);
       break;
     default:
-      out.varint(number, value->bits);
+      out.varint(number, value.bits);
       break;
   }
   const std::uint64_t most = form == Form::severity ? severity_max : UINT32_MAX;
-  return value->kind == Value::Kind::int64 && value->bits <= most;
+  return value.kind == Value::Kind::int64 && value.bits <= most;
 }
 
 bool OtlpJson::container(Form form, std::uint32_t number, WireWriter& out, int depth) {

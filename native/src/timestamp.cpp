@@ -57,13 +57,17 @@ bool is_date(int year, int month, int day) {
   return day <= days_of_month[static_cast<std::size_t>(month - 1)] + (month == 2 && leap);
 }
 
-// Reads what follows the seconds: the fraction. -1: a point without digits.
+// Reads what follows the seconds, in nanoseconds: the fraction. -1: a point without digits.
 std::int64_t read_fraction(Scanner& scan) {
   if (!scan.take_any(".,")) return 0;
   if (!scan.digit()) return -1;
+  constexpr std::array<std::int64_t, 10> units = {1'000'000'000, 100'000'000, 10'000'000, 1'000'000, 100'000,
+                                                  10'000,        1'000,       100,        10,        1};
   std::int64_t value = 0;
-  for (std::int64_t unit = nanoseconds_per_second / 10; scan.digit(); unit /= 10) value += (scan.take() - '0') * unit;
-  return value;
+  std::size_t count = 0;
+  for (; scan.digit() && count < units.size() - 1; ++count) value = value * 10 + (scan.take() - '0');
+  while (scan.digit()) scan.take();
+  return value * units[count];
 }
 
 // Reads Z, +hh:mm, +hhmm or +hh to the end of the text; no offset is UTC. Returns false on anything else.

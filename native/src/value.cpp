@@ -137,10 +137,11 @@ Value Value::of_float(double value) {
   return of_text(std::isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity");
 }
 
-std::optional<Value> parse_json_number(std::string_view text) {
+bool parse_json_number(std::string_view text, Value& value) {
   Parts parts;
-  if (!split(text, parts)) return {};
-  return parts.decimal ? read_decimal(text, parts) : read_integer(text, parts);
+  if (!split(text, parts)) return false;
+  value = parts.decimal ? read_decimal(text, parts) : read_integer(text, parts);
+  return true;
 }
 
 std::optional<double> parse_json_double(std::string_view text) {

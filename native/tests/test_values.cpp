@@ -14,17 +14,17 @@ using namespace zero;
 namespace {
 
 std::string number(std::string_view text) {
-  const auto value = parse_json_number(text);
-  if (!value) return "none";
-  switch (value->kind) {
+  Value value;
+  if (!parse_json_number(text, value)) return "none";
+  switch (value.kind) {
     case Value::Kind::text:
-      return "text " + std::string(value->text);
+      return "text " + std::string(value.text);
     case Value::Kind::int64:
-      return "int " + std::to_string(static_cast<std::int64_t>(value->bits));
+      return "int " + std::to_string(static_cast<std::int64_t>(value.bits));
     case Value::Kind::uint64:
-      return "uint " + std::to_string(value->bits);
+      return "uint " + std::to_string(value.bits);
     case Value::Kind::float64:
-      return "float " + std::to_string(std::bit_cast<double>(value->bits));
+      return "float " + std::to_string(std::bit_cast<double>(value.bits));
     case Value::Kind::boolean:
       break;
   }

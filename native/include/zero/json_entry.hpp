@@ -1,6 +1,7 @@
 // One JSON object as a log entry: which key means which field, and what becomes metadata.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +11,12 @@
 #include "zero/json_walker.hpp"
 
 namespace zero {
+
+// The names of one field: its own, then its aliases.
+struct SlotRange {
+  std::size_t first;
+  std::size_t count;
+};
 
 class JsonEntryReader {
  public:
@@ -30,7 +37,25 @@ class JsonEntryReader {
     bool root = true;
   };
 
+  // A key of the latest entries, at its place among their members: most senders repeat themselves.
+  struct KnownKey {
+    static constexpr int none = -2;
+
+    std::string_view view() const { return {text.data(), size}; }
+    void remember(std::string_view key, int key_slot) {
+      std::copy(key.begin(), key.end(), text.begin());
+      size = static_cast<std::uint8_t>(key.size());
+      slot = static_cast<std::int8_t>(key_slot);
+    }
+
+    std::array<char, 16> text;
+    std::uint8_t size = 0;
+    std::int8_t slot = none;  // -1: no field
+  };
+
   bool member(std::string_view key);
+  void text_member(std::string_view key, std::string_view text);
+  int slot_of(std::string_view key);
   bool known(std::size_t slot);
   void note(std::size_t slot);
   bool is_container() const { return walker_.peek() == '{' || walker_.peek() == '['; }
@@ -39,7 +64,8 @@ class JsonEntryReader {
   Path join(const Path& path, std::string_view key);
   void put(const Path& path, const Value& value);
 
-  std::uint64_t choose(std::size_t first_slot, std::size_t slot_count, bool containers, const JsonToken*& chosen);
+  std::uint64_t choose(SlotRange slots, bool containers, const JsonToken*& chosen);
+  std::uint64_t choose_among(std::uint64_t candidates, std::size_t first, bool containers, const JsonToken*& chosen);
   void resolve(const Stamp& stamp);
   bool keep_unchosen(std::uint64_t slots);
 
@@ -51,6 +77,8 @@ class JsonEntryReader {
   const bool documents_;
   std::array<JsonToken, slot_count> slots_;
   std::uint64_t present_ = 0;  // a bit for each slot
+  std::size_t member_ = 0;
+  std::array<KnownKey, 16> known_keys_;
   std::array<char, limits::metadata_key_bytes> joined_;
 };
 

@@ -58,8 +58,25 @@ class JsonWalker {
     return true;
   }
   bool string(std::string_view& characters) {
-    if (!raw_string(characters)) return false;
-    return has_escape(characters) ? unescape(characters) : true;
+    std::string_view raw;
+    if (!raw_string(raw)) return false;
+    if (has_escape(raw)) return unescape(raw, characters);
+    characters = raw;
+    return true;
+  }
+  // Takes a key and a string, both without escapes and blanks behind them, and stands at what follows. Returns false, standing
+  // where it stood, when something else comes next.
+  bool plain_member(std::string_view& key, std::string_view& text) {
+    if (size_ - next_ < 4) return false;
+    const std::uint32_t* const at = offsets_ + next_;
+    const char* const bytes = text_.data();
+    if (at[0] < plain_from_ || at[3] > plain_to_ || bytes[at[0]] != '"' || bytes[at[1]] != ':' || bytes[at[2]] != '"')
+      return false;
+    if (bytes[at[1] - 1] != '"' || bytes[at[3] - 1] != '"' || at[1] - at[0] < 2 || at[3] - at[2] < 2) return false;
+    key = {bytes + at[0] + 1, at[1] - at[0] - 2};
+    text = {bytes + at[2] + 1, at[3] - at[2] - 2};
+    next_ += 3;
+    return true;
   }
   bool scalar(JsonToken& token);
   // Reads any value at nesting depth `depth` (containers lie one deeper), and checks it to its last byte.
@@ -100,7 +117,7 @@ class JsonWalker {
     return plain_to_ < start + raw.size();
   }
   void find_escape(std::size_t from);
-  bool unescape(std::string_view& characters);
+  bool unescape(std::string_view raw, std::string_view& characters);
   bool skip_string();
 
   Arena& arena_;

@@ -27,9 +27,9 @@ struct Value {
   static Value of_bool(bool value) { return {Kind::boolean, {}, value}; }
 };
 
-// Reads a number of JSON's grammar; nothing when the text is not one. A number that Int64, UInt64 or Float64 cannot hold
+// Reads a number of JSON's grammar. Returns false when the text is not one. A number that Int64, UInt64 or Float64 cannot hold
 // exactly (for decimals: whose shortest form is another number) becomes the text itself; -0 is the float.
-std::optional<Value> parse_json_number(std::string_view text);
+bool parse_json_number(std::string_view text, Value& value);
 
 // Reads a number of JSON's grammar as the nearest double; nothing when it is not one, or lies outside of what a double can be.
 std::optional<double> parse_json_double(std::string_view text);
