@@ -1,34 +1,17 @@
 """The native Loki decoders and their plain twins give the same bytes and the same errors, whatever comes in."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from zero.application.ports import Decoded
+from tests.unit.infrastructure.native.twins import NATIVE, NOW_NS, SOURCE, outcome, thorough
 from zero.domain.errors import InvalidInput
 from zero.infrastructure.codec import decode_loki_twin
 from zero.infrastructure.codec.log_batch import read_log_batch
 from zero.infrastructure.codec.protobuf_wire import bytes_field, varint_field
-from zero.infrastructure.native.codec import NativeCodec
-
-NOW_NS = 1_795_341_600_123_456_789
-SOURCE = "192.0.2.7"
-NATIVE = NativeCodec()
-Decode = Callable[[bytes, int, str], Decoded]
-
-thorough = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-def outcome(decode: Decode, body: bytes) -> tuple[object, ...]:
-    try:
-        result = decode(body, NOW_NS, SOURCE)
-    except InvalidInput as error:
-        return type(error), error.message, error.position
-    return result.payload, result.accepted, result.rejected, list(result.errors), result.repaired
 
 
 def assert_twins(body: bytes) -> None:

@@ -1,33 +1,16 @@
 """The native OTLP/JSON decoder and its plain twin give the same bytes and the same errors, whatever comes in."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from google.protobuf import json_format
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
-from zero.application.ports import Decoded
+from tests.unit.infrastructure.native.twins import NATIVE, NOW_NS, outcome, thorough
 from zero.domain.errors import InvalidInput
 from zero.infrastructure.codec import decode_otlp_json_twin
-from zero.infrastructure.native.codec import NativeCodec
-
-NOW_NS = 1_795_341_600_123_456_789
-SOURCE = "192.0.2.7"
-NATIVE = NativeCodec()
-Decode = Callable[[bytes, int, str], Decoded]
-
-thorough = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-def outcome(decode: Decode, body: bytes) -> tuple[object, ...]:
-    try:
-        result = decode(body, NOW_NS, SOURCE)
-    except InvalidInput as error:
-        return type(error), error.message, error.position
-    return result.payload, result.accepted, result.rejected, list(result.errors), result.repaired
 
 
 def assert_twins(body: bytes) -> None:
