@@ -1,0 +1,56 @@
+"""The role that answers questions."""
+
+import asyncio
+import socket
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from zero.bootstrap.parts import Ready, announce, bound, key_admin, key_ring, reader_options, redis_options, server_tls
+from zero.settings import Settings
+
+if TYPE_CHECKING:
+    pass
+
+
+async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
+    """Answer queries until ``stop`` is set."""
+    from zero.application.overview import Overview
+    from zero.application.search import Search
+    from zero.application.tail import Tail
+    from zero.application.timeline import TimelineSearch
+    from zero.infrastructure.clickhouse.connection import connect
+    from zero.infrastructure.clickhouse.reader import ClickHouseReader
+    from zero.infrastructure.lucene.parser import LuceneParser
+    from zero.infrastructure.redis.buffer import RedisBuffer
+    from zero.infrastructure.system.clock import SystemClock
+    from zero.infrastructure.telemetry.process import process_telemetry
+    from zero.interfaces.api.options import ApiOptions
+    from zero.interfaces.api.server import serve
+    from zero.interfaces.api.services import ApiServices
+
+    telemetry, metrics = process_telemetry()
+    clock, buffer = SystemClock(), RedisBuffer(redis_options(settings))
+    store = reader_options(settings)
+    reader = ClickHouseReader(lambda: connect(store))
+    search, overview = Search(LuceneParser(), reader, clock), Overview(buffer, reader, clock, settings.retention_days)
+    timeline, tail = TimelineSearch(search, reader, clock), Tail(search, reader, clock)
+    with bound("api", settings):
+        family = socket.AF_INET6 if ":" in settings.api.host else socket.AF_INET
+        sock = socket.create_server((settings.api.host, settings.api.port), family=family)
+
+    async def is_ready() -> bool:
+        return not (await overview.ready()).reasons
+
+    announcing = asyncio.create_task(announce(ready, is_ready))
+    options = ApiOptions(host=settings.api.host, stop_seconds_max=float(settings.stop_seconds_max))
+    try:
+        async with AsyncExitStack() as stack:
+            tls = await stack.enter_async_context(server_tls(settings, telemetry))
+            keys = await stack.enter_async_context(key_ring(settings, settings.api, 1, telemetry))
+            admin = await stack.enter_async_context(key_admin(settings, telemetry))
+            services = ApiServices(search, timeline, tail, overview, metrics.text, keys, admin)
+            await serve(services, options, [sock], stop, tls.context("http/1.1") if tls else None)
+    finally:
+        announcing.cancel()
+        await reader.close()
+        await buffer.close()

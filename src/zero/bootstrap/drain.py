@@ -1,0 +1,74 @@
+"""The role that moves logs from the buffer into the store."""
+
+import asyncio
+import os
+import random
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from zero.bootstrap.parts import Ready, announce, bound, chosen_codec, clickhouse_options, key_ring, redis_options, server_tls
+from zero.settings import Settings
+
+if TYPE_CHECKING:
+    from zero.application.drain.service import DrainService
+    from zero.application.ports import Telemetry
+
+
+async def run_drain(shard: int | None, owner: str | None, settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
+    """Drain all shards, or the share of one, until ``stop`` is set; then until they are empty or time is up."""
+    from zero.application.drain.options import DrainOptions
+    from zero.application.drain.parts import DrainParts
+    from zero.application.drain.service import DrainService, DrainServiceOptions, ShardShare
+    from zero.application.drain.shard import ShardDrain
+    from zero.infrastructure.clickhouse.store import ClickHouseStore
+    from zero.infrastructure.redis.shard_log import RedisShardLog
+    from zero.infrastructure.system.clock import SystemClock
+    from zero.infrastructure.telemetry.process import process_telemetry
+
+    telemetry, metrics = process_telemetry()
+    log, store = RedisShardLog(redis_options(settings)), ClickHouseStore(clickhouse_options(settings))
+    parts = DrainParts(log, store, chosen_codec(settings), SystemClock(), random.Random(), telemetry)  # noqa: S311 - jitter, not a secret
+    name = owner or f"{socket.gethostname()}-{os.getpid()}"
+    options = DrainServiceOptions(drain_seconds=settings.stop_seconds_max * 0.8)
+    bounds = DrainOptions(block_rows_max=settings.stage.drain_block_rows_max)
+    share = ShardShare() if shard is None else ShardShare(shard, settings.shards)
+    small = replace(bounds, block_bytes_max=bounds.block_bytes_max // 8)  # shards of a former setting are many at once
+
+    def fit(one: int) -> DrainOptions:
+        return bounds if one < settings.shards else small
+
+    service = DrainService(lambda one: ShardDrain(one, f"{name}-{one}", parts, fit(one)), log, share, settings.shards, options)
+
+    async def is_ready() -> bool:
+        return service.ready
+
+    announcing = asyncio.create_task(announce(ready, is_ready))
+    try:
+        async with _drain_page(settings, service, telemetry, metrics.text):
+            await service.run(stop)
+    finally:
+        announcing.cancel()
+        await log.close()
+        await store.close()
+
+
+@asynccontextmanager
+async def _drain_page(
+    settings: Settings, service: "DrainService", telemetry: "Telemetry", metrics: Callable[[], bytes]
+) -> AsyncIterator[None]:
+    """Show how the drain is, if that is asked for."""
+    address = settings.drain_http
+    if address is None:
+        yield
+        return
+    from zero.interfaces.drain_page.server import DrainPage, DrainPageServices
+
+    async with key_ring(settings, address, 1, telemetry) as keys, server_tls(settings, telemetry) as tls:
+        page = DrainPage(DrainPageServices(lambda: service.ready, service.states, metrics, keys))
+        with bound("drain_http", settings):
+            server = await page.listen(address.host, address.port, tls.context("http/1.1") if tls else None)
+        async with server:
+            yield

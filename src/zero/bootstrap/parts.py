@@ -1,0 +1,147 @@
+"""What several roles are made of."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zero.domain.errors import ConfigurationError
+from zero.settings import Address, Settings, environment_name
+
+if TYPE_CHECKING:
+    from zero.application.key_ring import KeyRing
+    from zero.application.keys import Keys
+    from zero.application.ports import Codec, Telemetry
+    from zero.infrastructure.clickhouse.options import ClickHouseOptions
+    from zero.infrastructure.redis.options import RedisOptions
+    from zero.infrastructure.tls.server import ServerTls
+
+
+LEASE_SECONDS = 10.0
+DOORS_SHARE = 0.8
+"""How much of the stop timeout the doors have; the rest is for the last flush."""
+_READY_LOOK_SECONDS = 0.05
+
+Ready = Callable[[], None]
+
+
+def redis_options(settings: Settings) -> "RedisOptions":
+    """Return how to reach the buffer. Raises ConfigurationError when no URL is set."""
+    from zero.infrastructure.redis.options import RedisOptions
+
+    if not settings.buffer_url:
+        raise ConfigurationError("ZERO_BUFFER_URL is empty: set it, or run `zero up`, which starts a buffer of its own")
+    timeout_seconds = settings.buffer_timeout_ms / 1000
+    days, url = settings.retention_days, settings.buffer_url
+    return RedisOptions(
+        url, shards=settings.shards, timeout_seconds=timeout_seconds, lease_seconds=LEASE_SECONDS, ledger_days=days
+    )
+
+
+def clickhouse_options(settings: Settings) -> "ClickHouseOptions":
+    """Return how to reach the store. Raises ConfigurationError when no URL is set."""
+    from zero.infrastructure.clickhouse.options import ClickHouseOptions
+
+    if not settings.clickhouse_url:
+        raise ConfigurationError("ZERO_CLICKHOUSE_URL is empty: set it, or run `zero up`, which starts a store of its own")
+    return ClickHouseOptions(settings.clickhouse_url, retention_days=settings.retention_days)
+
+
+def reader_options(settings: Settings) -> "ClickHouseOptions":
+    """Return how searches reach the store."""
+    return clickhouse_options(replace(settings, clickhouse_url=settings.clickhouse_reader_url or settings.clickhouse_url))
+
+
+def run_migrations(settings: Settings) -> list[str]:
+    """Bring the store up to date; returns what was applied."""
+    from zero.infrastructure.clickhouse.migrations import migrate
+
+    return migrate(clickhouse_options(settings))
+
+
+@asynccontextmanager
+async def key_ring(settings: Settings, address: Address, processes: int, telemetry: "Telemetry") -> AsyncIterator["KeyRing"]:
+    """Keep the keys of a listener that ``processes`` share. Raises ConfigurationError when it is exposed without any."""
+    from zero.application.key_ring import KeyRing, KeyRingOptions
+    from zero.infrastructure.redis.key_store import RedisKeyStore
+    from zero.infrastructure.system.clock import SystemClock
+
+    store = RedisKeyStore(redis_options(settings))
+    options = KeyRingOptions(exposed=not address.is_loopback, processes=processes)
+    ring = KeyRing(store, SystemClock(), telemetry, options)
+    try:
+        await ring.start()
+        yield ring
+    finally:
+        await ring.close()
+        await store.close()
+
+
+@asynccontextmanager
+async def key_admin(settings: Settings, telemetry: "Telemetry | None" = None) -> AsyncIterator["Keys"]:
+    """Give what changes the keys in the buffer."""
+    from zero.application.keys import Keys
+    from zero.infrastructure.redis.key_store import RedisKeyStore
+    from zero.infrastructure.system.clock import SystemClock
+    from zero.infrastructure.telemetry.process import process_telemetry
+
+    store = RedisKeyStore(redis_options(settings))
+    try:
+        yield Keys(store, SystemClock(), telemetry or process_telemetry()[0])
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def server_tls(settings: Settings, telemetry: "Telemetry") -> AsyncIterator["ServerTls | None"]:
+    """Give the TLS of all listeners of this process, kept up to date; None where they speak plaintext."""
+    if not settings.tls_cert:
+        yield None
+        return
+    from zero.infrastructure.tls.server import ServerTls, TlsOptions
+
+    client_ca = Path(settings.tls_client_ca) if settings.tls_client_ca else None
+    tls = ServerTls(TlsOptions(Path(settings.tls_cert), Path(settings.tls_key), client_ca), telemetry)
+    async with tls.watched():
+        yield tls
+
+
+def most_exposed(*addresses: Address | None) -> Address:
+    """Return the address that most can reach."""
+    given = [address for address in addresses if address is not None]
+    return next((address for address in given if not address.is_loopback), given[0])
+
+
+def native_codec() -> "Codec":
+    """Return the codec of the platform."""
+    from zero.infrastructure.native.codec import NativeCodec
+
+    return NativeCodec()
+
+
+async def announce(ready: Ready, look: Callable[[], Awaitable[bool]]) -> None:
+    """Call ``ready`` once ``look`` says so."""
+    while not await look():  # noqa: ASYNC110 - readiness lies outside this process
+        await asyncio.sleep(_READY_LOOK_SECONDS)
+    ready()
+
+
+@contextmanager
+def bound(name: str, settings: Settings) -> Iterator[None]:
+    """Say which setting is to blame when a port cannot be had."""
+    try:
+        yield
+    except OSError as error:
+        address = f"{environment_name(name)}={getattr(settings, name)}"
+        raise ConfigurationError(f"cannot listen on {address}: {error.strerror or error}; choose another address") from error
+
+
+def chosen_codec(settings: Settings) -> "Codec":
+    """Return the codec of the pipeline."""
+    if settings.stage.native:
+        return native_codec()
+    from zero.infrastructure.codec.python_codec import PythonCodec
+
+    return PythonCodec(native_codec().crc32c)
