@@ -28,6 +28,8 @@ from bench.measure import say
 from zero.application.key_ring import KeyRing
 from zero.application.keys import Keys
 from zero.application.overview import Overview
+from zero.application.patterns.anomalies import Anomalies
+from zero.application.patterns.listing import PatternSearch
 from zero.application.ports import Scope
 from zero.application.search import Search
 from zero.application.tail import Tail
@@ -37,6 +39,7 @@ from zero.domain.frame import pack_frame, unpack_frame
 from zero.infrastructure.clickhouse.connection import connect, connect_writer
 from zero.infrastructure.clickhouse.migrations import migrate
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
+from zero.infrastructure.clickhouse.pattern_reader import ClickHousePatternReader
 from zero.infrastructure.clickhouse.reader import ClickHouseReader
 from zero.infrastructure.lucene.parser import LuceneParser
 from zero.infrastructure.memory import MemoryBuffer, MemoryKeyStore, MemoryTelemetry
@@ -136,7 +139,10 @@ def api(options: ClickHouseOptions) -> Iterator[str]:
         keys = KeyRing(store, clock, telemetry)
         await keys.refresh()
         timeline, tail = TimelineSearch(search, reader, clock), Tail(search, reader, clock)
-        parts = ApiServices(search, timeline, tail, overview, bytes, keys, Keys(store, clock, telemetry))
+        patterns = ClickHousePatternReader(reader)
+        listing, anomalies = PatternSearch(search, patterns, clock), Anomalies(search, patterns, clock)
+        admin = Keys(store, clock, telemetry)
+        parts = ApiServices(search, timeline, tail, overview, bytes, keys, admin, listing, anomalies)
         await serve(parts, ApiOptions(), [sock], stop)
         await reader.close()
 

@@ -61,7 +61,7 @@ class Search:
     def scope(self, request: SearchRequest, now_ns: int | None = None) -> Scope:
         """Return what the request asks for. Raises InvalidInput naming the field, QuerySyntaxError with the position."""
         now_ns = self._clock.now_ns() if now_ns is None else now_ns
-        from_ns, to_ns = _instant(request.start, "from", now_ns), _instant(request.end, "to", now_ns)
+        from_ns, to_ns = instant_of(request.start, "from", now_ns), instant_of(request.end, "to", now_ns)
         if from_ns is not None and to_ns is not None and from_ns > to_ns:
             raise InvalidInput("from lies after to", field="from")
         return Scope(request.tenant, self._node(request, now_ns), from_ns, to_ns)
@@ -99,7 +99,8 @@ class Search:
         return text
 
 
-def _instant(text: str | None, field: str, now_ns: int) -> int | None:
+def instant_of(text: str | None, field: str, now_ns: int) -> int | None:
+    """Return the moment that a parameter names, None when it is absent. Raises InvalidInput naming the field."""
     if not text:
         return None
     try:

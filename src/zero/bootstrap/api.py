@@ -2,23 +2,37 @@
 
 import asyncio
 import socket
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from zero.bootstrap.parts import Ready, announce, bound, key_admin, key_ring, reader_options, redis_options, server_tls
+from zero.bootstrap.parts import (
+    Ready,
+    announce,
+    bound,
+    clickhouse_options,
+    key_admin,
+    key_ring,
+    reader_options,
+    redis_options,
+    server_tls,
+)
 from zero.settings import Settings
 
 if TYPE_CHECKING:
-    pass
+    from zero.application.ports import Telemetry
 
 
 async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
     """Answer queries until ``stop`` is set."""
     from zero.application.overview import Overview
+    from zero.application.patterns.anomalies import Anomalies
+    from zero.application.patterns.listing import PatternSearch
     from zero.application.search import Search
     from zero.application.tail import Tail
     from zero.application.timeline import TimelineSearch
     from zero.infrastructure.clickhouse.connection import connect
+    from zero.infrastructure.clickhouse.pattern_reader import ClickHousePatternReader
     from zero.infrastructure.clickhouse.reader import ClickHouseReader
     from zero.infrastructure.lucene.parser import LuceneParser
     from zero.infrastructure.redis.buffer import RedisBuffer
@@ -34,6 +48,8 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
     reader = ClickHouseReader(lambda: connect(store))
     search, overview = Search(LuceneParser(), reader, clock), Overview(buffer, reader, clock, settings.retention_days)
     timeline, tail = TimelineSearch(search, reader, clock), Tail(search, reader, clock)
+    pattern_reader = ClickHousePatternReader(reader)
+    patterns, anomalies = PatternSearch(search, pattern_reader, clock), Anomalies(search, pattern_reader, clock)
     with bound("api", settings):
         family = socket.AF_INET6 if ":" in settings.api.host else socket.AF_INET
         sock = socket.create_server((settings.api.host, settings.api.port), family=family)
@@ -48,9 +64,31 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
             tls = await stack.enter_async_context(server_tls(settings, telemetry))
             keys = await stack.enter_async_context(key_ring(settings, settings.api, 1, telemetry))
             admin = await stack.enter_async_context(key_admin(settings, telemetry))
-            services = ApiServices(search, timeline, tail, overview, metrics.text, keys, admin)
+            await stack.enter_async_context(kept_catalogue(settings, telemetry))
+            services = ApiServices(search, timeline, tail, overview, metrics.text, keys, admin, patterns, anomalies)
             await serve(services, options, [sock], stop, tls.context("http/1.1") if tls else None)
     finally:
         announcing.cancel()
         await reader.close()
         await buffer.close()
+
+
+@asynccontextmanager
+async def kept_catalogue(settings: Settings, telemetry: "Telemetry") -> AsyncIterator[None]:
+    """Keep the catalogue of patterns meanwhile. An api that has only a reader's rights leaves it to others."""
+    if not settings.clickhouse_url:
+        yield
+        return
+    from zero.application.background import end
+    from zero.application.patterns.catalogue import Catalogue
+    from zero.infrastructure.clickhouse.patterns import ClickHousePatternStore
+    from zero.infrastructure.native.codec import NativeCodec
+    from zero.infrastructure.system.clock import SystemClock
+
+    store = ClickHousePatternStore(clickhouse_options(settings))
+    keeping = asyncio.create_task(Catalogue(store, NativeCodec().mask, SystemClock(), telemetry).run())
+    try:
+        yield
+    finally:
+        await end(keeping)
+        await store.close()

@@ -1,7 +1,7 @@
 """What a search asks for: a tree of conditions on one entry, independent of query syntax and of the store.
 
     Node = Everything | And | Or | Not | HasWord | Contains | MessageLike | Is | Like | Between | Exists
-         | LevelIn | TimeBetween | HasId
+         | LevelIn | TimeBetween | HasId | InPattern
 
 Every condition is true or false for every entry: an absent metadata key makes it false, and ``Not`` of it true.
 docs/search.md tells the meaning of each; tests hold an evaluator in plain Python against the store.
@@ -154,7 +154,14 @@ class HasId:
     index: int
 
 
-Leaf = HasWord | Contains | MessageLike | Is | Like | Between | Exists | LevelIn | TimeBetween | HasId
+@dataclass(frozen=True, slots=True)
+class InPattern:
+    """The entry's pattern is of the group that the pattern with this id belongs to, or is that pattern itself."""
+
+    pattern_id: int
+
+
+Leaf = HasWord | Contains | MessageLike | Is | Like | Between | Exists | LevelIn | TimeBetween | HasId | InPattern
 Node = Everything | And | Or | Not | Leaf
 
 

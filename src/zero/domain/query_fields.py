@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from zero.domain.entry import Level, parse_entry_id
 from zero.domain.errors import QuerySyntaxError
 from zero.domain.instant import parse_instant
+from zero.domain.pattern import parse_pattern_id
 from zero.domain.query import (
     TEXT_FIELDS,
     And,
@@ -20,6 +21,7 @@ from zero.domain.query import (
     Field,
     HasId,
     HasWord,
+    InPattern,
     Is,
     LevelIn,
     Like,
@@ -42,7 +44,7 @@ LEVEL_ALIASES = {
     "ALERT": Level.FATAL, "PANIC": Level.FATAL, "NOTICE": Level.INFO, "INFORMATION": Level.INFO, "VERBOSE": Level.DEBUG,
     "SEVERE": Level.ERROR,
 }  # fmt: skip
-_ALWAYS_THERE = ("message", "timestamp", "level", "id")
+_ALWAYS_THERE = ("message", "timestamp", "level", "id", "pattern_id")
 METADATA_PREFIX = "metadata."
 _LEVELS = {**{level.name: level for level in Level}, **LEVEL_ALIASES}
 _WORD = re.compile(r"[^\W_]+")
@@ -114,6 +116,8 @@ def value_condition(name: str | None, value: Value, now_ns: int) -> Node:
         return TimeBetween(instant, instant + 1)
     if name == "id":
         return _id(value)
+    if name == "pattern_id":
+        return _pattern(value)
     if name == "host":
         return _host(lambda field: _field_is(field, value))
     return _field_is(_field(name, value.position), value)
@@ -122,7 +126,7 @@ def value_condition(name: str | None, value: Value, now_ns: int) -> Node:
 def range_condition(name: str | None, ends: Ends, now_ns: int) -> Node:
     """Return what ``name:[a TO b]`` or ``name:>=a`` asks for. Raises QuerySyntaxError at the range."""
     name = _canonical(name, ends.position)
-    if name in ("message", "id"):
+    if name in ("message", "id", "pattern_id"):
         raise QuerySyntaxError(f"{name} has no order: a range needs a level, a timestamp, or a field", position=ends.position)
     if name == "level":
         return LevelIn(frozenset(_levels_between(ends)))
@@ -242,3 +246,12 @@ def _id(value: Value) -> Node:
     if not _ID.fullmatch(value.text):
         raise QuerySyntaxError("an id has 24 hex digits", position=value.position, field="id")
     return HasId(*parse_entry_id(value.text))
+
+
+def _pattern(value: Value) -> Node:
+    if value.pattern == (Wild.ANY,):
+        return Everything()
+    try:
+        return InPattern(parse_pattern_id(value.text))
+    except ValueError as error:
+        raise QuerySyntaxError(str(error), position=value.position, field="pattern_id") from error

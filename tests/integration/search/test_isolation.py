@@ -16,6 +16,8 @@ from tests.integration.search.conftest import LogStore
 from zero.application.key_ring import KeyRing
 from zero.application.keys import KeyRequest, Keys
 from zero.application.overview import Overview
+from zero.application.patterns.anomalies import Anomalies
+from zero.application.patterns.listing import PatternSearch
 from zero.application.search import Search
 from zero.application.tail import Tail, TailOptions
 from zero.application.timeline import TimelineSearch
@@ -23,6 +25,7 @@ from zero.domain.batch_id import batch_id
 from zero.domain.entry import Level, LogEntry
 from zero.domain.key import KeyScope
 from zero.domain.stored import StoredEntry
+from zero.infrastructure.clickhouse.pattern_reader import ClickHousePatternReader
 from zero.infrastructure.clickhouse.reader import ClickHouseReader
 from zero.infrastructure.lucene.parser import LuceneParser
 from zero.infrastructure.memory import MemoryBuffer, MemoryKeyStore, MemoryTelemetry
@@ -129,7 +132,9 @@ class Api:
         self.reader, self.keys, self.admin = reader, KeyRing(store, clock, telemetry), Keys(store, clock, telemetry)
         self.tail = Tail(search, reader, clock, TailOptions(poll_seconds=0.001, load_max=1))
         timeline, overview = TimelineSearch(search, reader, clock), Overview(MemoryBuffer(clock), reader, clock)
-        services = ApiServices(search, timeline, self.tail, overview, bytes, self.keys, self.admin)
+        patterns = ClickHousePatternReader(reader)
+        listing, anomalies = PatternSearch(search, patterns, clock), Anomalies(search, patterns, clock)
+        services = ApiServices(search, timeline, self.tail, overview, bytes, self.keys, self.admin, listing, anomalies)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(create_app(services)), base_url="http://localhost")
         self.cursors: list[tuple[str, dict[str, str]]] = []
         self.answered = self.rows = 0

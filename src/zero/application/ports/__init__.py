@@ -14,6 +14,17 @@ from zero.application.ports.buffer import (
 from zero.application.ports.codec import Block, BulkDecoded, Codec, Decoded, Decompressor, RowRange
 from zero.application.ports.draining import Delivery, Lease, Settlement, ShardLog, Store
 from zero.application.ports.keys import KeyStore
+from zero.application.ports.patterns import (
+    Order,
+    PatternCount,
+    PatternFigures,
+    PatternQuery,
+    PatternReader,
+    PatternSeries,
+    PatternStore,
+    PatternTally,
+    Sighting,
+)
 from zero.application.ports.process import Clock, Random, Telemetry
 from zero.application.ports.reading import LogReader, QueryParser, Scope, StoreFigures, Tally
 
@@ -35,6 +46,14 @@ __all__ = [
     "KeyStore",
     "Lease",
     "LogReader",
+    "Order",
+    "PatternCount",
+    "PatternFigures",
+    "PatternQuery",
+    "PatternReader",
+    "PatternSeries",
+    "PatternStore",
+    "PatternTally",
     "Position",
     "QueryParser",
     "Random",
@@ -42,6 +61,7 @@ __all__ = [
     "Scope",
     "Settlement",
     "ShardLog",
+    "Sighting",
     "Store",
     "StoreFigures",
     "Tally",

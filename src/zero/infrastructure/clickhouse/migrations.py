@@ -16,6 +16,10 @@ from zero.infrastructure.clickhouse.connection import connect_writer
 from zero.infrastructure.clickhouse.errors import translate
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
 
+# The tables that a cluster distributes, and by what. Rows of one batch go to one server: an insert stays one part for each
+# partition. All versions of a pattern go to one server, which is the one that knows the latest.
+_SHARDED_BY = {"logs": "_bid", "patterns": "pattern_id"}
+_KEPT_AS_LONG_AS_LOGS = ("logs", "patterns")
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql\Z")
 
 
@@ -56,20 +60,24 @@ def migrations(options: ClickHouseOptions) -> list[Migration]:
 
 
 def _values(options: ClickHouseOptions) -> dict[str, str]:
-    """Return what the templates leave open. In a cluster ``logs`` is distributed over ``logs_local`` on every server."""
-    retention = {"ttl": _ttl(options)}
-    if options.cluster is None:
-        return {"local": "logs", "on_cluster": "", "engine": "MergeTree", "distributed": "", **retention}
-    on_cluster = f"ON CLUSTER '{options.cluster}'"
-    # Rows of one batch go to one server: an insert stays one part for each partition.
-    distributed = f"Distributed('{options.cluster}', currentDatabase(), 'logs_local', _bid)"
-    return {
-        "local": "logs_local",
-        "on_cluster": on_cluster,
-        "engine": "ReplicatedMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')",
-        "distributed": f"CREATE TABLE IF NOT EXISTS logs {on_cluster} AS logs_local ENGINE = {distributed};\n",
-        **retention,
-    }
+    """Return what the templates leave open. In a cluster each table is distributed over ``<table>_local`` on every server."""
+    values = {"ttl": _ttl(options), "on_cluster": "", "suffix": "", "engine": "MergeTree", "distributed": ""}
+    values["versioned_engine"] = "ReplacingMergeTree(version)"
+    values |= {f"distributed_{table}": "" for table in _SHARDED_BY}
+    if options.cluster is not None:
+        place = "'/clickhouse/tables/{shard}/{database}/{table}', '{replica}'"
+        values |= {"on_cluster": f"ON CLUSTER '{options.cluster}'", "suffix": "_local"}
+        values |= {
+            "engine": f"ReplicatedMergeTree({place})",
+            "versioned_engine": f"ReplicatedReplacingMergeTree({place}, version)",
+        }
+        values |= {f"distributed_{table}": _distributed(options.cluster, table) for table in _SHARDED_BY}
+    return {**values, "local": f"logs{values['suffix']}", "distributed": values["distributed_logs"]}
+
+
+def _distributed(cluster: str, table: str) -> str:
+    engine = f"Distributed('{cluster}', currentDatabase(), '{table}_local', {_SHARDED_BY[table]})"
+    return f"CREATE TABLE IF NOT EXISTS {table} ON CLUSTER '{cluster}' AS {table}_local ENGINE = {engine};\n"
 
 
 def _ttl(options: ClickHouseOptions) -> str:
@@ -111,5 +119,7 @@ def _set_retention(client: Client, options: ClickHouseOptions) -> None:
     """Alter the TTL when it differs. Existing parts keep theirs until they merge; whole parts are dropped when due."""
     values = _values(options)
     sql = "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = {name:String}"
-    if f"TTL {_ttl(options)} " not in client.raw_query(sql, {"name": values["local"]}, fmt="TSVRaw").decode():
-        client.command(f"ALTER TABLE {values['local']} {values['on_cluster']} MODIFY TTL {_ttl(options)}")
+    for table in _KEPT_AS_LONG_AS_LOGS:
+        local = f"{table}{values['suffix']}"
+        if f"TTL {_ttl(options)} " not in client.raw_query(sql, {"name": local}, fmt="TSVRaw").decode():
+            client.command(f"ALTER TABLE {local} {values['on_cluster']} MODIFY TTL {_ttl(options)}")

@@ -22,6 +22,7 @@ from zero.domain.query import (
     Exists,
     HasId,
     HasWord,
+    InPattern,
     Is,
     LevelIn,
     Like,
@@ -43,6 +44,11 @@ _INNER_TOKEN = re.compile(r"(?<=[^0-9A-Za-z\x80-\U0010ffff])[0-9A-Za-z]+(?=[^0-9
 _TOKENS = re.compile(r"[0-9A-Za-z]+")
 _WORD_CHAR = r"0-9a-z_\x{80}-\x{10ffff}"
 _LIKE_WILD = {Wild.ANY: "%", Wild.ONE: "_"}
+# The patterns of the same group. The tenant is bound by whoever puts the condition behind its own, as every read does.
+MEMBERS = (
+    "SELECT pattern_id FROM patterns FINAL WHERE tenant = {{tenant:String}} AND group_id GLOBAL IN "
+    "(SELECT group_id FROM patterns FINAL WHERE tenant = {{tenant:String}} AND pattern_id = {})"
+)
 _NUMBER_TYPES = ("Int64", "UInt64", "Float64")
 _BOOLEANS = {"true": "true", "false": "false"}
 _TRACE_BYTES = 16
@@ -111,6 +117,9 @@ class _Compiler:
                 return self._time(from_ns, to_ns)
             case HasId(batch_id, index):
                 return f"(_bid = {self._bind(batch_id, 'UInt64')} AND _idx = {self._bind(index, 'UInt32')})"
+            case InPattern(pattern_id):
+                bound = self._bind(pattern_id, "UInt64")
+                return f"(pattern_id = {bound} OR pattern_id GLOBAL IN ({MEMBERS.format(bound)}))"
             case HasWord() | Contains() | MessageLike():
                 return self._message(node)
         return self._key(node) if node.field.is_key else self._column(node)

@@ -76,13 +76,13 @@ class ClickHouseReader:
         to_ns = min(*ends, before.timestamp_ns + 1) if before else min(ends)
         found: list[StoredEntry] = []
         for window in _windows(max(scope.from_ns or 0, oldest_ns), to_ns):
-            condition, parameters = _condition(scope, window)
+            condition, parameters = scope_condition(scope, window)
             if before is not None:
                 condition += _AFTER_KEY
                 parameters |= {"key_ns": before.timestamp_ns, "key_bid": before.batch_id, "key_idx": before.index}
             parameters["limit"] = limit - len(found)
             sql = f"SELECT {ENTRY_COLUMNS} FROM logs WHERE {condition} {NEWEST_FIRST} LIMIT {{limit:UInt32}}"
-            found += read_entries(await self._query(sql, parameters))
+            found += read_entries(await self.ask(sql, parameters))
             if len(found) >= limit:
                 break
         return found
@@ -92,10 +92,10 @@ class ClickHouseReader:
         limits = EntryLimits()
         earliest_ms = batch_id_ms(since_batch_id) - limits.past_days * 86_400_000
         window = TimeBetween(max(0, earliest_ms) * MILLISECOND_NS, None)
-        condition, parameters = _condition(scope, window)
+        condition, parameters = scope_condition(scope, window)
         parameters |= {"since": since_batch_id, "limit": limit}
         sql = f"SELECT _bid, _idx FROM logs WHERE {condition} AND _bid >= {{since:UInt64}}"
-        data = await self._query(f"{sql} ORDER BY _bid DESC, _idx DESC LIMIT {{limit:UInt32}}", parameters)
+        data = await self.ask(f"{sql} ORDER BY _bid DESC, _idx DESC LIMIT {{limit:UInt32}}", parameters)
         return [(int(bid), int(index)) for bid, index in read_json_rows(data)]
 
     async def entries(self, tenant: str, identities: Sequence[tuple[int, int]]) -> Sequence[StoredEntry]:
@@ -110,17 +110,17 @@ class ClickHouseReader:
             " AND (_bid, _idx) IN (SELECT arrayJoin(arrayZip({bids:Array(UInt64)}, {idxs:Array(UInt32)})))"
             " ORDER BY _bid, _idx"
         )
-        return read_entries(await self._query(sql, parameters))
+        return read_entries(await self.ask(sql, parameters))
 
     async def histogram(self, scope: Scope, step_seconds: int) -> Sequence[Tally]:
         """Count by step and level."""
-        condition, parameters = _condition(scope, TimeBetween(scope.from_ns, scope.to_ns))
+        condition, parameters = scope_condition(scope, TimeBetween(scope.from_ns, scope.to_ns))
         parameters["step"] = step_seconds
         sql = (
             "SELECT intDiv(toUnixTimestamp(timestamp), {step:UInt32}) * {step:UInt32} AS start, toInt8(level) AS severity,"
             f" count() FROM logs WHERE {condition} GROUP BY start, severity ORDER BY start, severity"
         )
-        rows = read_json_rows(await self._query(sql, parameters))
+        rows = read_json_rows(await self.ask(sql, parameters))
         return [Tally(int(start) * NANOSECONDS, Level(level), int(count)) for start, level, count in rows]
 
     async def facets(self, scope: Scope, fields: Sequence[str], limit: int) -> Mapping[str, Sequence[tuple[str, int]]]:
@@ -128,13 +128,13 @@ class ClickHouseReader:
         counts = {}
         for field in fields:
             column = FACET_FIELDS[FACET_FIELDS.index(field)]
-            condition, parameters = _condition(scope, TimeBetween(scope.from_ns, scope.to_ns))
+            condition, parameters = scope_condition(scope, TimeBetween(scope.from_ns, scope.to_ns))
             parameters["limit"] = limit
             sql = (
                 f"SELECT toString({column}) AS value, count() AS entries FROM logs WHERE {condition}"
                 " GROUP BY value ORDER BY entries DESC, value LIMIT {limit:UInt32}"
             )
-            rows = read_json_rows(await self._query(sql, parameters))
+            rows = read_json_rows(await self.ask(sql, parameters))
             counts[field] = [(value, int(count)) for value, count in rows]
         return counts
 
@@ -143,7 +143,7 @@ class ClickHouseReader:
         sql = "SELECT app_id, toInt8(level), count() FROM logs WHERE tenant = {tenant:String} GROUP BY app_id, level"
         by_app: dict[str, int] = {}
         by_level: dict[Level, int] = {}
-        for app_id, level, count in read_json_rows(await self._query(sql, {"tenant": tenant})):
+        for app_id, level, count in read_json_rows(await self.ask(sql, {"tenant": tenant})):
             by_app[app_id] = by_app.get(app_id, 0) + int(count)
             by_level[Level(level)] = by_level.get(Level(level), 0) + int(count)
         since = batch_id(max(0, now_ns // MILLISECOND_NS - 60_000), 0, 0)
@@ -154,17 +154,17 @@ class ClickHouseReader:
 
     async def rows(self) -> Mapping[str, int]:
         """Count every tenant's entries."""
-        data = await self._query("SELECT tenant, count() FROM logs GROUP BY tenant", {})
+        data = await self.ask("SELECT tenant, count() FROM logs GROUP BY tenant", {})
         return {tenant: int(count) for tenant, count in read_json_rows(data)}
 
     async def rows_by_day(self) -> Mapping[tuple[str, int], int]:
         """Count every tenant's entries by the day that retention counts from."""
         sql = "SELECT tenant, toInt32(toDate32(received_at)) AS day, count() FROM logs GROUP BY tenant, day"
-        return {(tenant, int(day)): int(count) for tenant, day, count in read_json_rows(await self._query(sql, {}))}
+        return {(tenant, int(day)): int(count) for tenant, day, count in read_json_rows(await self.ask(sql, {}))}
 
     async def ping(self) -> None:
         """Ask for a row of the table, so that a missing migration shows as well."""
-        await self._query("SELECT 1 FROM logs LIMIT 1", {})
+        await self.ask("SELECT 1 FROM logs LIMIT 1", {})
 
     async def close(self) -> None:
         """Close the connections once running queries have ended."""
@@ -176,13 +176,14 @@ class ClickHouseReader:
     async def _extent(self) -> tuple[int, int]:
         """Return the oldest and newest timestamp of any tenant: read from the parts' own figures; a bound, never shown."""
         sql = "SELECT toUnixTimestamp64Nano(min(timestamp)), toUnixTimestamp64Nano(max(timestamp)) FROM logs"
-        oldest_ns, newest_ns = next(read_json_rows(await self._query(sql, {})))
+        oldest_ns, newest_ns = next(read_json_rows(await self.ask(sql, {})))
         return int(oldest_ns), int(newest_ns)
 
     async def _number(self, sql: str, parameters: Mapping[str, Any]) -> int:
-        return int(next(read_json_rows(await self._query(sql, parameters)))[0])
+        return int(next(read_json_rows(await self.ask(sql, parameters)))[0])
 
-    async def _query(self, sql: str, parameters: Mapping[str, Any]) -> bytes:
+    async def ask(self, sql: str, parameters: Mapping[str, Any]) -> bytes:
+        """Return the answer as JSONCompactEachRow, within the bounds; ``sql`` is text of this package, never a user's."""
         if self._waiting >= self._options.waiting_max:
             raise Overloaded("too many searches at once")
         self._waiting += 1
@@ -220,7 +221,7 @@ _AFTER_KEY = (
 )
 
 
-def _condition(scope: Scope, window: TimeBetween) -> tuple[str, dict[str, Any]]:
+def scope_condition(scope: Scope, window: TimeBetween) -> tuple[str, dict[str, Any]]:
     """Return SQL for the scope within the window: the tenant first, always."""
     narrowed: Node = And((window, scope.query))
     compiled = compile_query(narrowed)

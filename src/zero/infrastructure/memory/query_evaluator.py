@@ -14,6 +14,7 @@ from zero.domain.query import (
     Field,
     HasId,
     HasWord,
+    InPattern,
     Is,
     LevelIn,
     Like,
@@ -34,6 +35,11 @@ _WORD_CHAR = "[0-9A-Za-z_\x80-\U0010ffff]"
 _NON_BLANK = r"[^ \t\n\v\f\r]"
 
 
+def message_id(message: str) -> int:
+    """Return the pattern of a message in memory: each message is one of its own."""
+    return int.from_bytes(message.encode()[:8].ljust(8, b"\0"), "big") ^ len(message)
+
+
 def matches(node: Node, stored: StoredEntry) -> bool:
     """Say whether the entry is what the query asks for."""
     match node:
@@ -52,6 +58,8 @@ def matches(node: Node, stored: StoredEntry) -> bool:
             return (from_ns is None or timestamp_ns >= from_ns) and (to_ns is None or timestamp_ns < to_ns)
         case HasId(batch_id, index):
             return (stored.batch_id, stored.index) == (batch_id, index)
+        case InPattern(pattern_id):
+            return message_id(stored.entry.message) == pattern_id
         case HasWord() | Contains() | MessageLike():
             return _message_matches(node, stored.entry.message)
     return _field_matches(node, stored.entry)

@@ -20,12 +20,12 @@ class MemoryReader:
 
     async def latest(self, scope: Scope, limit: int, before: EntryKey | None = None) -> Sequence[StoredEntry]:
         """Sort all of it."""
-        found = [stored for stored in self._found(scope) if before is None or stored.key < before]
+        found = [stored for stored in self.found(scope) if before is None or stored.key < before]
         return sorted(found, key=lambda stored: stored.key, reverse=True)[:limit]
 
     async def arrivals(self, scope: Scope, since_batch_id: int, limit: int) -> Sequence[tuple[int, int]]:
         """Sort all identities."""
-        found = [(stored.batch_id, stored.index) for stored in self._found(scope) if stored.batch_id >= since_batch_id]
+        found = [(stored.batch_id, stored.index) for stored in self.found(scope) if stored.batch_id >= since_batch_id]
         return sorted(found, reverse=True)[:limit]
 
     async def entries(self, tenant: str, identities: Sequence[tuple[int, int]]) -> Sequence[StoredEntry]:
@@ -37,13 +37,13 @@ class MemoryReader:
     async def histogram(self, scope: Scope, step_seconds: int) -> Sequence[Tally]:
         """Count."""
         step_ns = step_seconds * NANOSECONDS
-        entries = [stored.entry for stored in self._found(scope)]
+        entries = [stored.entry for stored in self.found(scope)]
         counts = Counter((entry.timestamp_ns // step_ns * step_ns, entry.level) for entry in entries)
         return [Tally(start_ns, level, count) for (start_ns, level), count in sorted(counts.items())]
 
     async def facets(self, scope: Scope, fields: Sequence[str], limit: int) -> Mapping[str, Sequence[tuple[str, int]]]:
         """Count."""
-        entries = [stored.entry for stored in self._found(scope)]
+        entries = [stored.entry for stored in self.found(scope)]
         facets = {}
         for field in fields:
             counts = Counter(entry.level.name if field == "level" else str(getattr(entry, field)) for entry in entries)
@@ -73,7 +73,8 @@ class MemoryReader:
         if self.failure is not None:
             raise self.failure
 
-    def _found(self, scope: Scope) -> list[StoredEntry]:
+    def found(self, scope: Scope) -> list[StoredEntry]:
+        """Return the entries of the scope. Raises the failure that is set."""
         if self.failure is not None:
             raise self.failure
         mine = [stored for tenant, stored in self.stored if tenant == scope.tenant]

@@ -10,6 +10,7 @@ from zero.interfaces.api.keys import keys_router
 from zero.interfaces.api.logs import app_router, logs_router
 from zero.interfaces.api.options import ApiOptions
 from zero.interfaces.api.pages import OPENAPI_URL, pages_router
+from zero.interfaces.api.patterns import patterns_router
 from zero.interfaces.api.services import ApiServices
 
 
@@ -24,6 +25,7 @@ def create_app(services: ApiServices, options: ApiOptions | None = None, followe
         logs_router(services),
         following_router(services, options, followers),
         app_router(services),
+        patterns_router(services),
         figures_router(services),
         keys_router(services),
         probes_router(services),

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from zero.application.key_ring import KeyRing
 from zero.application.keys import Keys
 from zero.application.overview import Overview
+from zero.application.patterns.anomalies import Anomalies
+from zero.application.patterns.listing import PatternSearch
 from zero.application.search import Search
 from zero.application.tail import Tail
 from zero.application.timeline import TimelineSearch
@@ -22,3 +24,5 @@ class ApiServices:
     metrics: Callable[[], bytes]
     keys: KeyRing
     key_admin: Keys
+    patterns: PatternSearch
+    anomalies: Anomalies

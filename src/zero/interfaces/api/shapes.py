@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any
 
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
 from zero.domain.instant import format_instant
@@ -70,6 +70,11 @@ def log_shape(stored: StoredEntry) -> dict[str, Any]:
 def to_json(content: Any) -> str:
     """Return compact JSON."""
     return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def json_answer(content: Any) -> Response:
+    """Return the content as the body of a 200."""
+    return Response(to_json(content), media_type="application/json")
 
 
 def problem(status: int, code: str, message: str, **details: Any) -> JSONResponse:

@@ -6,7 +6,10 @@ from importlib import resources
 from zero.infrastructure.clickhouse.migrations import migrations
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
 
-FROZEN = {"0001_logs.sql": "8d41b9b69c7e1d4edf9200f2c26fd845d94e72174352fd3a075c3ab122434c83"}
+FROZEN = {
+    "0001_logs.sql": "8d41b9b69c7e1d4edf9200f2c26fd845d94e72174352fd3a075c3ab122434c83",
+    "0002_patterns.sql": "9f8835c0be6cd3129956009d8c6a44d19232a554b48b309a58de49dacfabacce",
+}
 
 
 def test_a_migration_that_was_released_is_never_edited() -> None:

@@ -1,6 +1,5 @@
 """The native OTLP decoders and their plain twin give the same bytes and the same errors, whatever comes in."""
 
-
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 

@@ -9,6 +9,8 @@ from fastapi import FastAPI
 from zero.application.key_ring import KeyRing
 from zero.application.keys import Keys
 from zero.application.overview import Overview
+from zero.application.patterns.anomalies import Anomalies
+from zero.application.patterns.listing import PatternSearch
 from zero.application.search import Search
 from zero.application.tail import Tail
 from zero.application.timeline import TimelineSearch
@@ -17,6 +19,7 @@ from zero.domain.entry import LogEntry
 from zero.domain.stored import StoredEntry
 from zero.infrastructure.lucene.parser import LuceneParser
 from zero.infrastructure.memory import ManualClock, MemoryBuffer, MemoryKeyStore, MemoryTelemetry
+from zero.infrastructure.memory.patterns import MemoryPatternReader
 from zero.infrastructure.memory.reader import MemoryReader
 from zero.interfaces.api.app import create_app
 from zero.interfaces.api.services import ApiServices
@@ -34,6 +37,7 @@ class Api:
         self.key_admin = Keys(self.key_store, self.clock, telemetry)
         self.keys = KeyRing(self.key_store, self.clock, telemetry)
         search = Search(LuceneParser(), self.reader, self.clock)
+        patterns = MemoryPatternReader(self.reader)
         self.services = ApiServices(
             search,
             TimelineSearch(search, self.reader, self.clock),
@@ -42,6 +46,8 @@ class Api:
             lambda: b"zero_up 1\n",
             self.keys,
             self.key_admin,
+            PatternSearch(search, patterns, self.clock),
+            Anomalies(search, patterns, self.clock),
         )
         self.app: FastAPI = create_app(self.services)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://127.0.0.1:8080")

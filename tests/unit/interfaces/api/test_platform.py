@@ -85,5 +85,6 @@ async def test_the_openapi_document_names_every_door(api) -> None:
     paths = (await api.client.get("/api/openapi.json")).json()["paths"]
     assert {
         "/api/logs", "/api/logs/{app_id}", "/api/logs/search", "/api/logs/tail", "/api/histogram", "/api/facets", "/api/stats",
-        "/api/ledger", "/api/dead-letters", "/health", "/ready", "/metrics",
+        "/api/patterns", "/api/patterns/{id}", "/api/anomalies", "/api/ledger", "/api/dead-letters", "/health", "/ready",
+        "/metrics",
     } <= set(paths)  # fmt: skip

@@ -1,0 +1,45 @@
+"""What the catalogue of patterns reports about itself."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from zero.application.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class PatternsCatalogued(Event):
+    """New patterns were put into the catalogue, which now holds ``patterns`` of all tenants."""
+
+    name: ClassVar[str] = "patterns_catalogued"
+    level: ClassVar[str | None] = "debug"
+    amounts: ClassVar[tuple[str, ...]] = ("added",)
+    timings: ClassVar[tuple[str, ...]] = ("seconds",)
+    gauges: ClassVar[tuple[str, ...]] = ("patterns",)
+    help: ClassVar[str] = "Times new patterns were put into the catalogue"
+
+    added: int
+    changed: int
+    patterns: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PatternsHalted(Event):
+    """The catalogue could not be kept; it is tried again."""
+
+    name: ClassVar[str] = "patterns_halted"
+    level: ClassVar[str | None] = "warning"
+    help: ClassVar[str] = "Times the catalogue of patterns could not be kept, counted once an outage"
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class PatternsRefused(Event):
+    """A tenant has as many patterns as the catalogue takes: entries with others are found, but belong to no pattern."""
+
+    name: ClassVar[str] = "patterns_refused"
+    level: ClassVar[str | None] = "warning"
+    help: ClassVar[str] = "Times a tenant reached the bound of its patterns, counted once a process"
+
+    limit: int
