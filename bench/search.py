@@ -25,6 +25,7 @@ from typing import Any
 
 from bench import corpus, record
 from bench.measure import say
+from zero.application.fields import FieldSearch
 from zero.application.key_ring import KeyRing
 from zero.application.keys import Keys
 from zero.application.overview import Overview
@@ -40,6 +41,7 @@ from zero.infrastructure.clickhouse.connection import connect, connect_writer
 from zero.infrastructure.clickhouse.migrations import migrate
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
 from zero.infrastructure.clickhouse.pattern_reader import ClickHousePatternReader
+from zero.infrastructure.clickhouse.field_reader import ClickHouseFieldReader
 from zero.infrastructure.clickhouse.reader import ClickHouseReader
 from zero.infrastructure.lucene.parser import LuceneParser
 from zero.infrastructure.memory import MemoryBuffer, MemoryKeyStore, MemoryTelemetry
@@ -138,11 +140,12 @@ def api(options: ClickHouseOptions) -> Iterator[str]:
         store, telemetry = MemoryKeyStore(), MemoryTelemetry()
         keys = KeyRing(store, clock, telemetry)
         await keys.refresh()
+        fields = FieldSearch(search, ClickHouseFieldReader(reader))
         timeline, tail = TimelineSearch(search, reader, clock), Tail(search, reader, clock)
         patterns = ClickHousePatternReader(reader)
         listing, anomalies = PatternSearch(search, patterns, clock), Anomalies(search, patterns, clock)
         admin = Keys(store, clock, telemetry)
-        parts = ApiServices(search, timeline, tail, overview, bytes, keys, admin, listing, anomalies)
+        parts = ApiServices(search, timeline, tail, overview, bytes, keys, admin, listing, anomalies, fields)
         await serve(parts, ApiOptions(), [sock], stop)
         await reader.close()
 

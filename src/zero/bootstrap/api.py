@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
     """Answer queries until ``stop`` is set."""
+    from zero.application.fields import FieldSearch
     from zero.application.overview import Overview
     from zero.application.patterns.anomalies import Anomalies
     from zero.application.patterns.listing import PatternSearch
@@ -33,6 +34,7 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
     from zero.application.timeline import TimelineSearch
     from zero.infrastructure.clickhouse.connection import connect
     from zero.infrastructure.clickhouse.pattern_reader import ClickHousePatternReader
+    from zero.infrastructure.clickhouse.field_reader import ClickHouseFieldReader
     from zero.infrastructure.clickhouse.reader import ClickHouseReader
     from zero.infrastructure.lucene.parser import LuceneParser
     from zero.infrastructure.redis.buffer import RedisBuffer
@@ -47,6 +49,7 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
     store = reader_options(settings)
     reader = ClickHouseReader(lambda: connect(store))
     search, overview = Search(LuceneParser(), reader, clock), Overview(buffer, reader, clock, settings.retention_days)
+    fields = FieldSearch(search, ClickHouseFieldReader(reader))
     timeline, tail = TimelineSearch(search, reader, clock), Tail(search, reader, clock)
     pattern_reader = ClickHousePatternReader(reader)
     patterns, anomalies = PatternSearch(search, pattern_reader, clock), Anomalies(search, pattern_reader, clock)
@@ -65,7 +68,7 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
             keys = await stack.enter_async_context(key_ring(settings, settings.api, 1, telemetry))
             admin = await stack.enter_async_context(key_admin(settings, telemetry))
             await stack.enter_async_context(kept_catalogue(settings, telemetry))
-            services = ApiServices(search, timeline, tail, overview, metrics.text, keys, admin, patterns, anomalies)
+            services = ApiServices(search, timeline, tail, overview, metrics.text, keys, admin, patterns, anomalies, fields)
             await serve(services, options, [sock], stop, tls.context("http/1.1") if tls else None)
     finally:
         announcing.cancel()

@@ -44,8 +44,11 @@ LEVEL_ALIASES = {
     "ALERT": Level.FATAL, "PANIC": Level.FATAL, "NOTICE": Level.INFO, "INFORMATION": Level.INFO, "VERBOSE": Level.DEBUG,
     "SEVERE": Level.ERROR,
 }  # fmt: skip
+QUERY_FIELDS = ("app_id", "level", "message", "source", "environment", "trace_id", "span_id", "user_id", "timestamp", "id", "pattern_id")
+"""The fields of an entry that a query may name, those asked for most first."""
 _ALWAYS_THERE = ("message", "timestamp", "level", "id", "pattern_id")
 METADATA_PREFIX = "metadata."
+_NO_TEXT = (*_ALWAYS_THERE, "_exists_")
 _LEVELS = {**{level.name: level for level in Level}, **LEVEL_ALIASES}
 _WORD = re.compile(r"[^\W_]+")
 _WORD_LIKE = re.compile(r"[\w]*")
@@ -121,6 +124,12 @@ def value_condition(name: str | None, value: Value, now_ns: int) -> Node:
     if name == "host":
         return _host(lambda field: _field_is(field, value))
     return _field_is(_field(name, value.position), value)
+
+
+def field_named(name: str) -> Field | None:
+    """Return the field or metadata key that a query means by the name, None for those that are neither. Raises QuerySyntaxError."""
+    canonical = _canonical(name, 0)
+    return None if canonical in _NO_TEXT else _field(canonical, 0)
 
 
 def range_condition(name: str | None, ends: Ends, now_ns: int) -> Node:

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.integration.search.conftest import LogStore
+from zero.application.fields import FieldSearch
 from zero.application.key_ring import KeyRing
 from zero.application.keys import KeyRequest, Keys
 from zero.application.overview import Overview
@@ -26,6 +27,7 @@ from zero.domain.entry import Level, LogEntry
 from zero.domain.key import KeyScope
 from zero.domain.stored import StoredEntry
 from zero.infrastructure.clickhouse.pattern_reader import ClickHousePatternReader
+from zero.infrastructure.clickhouse.field_reader import ClickHouseFieldReader
 from zero.infrastructure.clickhouse.reader import ClickHouseReader
 from zero.infrastructure.lucene.parser import LuceneParser
 from zero.infrastructure.memory import MemoryBuffer, MemoryKeyStore, MemoryTelemetry
@@ -38,7 +40,7 @@ TENANTS, ENTRIES = 20, 60
 START_S = 1_795_341_600
 APPS = ("web", "db", "auth", "tenant", "default")
 WORDS = ("error", "timeout", "login", "disk", "tenant", "owner", "select", "union")
-DOORS = ("/api/logs", "/api/logs", "/api/logs", "search", "cursor", "app", "/api/facets", "/api/histogram", "/api/stats")
+FIELDS = ("app_id", "source", "user_id", "environment", "tenant", "owner.name", "n", "host")
 AT_ONCE = 4
 
 
@@ -132,9 +134,10 @@ class Api:
         self.reader, self.keys, self.admin = reader, KeyRing(store, clock, telemetry), Keys(store, clock, telemetry)
         self.tail = Tail(search, reader, clock, TailOptions(poll_seconds=0.001, load_max=1))
         timeline, overview = TimelineSearch(search, reader, clock), Overview(MemoryBuffer(clock), reader, clock)
+        fields = FieldSearch(search, ClickHouseFieldReader(reader))
         patterns = ClickHousePatternReader(reader)
         listing, anomalies = PatternSearch(search, patterns, clock), Anomalies(search, patterns, clock)
-        services = ApiServices(search, timeline, self.tail, overview, bytes, self.keys, self.admin, listing, anomalies)
+        services = ApiServices(search, timeline, self.tail, overview, bytes, self.keys, self.admin, listing, anomalies, fields)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(create_app(services)), base_url="http://localhost")
         self.cursors: list[tuple[str, dict[str, str]]] = []
         self.answered = self.rows = 0
@@ -157,6 +160,8 @@ class Api:
             "cursor",
             "/api/facets",
             "/api/histogram",
+            "/api/fields",
+            "/api/fields/values",
             "/api/stats",
             "app",
         ]
@@ -172,9 +177,8 @@ class Api:
         else:
             path = door if door.startswith("/") else "/api/logs"
             parameters = parameters if path != "/api/stats" else {}
-            answer = await self.client.get(
-                path, params=parameters | ({"limit": "7"} if path == "/api/logs" else {}), headers=headers
-            )
+            more = {"/api/logs": {"limit": "7"}, "/api/fields/values": {"field": chance.choice(FIELDS)}}.get(path, {})
+            answer = await self.client.get(path, params=parameters | more, headers=headers)
         self.check(answer, own, parameters)
 
     def check(self, answer: httpx.Response, own: int, parameters: dict[str, str]) -> None:

@@ -26,7 +26,7 @@ from zero.application.ports.patterns import (
     Sighting,
 )
 from zero.application.ports.process import Clock, Random, Telemetry
-from zero.application.ports.reading import LogReader, QueryParser, Scope, StoreFigures, Tally
+from zero.application.ports.reading import FieldReader, LogReader, QueryParser, Scope, StoreFigures, Tally
 
 __all__ = [
     "Append",
@@ -42,6 +42,7 @@ __all__ = [
     "Decompressor",
     "Delivery",
     "Durability",
+    "FieldReader",
     "IdempotencyKey",
     "KeyStore",
     "Lease",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from zero.domain.entry import Level
-from zero.domain.query import Node
+from zero.domain.query import Field, Node
 from zero.domain.stored import EntryKey, StoredEntry
 
 
@@ -75,3 +75,13 @@ class LogReader(Protocol):
 
     async def ping(self) -> None:
         """Return when the store answers. Raises StoreUnavailable."""
+
+
+class FieldReader(Protocol):
+    """What the newest entries of a scope hold, to complete a query with; a sample, most frequent first. Raises as LogReader."""
+
+    async def keys(self, scope: Scope, prefix: str, limit: int) -> Sequence[tuple[str, int]]:
+        """Return up to ``limit`` metadata keys that begin with the prefix in any case, and how many entries have them."""
+
+    async def values(self, scope: Scope, field: Field, prefix: str, limit: int) -> Sequence[tuple[str, int]]:
+        """Return the same for the values of a field or metadata key; the empty text is no value."""

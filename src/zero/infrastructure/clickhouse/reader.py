@@ -71,11 +71,11 @@ class ClickHouseReader:
 
     async def latest(self, scope: Scope, limit: int, before: EntryKey | None = None) -> Sequence[StoredEntry]:
         """Look backwards in growing windows of time until the page is full."""
-        oldest_ns, newest_ns = await self._extent()
+        oldest_ns, newest_ns = await self.extent()
         ends = [newest_ns + 1, *([] if scope.to_ns is None else [scope.to_ns])]
         to_ns = min(*ends, before.timestamp_ns + 1) if before else min(ends)
         found: list[StoredEntry] = []
-        for window in _windows(max(scope.from_ns or 0, oldest_ns), to_ns):
+        for window in backwards(max(scope.from_ns or 0, oldest_ns), to_ns):
             condition, parameters = scope_condition(scope, window)
             if before is not None:
                 condition += _AFTER_KEY
@@ -173,7 +173,7 @@ class ClickHouseReader:
             await asyncio.to_thread(self._client.close)
             self._client = None
 
-    async def _extent(self) -> tuple[int, int]:
+    async def extent(self) -> tuple[int, int]:
         """Return the oldest and newest timestamp of any tenant: read from the parts' own figures; a bound, never shown."""
         sql = "SELECT toUnixTimestamp64Nano(min(timestamp)), toUnixTimestamp64Nano(max(timestamp)) FROM logs"
         oldest_ns, newest_ns = next(read_json_rows(await self.ask(sql, {})))
@@ -229,7 +229,7 @@ def scope_condition(scope: Scope, window: TimeBetween) -> tuple[str, dict[str, A
     return f"tenant = {{tenant:String}} AND {compiled.sql}", {**parameters, **compiled.parameters}
 
 
-def _windows(from_ns: int, to_ns: int) -> Iterator[TimeBetween]:
+def backwards(from_ns: int, to_ns: int) -> Iterator[TimeBetween]:
     """Yield windows of time that together cover ``from_ns`` up to ``to_ns`` (exclusive), newest first."""
     upper_ns = to_ns
     for width_ns in WINDOWS_NS:

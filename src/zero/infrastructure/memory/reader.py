@@ -5,14 +5,16 @@ from collections.abc import Mapping, Sequence
 
 from zero.application.ports import Scope, StoreFigures, Tally
 from zero.domain.batch_id import batch_id_ms
+from zero.domain.entry import LogEntry
 from zero.domain.instant import NANOSECONDS
 from zero.domain.ledger import day_of
+from zero.domain.query import Field
 from zero.domain.stored import EntryKey, StoredEntry
 from zero.infrastructure.memory.query_evaluator import matches
 
 
 class MemoryReader:
-    """Implements LogReader over ``stored``: tenant and entry, in order of arrival. Raises ``failure`` while it is set."""
+    """Implements LogReader and FieldReader over ``stored``: tenant and entry, in order of arrival. Raises ``failure`` while it is set."""
 
     def __init__(self) -> None:
         self.stored: list[tuple[str, StoredEntry]] = []
@@ -50,6 +52,15 @@ class MemoryReader:
             facets[field] = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:limit]
         return facets
 
+    async def keys(self, scope: Scope, prefix: str, limit: int) -> Sequence[tuple[str, int]]:
+        """Count."""
+        counts = Counter(key for stored in self._found(scope) for key in stored.entry.metadata)
+        return _most_frequent(counts, prefix, limit)
+
+    async def values(self, scope: Scope, field: Field, prefix: str, limit: int) -> Sequence[tuple[str, int]]:
+        """Count."""
+        return _most_frequent(Counter(_text(stored.entry, field) for stored in self._found(scope)), prefix, limit)
+
     async def figures(self, tenant: str, now_ns: int) -> StoreFigures:
         """Count; nothing is on a disk."""
         await self.ping()
@@ -79,6 +90,15 @@ class MemoryReader:
             raise self.failure
         mine = [stored for tenant, stored in self.stored if tenant == scope.tenant]
         return [stored for stored in mine if _in_time(scope, stored) and matches(scope.query, stored)]
+
+
+def _text(entry: LogEntry, field: Field) -> str:
+    return str(entry.metadata.get(field.name, "") if field.is_key else getattr(entry, field.name))
+
+
+def _most_frequent(counts: Counter[str], prefix: str, limit: int) -> Sequence[tuple[str, int]]:
+    found = [(text, count) for text, count in counts.items() if text and text.lower().startswith(prefix.lower())]
+    return sorted(found, key=lambda item: (-item[1], item[0]))[:limit]
 
 
 def _in_time(scope: Scope, stored: StoredEntry) -> bool:

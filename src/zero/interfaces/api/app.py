@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from zero.interfaces.api import failures
+from zero.interfaces.api.fields import fields_router
 from zero.interfaces.api.figures import figures_router, probes_router
 from zero.interfaces.api.following import Followers, following_router
 from zero.interfaces.api.guard import Guard
@@ -26,6 +27,7 @@ def create_app(services: ApiServices, options: ApiOptions | None = None, followe
         following_router(services, options, followers),
         app_router(services),
         patterns_router(services),
+        fields_router(services),
         figures_router(services),
         keys_router(services),
         probes_router(services),

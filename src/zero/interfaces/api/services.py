@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from zero.application.fields import FieldSearch
 from zero.application.key_ring import KeyRing
 from zero.application.keys import Keys
 from zero.application.overview import Overview
@@ -26,3 +27,4 @@ class ApiServices:
     key_admin: Keys
     patterns: PatternSearch
     anomalies: Anomalies
+    fields: FieldSearch

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from zero.application.fields import FieldSearch
 from zero.application.key_ring import KeyRing
 from zero.application.keys import Keys
 from zero.application.overview import Overview
@@ -48,6 +49,7 @@ class Api:
             self.key_admin,
             PatternSearch(search, patterns, self.clock),
             Anomalies(search, patterns, self.clock),
+            FieldSearch(search, self.reader),
         )
         self.app: FastAPI = create_app(self.services)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://127.0.0.1:8080")

@@ -21,6 +21,7 @@ RULES = {
     "GET /ready": OPEN,
     "GET /metrics": {QUERY, ADMIN},
     "GET /assets/{name}": OPEN,
+    "GET /assets/{version}/{name}": OPEN,
     "GET /api/docs": OPEN,
     "GET /api/openapi.json": OPEN,
     "GET /api/logs": {QUERY},
@@ -32,6 +33,8 @@ RULES = {
     "GET /api/patterns": {QUERY},
     "GET /api/patterns/{id}": {QUERY},
     "GET /api/anomalies": {QUERY},
+    "GET /api/fields": {QUERY},
+    "GET /api/fields/values": {QUERY},
     "GET /api/stats": {QUERY},
     "GET /api/ledger": {QUERY, ADMIN},
     "GET /api/dead-letters": {ADMIN},
@@ -84,7 +87,7 @@ async def ask(client, rule: str, key: str = "") -> httpx.Response:
     body = {"tenant": "t", "scopes": ["query"]} if path == "/api/keys" else {}
     headers = {"authorization": f"Bearer {key}"} if key else {}
     content = {"json": body} if method == "POST" else {}
-    path = re.sub(r"{.*?}", lambda match: {"{name}": "page.css"}.get(match[0], "x"), path)
+    path = re.sub(r"{.*?}", lambda match: {"{name}": "docs.js"}.get(match[0], "x"), path)
     return await client.request(method, path, headers=headers, **content)
 
 
