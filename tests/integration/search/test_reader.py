@@ -153,7 +153,7 @@ async def test_a_reader_cannot_write(log_server: LogStore) -> None:
         reader = ClickHouseReader(lambda user=user: log_server.connect(user))
         try:
             with pytest.raises((StoreHalted, StoreUnavailable), match=r"readonly|read-only|READONLY"):
-                await reader.query("INSERT INTO logs (message) VALUES ('x')", {})
+                await reader.ask("INSERT INTO logs (message) VALUES ('x')", {})
         finally:
             await reader.close()
 

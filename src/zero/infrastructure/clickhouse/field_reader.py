@@ -49,7 +49,7 @@ class ClickHouseFieldReader:
             " ORDER BY entries DESC, name LIMIT {limit:UInt32}"
         )
         parameters = {"tenant": scope.tenant, "low": min(batch_ids), "high": max(batch_ids), "bids": batch_ids, "idxs": indexes}
-        rows = read_json_rows(await self._reader.query(sql, parameters | {"prefix": prefix, "limit": limit}))
+        rows = read_json_rows(await self._reader.ask(sql, parameters | {"prefix": prefix, "limit": limit}))
         return [(name, int(count)) for name, count in rows]
 
     async def values(self, scope: Scope, field: Field, prefix: str, limit: int) -> Sequence[tuple[str, int]]:
@@ -72,7 +72,7 @@ class ClickHouseFieldReader:
         to_ns = newest_ns + 1 if scope.to_ns is None else min(newest_ns + 1, scope.to_ns)
         for window in backwards(max(scope.from_ns or 0, oldest_ns), to_ns):
             condition, parameters = scope_condition(scope, window)
-            found = await self._reader.query(f"{start}{condition}{end[0]}", {**parameters, **end[1]})
+            found = await self._reader.ask(f"{start}{condition}{end[0]}", {**parameters, **end[1]})
             if rows := list(read_json_rows(found)):
                 return rows
         return []
