@@ -29,7 +29,7 @@ ORDINARY = (
 )
 ATTACK = (
     ("sshd", "WARN", 6, "Failed password for invalid user {name} from 203.0.113.{d} port {port} ssh2"),
-    ("sshd", "INFO", 4, "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.{d}"),
+    ("sshd", "INFO", 4, "pam_unix(sshd:auth): authentication failure; logname= uid=0 tty=ssh ruser= rhost=203.0.113.{d}"),
     ("sshd", "ERROR", 1, "maximum authentication attempts exceeded for root from 203.0.113.{d} port {port} ssh2"),
 )
 OUTAGE = (

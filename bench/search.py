@@ -38,10 +38,10 @@ from zero.application.timeline import TimelineSearch
 from zero.domain.batch_id import batch_id
 from zero.domain.frame import pack_frame, unpack_frame
 from zero.infrastructure.clickhouse.connection import connect, connect_writer
+from zero.infrastructure.clickhouse.field_reader import ClickHouseFieldReader
 from zero.infrastructure.clickhouse.migrations import migrate
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
 from zero.infrastructure.clickhouse.pattern_reader import ClickHousePatternReader
-from zero.infrastructure.clickhouse.field_reader import ClickHouseFieldReader
 from zero.infrastructure.clickhouse.reader import ClickHouseReader
 from zero.infrastructure.lucene.parser import LuceneParser
 from zero.infrastructure.memory import MemoryBuffer, MemoryKeyStore, MemoryTelemetry

@@ -20,12 +20,14 @@ from zero.bootstrap.parts import (
 from zero.settings import Settings
 
 if TYPE_CHECKING:
+    from zero.application.fields import FieldSearch
     from zero.application.ports import Telemetry
+    from zero.application.search import Search
+    from zero.infrastructure.clickhouse.reader import ClickHouseReader
 
 
 async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
     """Answer queries until ``stop`` is set."""
-    from zero.application.fields import FieldSearch
     from zero.application.overview import Overview
     from zero.application.patterns.anomalies import Anomalies
     from zero.application.patterns.listing import PatternSearch
@@ -34,7 +36,6 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
     from zero.application.timeline import TimelineSearch
     from zero.infrastructure.clickhouse.connection import connect
     from zero.infrastructure.clickhouse.pattern_reader import ClickHousePatternReader
-    from zero.infrastructure.clickhouse.field_reader import ClickHouseFieldReader
     from zero.infrastructure.clickhouse.reader import ClickHouseReader
     from zero.infrastructure.lucene.parser import LuceneParser
     from zero.infrastructure.redis.buffer import RedisBuffer
@@ -49,10 +50,10 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
     store = reader_options(settings)
     reader = ClickHouseReader(lambda: connect(store))
     search, overview = Search(LuceneParser(), reader, clock), Overview(buffer, reader, clock, settings.retention_days)
-    fields = FieldSearch(search, ClickHouseFieldReader(reader))
     timeline, tail = TimelineSearch(search, reader, clock), Tail(search, reader, clock)
     pattern_reader = ClickHousePatternReader(reader)
     patterns, anomalies = PatternSearch(search, pattern_reader, clock), Anomalies(search, pattern_reader, clock)
+    fields = completion(search, reader)
     with bound("api", settings):
         family = socket.AF_INET6 if ":" in settings.api.host else socket.AF_INET
         sock = socket.create_server((settings.api.host, settings.api.port), family=family)
@@ -74,6 +75,14 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
         announcing.cancel()
         await reader.close()
         await buffer.close()
+
+
+def completion(search: "Search", reader: "ClickHouseReader") -> "FieldSearch":
+    """Return what completes queries."""
+    from zero.application.fields import FieldSearch
+    from zero.infrastructure.clickhouse.field_reader import ClickHouseFieldReader
+
+    return FieldSearch(search, ClickHouseFieldReader(reader))
 
 
 @asynccontextmanager

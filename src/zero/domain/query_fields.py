@@ -44,7 +44,9 @@ LEVEL_ALIASES = {
     "ALERT": Level.FATAL, "PANIC": Level.FATAL, "NOTICE": Level.INFO, "INFORMATION": Level.INFO, "VERBOSE": Level.DEBUG,
     "SEVERE": Level.ERROR,
 }  # fmt: skip
-QUERY_FIELDS = ("app_id", "level", "message", "source", "environment", "trace_id", "span_id", "user_id", "timestamp", "id", "pattern_id")
+QUERY_FIELDS = (
+    "app_id", "level", "message", "source", "environment", "trace_id", "span_id", "user_id", "timestamp", "id", "pattern_id",
+)  # fmt: skip
 """The fields of an entry that a query may name, those asked for most first."""
 _ALWAYS_THERE = ("message", "timestamp", "level", "id", "pattern_id")
 METADATA_PREFIX = "metadata."
@@ -127,7 +129,7 @@ def value_condition(name: str | None, value: Value, now_ns: int) -> Node:
 
 
 def field_named(name: str) -> Field | None:
-    """Return the field or metadata key that a query means by the name, None for those that are neither. Raises QuerySyntaxError."""
+    """Return the field or metadata key that a query means by the name, None where it has no texts. Raises QuerySyntaxError."""
     canonical = _canonical(name, 0)
     return None if canonical in _NO_TEXT else _field(canonical, 0)
 

@@ -26,8 +26,8 @@ from zero.domain.batch_id import batch_id
 from zero.domain.entry import Level, LogEntry
 from zero.domain.key import KeyScope
 from zero.domain.stored import StoredEntry
-from zero.infrastructure.clickhouse.pattern_reader import ClickHousePatternReader
 from zero.infrastructure.clickhouse.field_reader import ClickHouseFieldReader
+from zero.infrastructure.clickhouse.pattern_reader import ClickHousePatternReader
 from zero.infrastructure.clickhouse.reader import ClickHouseReader
 from zero.infrastructure.lucene.parser import LuceneParser
 from zero.infrastructure.memory import MemoryBuffer, MemoryKeyStore, MemoryTelemetry

@@ -54,11 +54,12 @@ class ClickHouseFieldReader:
 
     async def values(self, scope: Scope, field: Field, prefix: str, limit: int) -> Sequence[tuple[str, int]]:
         """Count the values in the sample that begin with the prefix, in any case."""
+        bound: dict[str, Any] = {"prefix": prefix, "limit": limit}
+        bound |= {"chars": self._options.value_chars_max, "sample": self._options.rows}
         if field.is_key:
-            value, bound = "ifNull(toString(metadata.{key:Identifier}), '')", {"key": Identifier(field.name)}
+            value, bound["key"] = "ifNull(toString(metadata.{key:Identifier}), '')", Identifier(field.name)
         else:
-            value, bound = FACET_FIELDS[FACET_FIELDS.index(field.name)], {}
-        bound |= {"prefix": prefix, "chars": self._options.value_chars_max, "sample": self._options.rows, "limit": limit}
+            value = FACET_FIELDS[FACET_FIELDS.index(field.name)]
         start = f"SELECT value, count() AS entries FROM (SELECT {value} AS value FROM logs WHERE "
         end = (
             " AND value != '' AND length(value) <= {chars:UInt32} AND startsWith(lower(value), lower({prefix:String}))"

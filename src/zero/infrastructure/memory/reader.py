@@ -14,7 +14,7 @@ from zero.infrastructure.memory.query_evaluator import matches
 
 
 class MemoryReader:
-    """Implements LogReader and FieldReader over ``stored``: tenant and entry, in order of arrival. Raises ``failure`` while it is set."""
+    """Implements LogReader and FieldReader over ``stored``: tenant and entry, as they arrived. Raises ``failure`` if set."""
 
     def __init__(self) -> None:
         self.stored: list[tuple[str, StoredEntry]] = []
@@ -54,12 +54,12 @@ class MemoryReader:
 
     async def keys(self, scope: Scope, prefix: str, limit: int) -> Sequence[tuple[str, int]]:
         """Count."""
-        counts = Counter(key for stored in self._found(scope) for key in stored.entry.metadata)
+        counts = Counter(key for stored in self.found(scope) for key in stored.entry.metadata)
         return _most_frequent(counts, prefix, limit)
 
     async def values(self, scope: Scope, field: Field, prefix: str, limit: int) -> Sequence[tuple[str, int]]:
         """Count."""
-        return _most_frequent(Counter(_text(stored.entry, field) for stored in self._found(scope)), prefix, limit)
+        return _most_frequent(Counter(_text(stored.entry, field) for stored in self.found(scope)), prefix, limit)
 
     async def figures(self, tenant: str, now_ns: int) -> StoreFigures:
         """Count; nothing is on a disk."""
