@@ -11,6 +11,7 @@
 #include "zero/decode.hpp"
 #include "zero/encode_block.hpp"
 #include "zero/pattern.hpp"
+#include "zero/pattern_lines.hpp"
 #include "zero/syslog_frames.hpp"
 
 namespace nb = nanobind;
@@ -144,6 +145,22 @@ nb::list pattern_ids(nb::sequence messages) {
   return out;
 }
 
+// Returns (the number of each line's pattern as uint32, [(id, masked text) of each pattern]).
+nb::tuple pattern_lines(nb::handle lines) {
+  const BytesView bytes(lines);
+  const zero::PatternLines found = [&] {
+    nb::gil_scoped_release unlocked;
+    return zero::PatternLines({bytes.data(), bytes.size()}, patterns());
+  }();
+  nb::list out;
+  for (std::size_t number = 0; number < found.patterns(); ++number) {
+    const std::string_view text = found.text(number);
+    out.append(nb::make_tuple(found.id(number), nb::bytes(text.data(), text.size())));
+  }
+  const std::vector<std::uint32_t>& numbers = found.numbers();
+  return nb::make_tuple(nb::bytes(reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(std::uint32_t)), out);
+}
+
 // Returns (block, rows). Raises ValueError on malformed frames or ranges.
 nb::tuple encode_block(nb::sequence frames, nb::object rows) {
   thread_local zero::BlockEncoder encoder;
@@ -195,6 +212,7 @@ NB_MODULE(_core, module) {
   module.def("cut_syslog", &cut_syslog, nb::arg("stream"), nb::arg("frame_bytes_max"), nb::arg("frames_max"));
   module.def("encode_block", &encode_block, nb::arg("frames"), nb::arg("rows").none());
   module.def("pattern_ids", &pattern_ids, nb::arg("messages"));
+  module.def("pattern_lines", &pattern_lines, nb::arg("lines"));
   module.def(
       "mask",
       [](nb::handle message) {

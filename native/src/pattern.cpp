@@ -11,7 +11,7 @@ namespace zero {
 namespace {
 
 constexpr std::string_view mask_text = "<*>";
-constexpr std::size_t hex_letters_min = 8, hex_group_max = 4, hex_groups_max = 8;
+constexpr std::size_t hex_letters_min = 8, hex_group_max = 4, hex_groups_max = 8, leader_dots_min = 3;
 
 constexpr auto units =
     word_set({"B",       "kB",   "KB",     "MB",      "GB", "TB", "PB",  "KiB",  "MiB",   "GiB",  "TiB", "byte",      "bytes",
@@ -64,6 +64,19 @@ bool is_variable_name(std::string_view text) {
   return dots >= 2 && !(some & upper) && text[0] >= 'a' && text[0] <= 'z';
 }
 
+// Returns where dots that lead from one word to another begin ("depth.....5"), or nullptr. `stop` gets where they end.
+const char* find_leader(const char* start, const char* end, const char*& stop) {
+  for (const char* at = start; at != end; ++at) {
+    if (*at != '.') continue;
+    stop = at;
+    while (stop != end && *stop == '.') ++stop;
+    if (stop == end) return nullptr;
+    if (stop - at >= static_cast<std::ptrdiff_t>(leader_dots_min)) return at;
+    at = stop;
+  }
+  return nullptr;
+}
+
 // One pass over a message. While nothing but joiners and names of days and months follows, `mask_end_` is the end of the last
 // mask and `date_start_` the start of the first such name: where the next mask goes. `host_start_` and `host_end_` span the
 // last word with a dot in it.
@@ -103,6 +116,12 @@ class Masker {
       *out++ = *at++;
     } while (at != end_);
     at_ = at;
+    if (some & dot && take_led(start)) return;
+    take_whole(start, some, all);
+  }
+
+  // A word from `start` to `at_`, of which a copy lies behind the output.
+  [[gnu::always_inline]] void take_whole(const char* start, unsigned char some, unsigned char all) {
     const auto size = static_cast<std::size_t>(at_ - start);
     if (at_ != end_ && *at_ == ':' && (all & hex) && size <= hex_group_max && take_hex_groups(start)) return;
     if (some & digit || (all & hex && size >= hex_letters_min)) {
@@ -112,6 +131,32 @@ class Masker {
       return add(stop, at_);
     }
     take_text(start, some);
+  }
+
+  // Words with leader dots between them. Returns false, with nothing taken, where there are none.
+  [[gnu::noinline]] bool take_led(const char* start) {
+    const char* const end = at_;
+    const char* stop = nullptr;
+    const char* dots = find_leader(start, end, stop);
+    if (dots == nullptr) return false;
+    for (; dots != nullptr; start = stop, dots = find_leader(start, end, stop)) {
+      at_ = dots;
+      take_piece(start);
+      add(dots, stop);
+    }
+    at_ = end;
+    take_piece(start);
+    return true;
+  }
+  void take_piece(const char* start) {
+    if (start == at_) return;
+    unsigned char some = 0, all = 0xff;
+    for (const char* at = start; at != at_; ++at) {
+      some |= class_of(*at);
+      all &= class_of(*at);
+    }
+    std::memcpy(out_, start, static_cast<std::size_t>(at_ - start));
+    take_whole(start, some, all);
   }
 
   // A word without digits.

@@ -4,6 +4,7 @@
 
 #include "expect.hpp"
 #include "zero/pattern.hpp"
+#include "zero/pattern_lines.hpp"
 
 namespace {
 
@@ -18,11 +19,23 @@ std::string masked(std::string_view message) {
 void variable_parts_are_masked() {
   EXPECT(masked("took 5 ms for /a/b, 1 of 2") == "took <*> for <*> of <*>");
   EXPECT(masked("").empty());
+  EXPECT(masked("depth........5 and icache....off...7") == "depth........<*> and icache....off...<*>");
+}
+
+void lines_are_numbered_by_pattern() {
+  const std::string all = "took 5 ms\nlost\r\ntook 6 ms\n\nlost";
+  const std::vector<char> exact(all.begin(), all.end());
+  zero::PatternMaker patterns;
+  const zero::PatternLines found({exact.data(), exact.size()}, patterns);
+  EXPECT((found.numbers() == std::vector<std::uint32_t>{0, 1, 0, 2, 1}));
+  EXPECT(found.text(0) == "took <*>" && found.text(1) == "lost" && found.text(2).empty());
+  EXPECT(found.id(1) == patterns.id("lost"));
 }
 
 void every_prefix_stays_in_bounds() {
   const std::string all =
-      "a.b:1 ::1 fe80::1 ' \"x\" \"y z\" (5) 1 (2) 1 () <1 >2 Sun Jul 10 03:55:15 2005 C:\\x /p/q x@y a.b.c... 5 \xc2\xb5s "
+      "a.b:1 ::1 fe80::1 ' \"x\" \"y z\" (5) 1 (2) 1 () <1 >2 Sun Jul 10 03:55:15 2005 a....b...1 ...2 3....:4 C:\\x /p/q x@y "
+      "a.b.c... 5 \xc2\xb5s "
       "1=1=1=1=1=1";
   for (std::size_t start = 0; start < all.size(); ++start)
     for (std::size_t size = 0; start + size <= all.size(); ++size) {
@@ -42,6 +55,7 @@ void the_largest_growth_fits() {
 
 int main() {
   variable_parts_are_masked();
+  lines_are_numbered_by_pattern();
   every_prefix_stays_in_bounds();
   the_largest_growth_fits();
   return failures != 0;

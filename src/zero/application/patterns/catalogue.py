@@ -8,17 +8,20 @@ their order; so the catalogue can be emptied at any time, and becomes what it wa
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from zero.application.patterns.events import PatternsCatalogued, PatternsHalted, PatternsRefused
-from zero.application.patterns.miner import group_texts
-from zero.application.ports import Clock, PatternStore, Sighting, Telemetry
+from zero.application.patterns.shelf import Shelf, regroup, weight
+from zero.application.ports import Clock, PatternFigures, PatternStore, Sighting, Telemetry
 from zero.domain.batch_id import batch_id, batch_id_ms
-from zero.domain.errors import Overloaded, StoreHalted, Unavailable
+from zero.domain.errors import Overloaded, StoreHalted, StoreRejected, Unavailable
 from zero.domain.pattern import Pattern, PatternLimits
 
 Mask = Callable[[str], str]
+
+_DEAD_SHARE_MAX = 0.1  # of patterns without entries, which the store drops when they are due
+_OUTAGES = (Unavailable, Overloaded, StoreHalted, StoreRejected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,9 @@ class CatalogueOptions:
     """Bounds of the work. A look begins ``look_seconds`` after the last one, a count of everything ``count_seconds``; each at
     least ``rest_factor`` times as long after it as it took, so that keeping the catalogue costs a small part of one core.
 
-    A look goes back ``overlap_seconds`` behind the newest entry of the last one: shards are not drained in step.
+    A look goes back ``overlap_seconds`` behind the newest entry of the last one: shards are not drained in step. Patterns
+    beyond ``tenant_patterns_max``, and beyond ``memory_bytes_max`` of all tenants, are left out: their entries are found by
+    every search, but belong to no pattern.
     """
 
     look_seconds: float = 2.0
@@ -35,8 +40,8 @@ class CatalogueOptions:
     overlap_seconds: int = 10
     sightings_max: int = 2_000
     rows_max: int = 10_000
-    tenant_patterns_max: int = 50_000
-    patterns_max: int = 200_000
+    tenant_patterns_max: int = 100_000
+    memory_bytes_max: int = 256 << 20
     retry_seconds_max: float = 30.0
 
 
@@ -57,44 +62,41 @@ class Catalogue:
         self._telemetry = telemetry
         self._options = options or CatalogueOptions()
         self._limits = PatternLimits()
-        self._patterns: dict[str, dict[int, Pattern]] = defaultdict(dict)
+        self._shelves: dict[str, Shelf] = defaultdict(Shelf)
         self._version = self._since = 0
         self._refused: set[str] = set()
 
     async def run(self) -> None:
         """Look and count until cancelled; outages are waited out."""
-        count_at, pause = 0.0, 1.0
-        halted = False
+        options, count_at, pause = self._options, 0.0, 1.0
         while True:
             started = self._clock.monotonic()
             try:
                 if started >= count_at:
                     await self.count()
                     took = self._clock.monotonic() - started
-                    count_at = started + took + max(self._options.count_seconds, took * self._options.rest_factor)
+                    count_at = started + took + max(options.count_seconds, took * options.rest_factor)
                 else:
                     await self.look()
-                pause, halted = 1.0, False
-            except (Unavailable, Overloaded, StoreHalted) as error:
-                if not halted:
+                    took = self._clock.monotonic() - started
+                pause = 1.0
+                await self._clock.sleep(max(options.look_seconds, took * options.rest_factor))
+            except _OUTAGES as error:
+                if pause == 1.0:
                     self._telemetry.emit(PatternsHalted(error.message))
-                halted, count_at = True, 0.0
                 await self._clock.sleep(pause)
-                pause = min(2 * pause, self._options.retry_seconds_max)
-                continue
-            took = self._clock.monotonic() - started
-            await self._clock.sleep(max(self._options.look_seconds, took * self._options.rest_factor))
+                pause = min(2 * pause, options.retry_seconds_max)
 
     async def look(self) -> int:
         """Take in what others have put and what has arrived; returns how many patterns are new."""
         await self._read()
         newest = await self._store.newest_batch_id()
-        added = 0
-        while sightings := await self._store.unknown(self._since, self._options.sightings_max):
+        added, full = 0, True
+        while full:
+            sightings = await self._store.unknown(self._since, self._options.sightings_max)
             taken = await self._add(sightings)
             added += taken
-            if len(sightings) < self._options.sightings_max or not taken:
-                break
+            full = taken > 0 and len(sightings) == self._options.sightings_max
         back_ms = max(0, batch_id_ms(newest) - self._options.overlap_seconds * 1000)
         self._since = max(self._since, batch_id(back_ms, 0, 0))
         return added
@@ -104,23 +106,17 @@ class Catalogue:
         self._since = 0
         await self.look()
         figures = await self._store.figures()
-        changed = []
+        changed, moved = [], []
         for (tenant, identity), found in figures.items():
-            pattern = self._patterns[tenant].get(identity)
-            if pattern is None:
-                continue
-            counted = replace(
-                pattern,
-                first=found.first,
-                first_seen_ns=found.first_seen_ns,
-                last_seen_ns=found.last_seen_ns,
-                received_ms=found.received_ms,
-                count=found.count,
-            )
-            if counted != pattern:
+            pattern = self._shelves[tenant].get(identity)
+            if pattern is not None and (counted := _counted(pattern, found)) != pattern:
                 changed.append(counted)
-        self._forget(figures.keys())
-        await self._put(changed)
+                if counted.first != pattern.first:
+                    moved.append(counted)
+        await self._put(changed, moved)
+        if self._total() - len(figures) > _DEAD_SHARE_MAX * self._total():
+            self._shelves.clear()
+            self._version = 0
 
     async def _read(self) -> None:
         """Read what was put since, by any process; a little is read again, for versions are made of clocks."""
@@ -128,23 +124,28 @@ class Catalogue:
         while True:
             patterns, latest = await self._store.known(version, self._options.rows_max)
             for pattern in patterns:
-                self._patterns[pattern.tenant][pattern.id] = pattern
+                self._shelves[pattern.tenant].put(pattern)
+            self._version = max(self._version, latest)
             if len(patterns) < self._options.rows_max:
                 break
             version = latest
-        self._version = max(self._version, latest)
 
     async def _add(self, sightings: Iterable[Sighting]) -> int:
-        """Put new patterns into the catalogue and into groups; returns how many there were room for."""
+        """Put new patterns into the catalogue and into groups; returns how many there was room for."""
         added: list[Pattern] = []
+        room_bytes = self._options.memory_bytes_max - sum(shelf.size_bytes for shelf in self._shelves.values())
+        room = {tenant: self._options.tenant_patterns_max - len(shelf) for tenant, shelf in self._shelves.items()}
         for sighting in sightings:
-            mine = self._patterns[sighting.tenant]
-            if len(mine) >= self._options.tenant_patterns_max or self._total() >= self._options.patterns_max:
+            left = room.setdefault(sighting.tenant, self._options.tenant_patterns_max)
+            if left <= 0 or room_bytes <= 0:
                 self._refuse(sighting.tenant)
                 continue
-            mine[sighting.id] = self._pattern(sighting)
-            added.append(mine[sighting.id])
-        await self._put(added)
+            added.append(self._pattern(sighting))
+            room[sighting.tenant] = left - 1
+            room_bytes -= weight(added[-1])
+        await self._put(added, added)
+        if added:
+            self._telemetry.emit(PatternsCatalogued(len(added), self._total()))
         return len(added)
 
     def _pattern(self, sighting: Sighting) -> Pattern:
@@ -153,31 +154,28 @@ class Catalogue:
         times = sighting.first_seen_ns, sighting.last_seen_ns, sighting.received_ms
         return Pattern(sighting.tenant, sighting.id, text, example, sighting.first, sighting.id, text, *times, sighting.count)
 
-    async def _put(self, fresh: list[Pattern]) -> None:
-        """Group the tenants of these patterns anew, and put these and those whose group has changed."""
-        started = self._clock.monotonic()
-        wanted = {(pattern.tenant, pattern.id): pattern for pattern in fresh}
-        for pattern in fresh:
-            self._patterns[pattern.tenant][pattern.id] = pattern
-        for tenant in sorted({pattern.tenant for pattern in fresh}):
-            regrouped = await asyncio.to_thread(_regrouped, dict(self._patterns[tenant]))
-            wanted |= {(tenant, pattern.id): pattern for pattern in regrouped}
+    async def _put(self, changed: Sequence[Pattern], moved: Sequence[Pattern]) -> None:
+        """Put what has changed, and whatever is in another group because of the ``moved`` ones."""
+        for pattern in changed:
+            self._shelves[pattern.tenant].put(pattern)
+        wanted = {(pattern.tenant, pattern.id): pattern for pattern in changed}
+        by_tenant: dict[str, list[int]] = defaultdict(list)
+        for pattern in moved:
+            by_tenant[pattern.tenant].append(pattern.id)
+        for tenant, identities in by_tenant.items():
+            for neighbours in self._shelves[tenant].neighbours(identities):
+                for pattern in await asyncio.to_thread(regroup, neighbours):
+                    wanted[tenant, pattern.id] = pattern
         if not wanted:
             return
-        await self._store.put(list(wanted.values()))
-        for (tenant, identity), pattern in wanted.items():
-            self._patterns[tenant][identity] = pattern
-        seconds = self._clock.monotonic() - started
-        self._telemetry.emit(PatternsCatalogued(len(fresh), len(wanted), self._total(), seconds))
-
-    def _forget(self, living: Iterable[tuple[str, int]]) -> None:
-        """Let go of patterns without entries; the store drops them when they are due."""
-        kept: dict[str, set[int]] = defaultdict(set)
-        for tenant, identity in living:
-            kept[tenant].add(identity)
-        for tenant, patterns in self._patterns.items():
-            for identity in patterns.keys() - kept[tenant]:
-                del patterns[identity]
+        for pattern in wanted.values():
+            self._shelves[pattern.tenant].put(pattern)
+        try:
+            await self._store.put(list(wanted.values()))
+        except BaseException:
+            self._shelves.clear()  # what the store has is read again
+            self._version = self._since = 0
+            raise
 
     def _refuse(self, tenant: str) -> None:
         if tenant not in self._refused:
@@ -185,18 +183,15 @@ class Catalogue:
             self._telemetry.emit(PatternsRefused(self._options.tenant_patterns_max))
 
     def _total(self) -> int:
-        return sum(len(patterns) for patterns in self._patterns.values())
+        return sum(len(shelf) for shelf in self._shelves.values())
 
 
-def _regrouped(patterns: Mapping[int, Pattern]) -> list[Pattern]:
-    """Return the patterns of a tenant whose group is another one now. A group has the id of its earliest pattern."""
-    ordered = sorted(patterns.values(), key=lambda pattern: (pattern.first, pattern.id))
-    groups = group_texts([pattern.text for pattern in ordered])
-    founders: dict[int, int] = {}
-    changed = []
-    for pattern, group in zip(ordered, groups.of, strict=True):
-        founder = founders.setdefault(group, pattern.id)
-        text = groups.texts[group]
-        if (pattern.group_id, pattern.group_text) != (founder, text):
-            changed.append(replace(pattern, group_id=founder, group_text=text))
-    return changed
+def _counted(pattern: Pattern, figures: PatternFigures) -> Pattern:
+    return replace(
+        pattern,
+        first=figures.first,
+        first_seen_ns=figures.first_seen_ns,
+        last_seen_ns=figures.last_seen_ns,
+        received_ms=figures.received_ms,
+        count=figures.count,
+    )

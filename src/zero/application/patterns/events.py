@@ -13,14 +13,11 @@ class PatternsCatalogued(Event):
     name: ClassVar[str] = "patterns_catalogued"
     level: ClassVar[str | None] = "debug"
     amounts: ClassVar[tuple[str, ...]] = ("added",)
-    timings: ClassVar[tuple[str, ...]] = ("seconds",)
     gauges: ClassVar[tuple[str, ...]] = ("patterns",)
     help: ClassVar[str] = "Times new patterns were put into the catalogue"
 
     added: int
-    changed: int
     patterns: int
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

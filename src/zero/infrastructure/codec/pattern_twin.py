@@ -12,7 +12,9 @@ UNITS = frozenset(
 DATE_WORDS = frozenset(b"Mon Tue Wed Thu Fri Sat Sun Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())
 HEX_LETTERS_MIN = 8
 HEX_GROUPS_MAX = 8
-_WORD = re.compile(rb"[A-Za-z0-9_.\-/\\@%+$#~\x80-\xff]+")
+_NO_DOT = rb"A-Za-z0-9_\-/\\@%+$#~\x80-\xff"
+_LEADER = re.compile(rb"\.{3,}(?=[%b])" % _NO_DOT)
+_WORD = re.compile(rb"(?:[%b]|\.{1,2}(?!\.)|\.{3,}(?![%b.]))+" % (_NO_DOT, _NO_DOT))
 _WORD_BYTES = frozenset(byte for byte in range(256) if _WORD.match(bytes([byte])))
 _DIGITS = frozenset(b"0123456789")
 _HEX = frozenset(b"0123456789abcdefABCDEF")
@@ -30,6 +32,15 @@ def mask(message: str) -> str:
 def pattern_id(message: str) -> int:
     """Return the hash of the masked message."""
     return hash64(mask(message).encode())
+
+
+def pattern_lines(lines: bytes) -> tuple[list[int], list[tuple[int, str]]]:
+    """Return the number of each line's pattern, and the patterns in that order: id, masked text."""
+    pieces = lines.split(b"\n")
+    masked = [mask(line.removesuffix(b"\r").decode()) for line in (pieces if pieces[-1] else pieces[:-1])]
+    texts = list(dict.fromkeys(masked))
+    numbers = {text: number for number, text in enumerate(texts)}
+    return [numbers[text] for text in masked], [(hash64(text.encode()), text) for text in texts]
 
 
 def is_variable(word: bytes) -> bool:
@@ -52,7 +63,7 @@ class _Masker:
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.out = bytearray()
-        self.mask_end = self.date_start = self.host_start = self.host_end = -1
+        self.mask_end = self.date_start = self.host_start = self.host_end = self.leader_end = -1
 
     def run(self) -> bytes:
         at = 0
@@ -63,7 +74,7 @@ class _Masker:
     def hex_groups(self, at: int) -> int:
         """Take an IPv6 or MAC address or a time of day; return where it ends, or 0."""
         found = _HEX_GROUPS.match(self.data, at)
-        if found is None or (at and self.data[at - 1] in _WORD_BYTES):
+        if found is None or (at and self.data[at - 1] in _WORD_BYTES and at != self.leader_end):
             return 0
         text, stop = found.group(), found.end()
         ends = stop == len(self.data) or self.data[stop] not in _WORD_BYTES
@@ -74,6 +85,11 @@ class _Masker:
 
     def word(self, at: int) -> int:
         """Take a word and mask it if it is variable; return where it ends, or 0."""
+        leader = _LEADER.match(self.data, at)
+        if leader is not None:
+            self.leader_end = leader.end()
+            self.add(leader.group())
+            return self.leader_end
         found = _WORD.match(self.data, at)
         if found is None:
             return 0

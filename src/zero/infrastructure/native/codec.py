@@ -79,6 +79,11 @@ class NativeCodec:
         """Return the 64-bit hash of the masked message."""
         return _core.pattern_ids([message.encode()])[0]
 
+    def pattern_lines(self, lines: bytes) -> tuple[bytes, list[tuple[int, str]]]:
+        """Return the number of each line's pattern (UInt32, native order), and the patterns in that order: id, masked text."""
+        numbers, patterns = _core.pattern_lines(lines)
+        return numbers, [(identity, text.decode()) for identity, text in patterns]
+
     def mask(self, message: str) -> str:
         """Return the message with its variable parts as ``<*>``."""
         return _core.mask(message.encode()).decode()
