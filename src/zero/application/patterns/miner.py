@@ -29,7 +29,9 @@ _STARS = re.compile(r"\*{2,}")
 _WORD, _BLANK = "w", " "
 _CHOICES = frozenset({"true", "false", "null", "none", "yes", "no", "on", "off"})
 _NAMES_FOLLOW = frozenset({"user", "username", "account"})
-_VALUES_FOLLOW = frozenset("for from by users host hostname name named client group owner login".split())
+_VALUES_FOLLOW = frozenset(
+    {"for", "from", "by", "users", "host", "hostname", "name", "named", "client", "group", "owner", "login"}
+)
 
 
 @dataclass(frozen=True, slots=True)
