@@ -47,8 +47,9 @@ unsigned char class_of(char byte) { return classes[static_cast<unsigned char>(by
 
 bool is_one_of(char byte, std::string_view bytes) { return bytes.find(byte) != std::string_view::npos; }
 
-// Says whether a word (without dots at its end) is a path, an address, a host name or letters of hex.
-bool is_variable_name(std::string_view text) {
+// Says whether a word (without dots at its end) is a path, an address, a host name or letters of hex. What stands before an
+// equals sign is the name of a value, not that of a host.
+bool is_variable_name(std::string_view text, bool names_value) {
   std::size_t slashes = 0, dots = 0;
   unsigned char some = 0, all = 0xff;
   for (const char byte : text) {
@@ -61,7 +62,7 @@ bool is_variable_name(std::string_view text) {
   if (text.size() >= hex_letters_min && (all & hex)) return true;
   if (slashes != 0 && (slashes + dots >= 2 || (text.size() > 1 && (class_of(text[0]) & slash)))) return true;
   if (text.size() > 2 && (some & at_sign) && text.substr(1, text.size() - 2).find('@') != std::string_view::npos) return true;
-  return dots >= 2 && !(some & upper) && text[0] >= 'a' && text[0] <= 'z';
+  return dots >= 2 && !names_value && !(some & upper) && text[0] >= 'a' && text[0] <= 'z';
 }
 
 // Returns where dots that lead from one word to another begin ("depth.....5"), or nullptr. `stop` gets where they end.
@@ -164,7 +165,7 @@ class Masker {
     const char* core_end = at_;
     if (some & look_closer) {
       while (core_end != start && core_end[-1] == '.') --core_end;
-      if (core_end != start && is_variable_name({start, core_end})) {
+      if (core_end != start && is_variable_name({start, core_end}, at_ != end_ && *at_ == '=')) {
         add_mask();
         return add(core_end, at_);
       }

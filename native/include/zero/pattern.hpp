@@ -4,7 +4,7 @@
 //   words (runs of letters, digits, _ . - / \ @ % + $ # ~ and all beyond ASCII) that hold a digit, are eight or more hex
 //   letters,
 //     look like a path (a slash in front, or a slash and one more slash or dot), an address (@ inside) or a host name (lower
-//     case, two or more dots); dots at their end stay;
+//     case, two or more dots, and no = behind it); dots at their end stay;
 //   three or more dots between two words belong to neither;
 //   IPv6 and MAC addresses and times of day: groups of hex digits with two or more colons and a digit;
 //   values in quotes, unless they hold white space or are followed by a colon, as the keys of JSON objects are;

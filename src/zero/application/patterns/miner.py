@@ -5,9 +5,9 @@ them but their words, are compared word by word. A place becomes a wildcard
 
 - where texts that are otherwise the same have enough different words. How many are enough depends on how likely the place holds
   a value: three behind "user", four behind "for", "from", "=" and their like, six elsewhere, ten in a text with hardly
-  any other word; twice as many when they are verbs ("VM Started", "VM Paused"), and twenty at the start, where the words say
-  what the text is about;
-- where one of the texts has a mask there already: what is a number in one message is a value in all;
+  any other word; twice as many when they are verbs ("VM Started", "VM Paused"), and twenty where words
+  say what the text or a value is about: at the start, and in the names of key=value pairs;
+- where one of the texts has a mask there already, unless it names a value: what is a number in one message is a value in all;
 - where texts of at least eight words in common, and a quarter at most that differ, come in at least four variants.
 
 This is repeated until nothing changes, because texts that differ in two places become alike in one. Words like "true" and
@@ -25,6 +25,7 @@ Words = tuple[str, ...]
 
 _SIGNS = frozenset("=:,;()[]{}\"'|<>")
 _PIECE = re.compile(r"<\*>|[^\s=:,;()\[\]{}\"'|<>]+|\s+|[=:,;()\[\]{}\"'|<>]")
+_KEY_ENDS = re.compile(r"\s?=|[\"']:")
 _STARS = re.compile(r"\*{2,}")
 _WORD, _BLANK = "w", " "
 _CHOICES = frozenset({"true", "false", "null", "none", "yes", "no", "on", "off"})
@@ -108,8 +109,9 @@ class _Bucket:
 
     def __init__(self, shape: str, options: MinerOptions) -> None:
         self._options = options
-        before = [shape[: place.start()].rstrip(_BLANK)[-1:] for place in re.finditer(_WORD, shape)]
-        self._is_value = [sign == "=" for sign in before]
+        places = [(shape[: place.start()].rstrip(_BLANK), shape[place.end() :]) for place in re.finditer(_WORD, shape)]
+        self._is_value = [before.endswith("=") for before, _ in places]
+        self._is_key = [_KEY_ENDS.match(behind) is not None for _, behind in places]
 
     def general(self, texts: Iterable[Words]) -> Mapping[Words, Words]:
         """Return each text with its variable places as wildcards."""
@@ -149,7 +151,7 @@ class _Bucket:
         if WILDCARD in values or not others or values <= _CHOICES:
             return False
         previous = words[place - 1].lower() if place else ""
-        if place == 0:
+        if place == 0 or self._is_key[place]:
             needed = options.at_start
         elif previous in _NAMES_FOLLOW and not self._is_value[place]:
             needed = options.behind_name
@@ -168,7 +170,7 @@ class _Bucket:
         for places in common[: self._options.wildcards_max]:
             for words in texts:
                 changed = [at for at in places if words[at] != WILDCARD]
-                if not changed or any(words[at] in _CHOICES for at in changed) or words in moved:
+                if not changed or words in moved or any(words[at] in _CHOICES or self._is_key[at] for at in changed):
                     continue
                 wild = set(places)
                 general = tuple(WILDCARD if at in wild else word for at, word in enumerate(words))

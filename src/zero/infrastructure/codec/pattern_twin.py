@@ -43,14 +43,17 @@ def pattern_lines(lines: bytes) -> tuple[list[int], list[tuple[int, str]]]:
     return [numbers[text] for text in masked], [(hash64(text.encode()), text) for text in texts]
 
 
-def is_variable(word: bytes) -> bool:
-    """Say whether a word (without dots at its end) is a number, an id, a path, a host name or an address."""
+def is_variable(word: bytes, names_value: bool = False) -> bool:
+    """Say whether a word (without dots at its end) is a number, an id, a path, a host name or an address.
+
+    What stands before an equals sign is the name of a value, not that of a host.
+    """
     if any(byte in _DIGITS for byte in word) or (len(word) >= HEX_LETTERS_MIN and set(word) <= _HEX):
         return True
     slashes, dots = sum(byte in b"/\\" for byte in word), word.count(b".")
     if slashes and (slashes + dots >= 2 or (len(word) > 1 and word[0] in b"/\\")):
         return True
-    return b"@" in word[1:-1] or (dots >= 2 and word == word.lower() and word[:1].isalpha())
+    return b"@" in word[1:-1] or (dots >= 2 and not names_value and word == word.lower() and word[:1].isalpha())
 
 
 class _Masker:
@@ -95,7 +98,7 @@ class _Masker:
             return 0
         text = found.group()
         core = text.rstrip(b".")
-        if is_variable(core):
+        if is_variable(core, self.data[found.end() : found.end() + 1] == b"="):
             self.add_mask()
             self.add(text[len(core) :])
         elif core in UNITS and self.mask_end >= 0 and self.out[self.mask_end :] == b" ":

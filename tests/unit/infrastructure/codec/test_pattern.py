@@ -54,6 +54,7 @@ def test_a_message_met_before_keeps_its_id_whatever_came_in_between() -> None:
         ("read/write is on, N/A and I/O too", "read/write is on, N/A and I/O too"),
         ("mail to ann@example.org from db.example.org", "mail to <*> from <*>"),
         ("proxy example.org:443 answers", "proxy <*> answers"),
+        ("java.io.tmpdir=/tmp on db.example.org", "java.io.tmpdir=<*> on <*>"),
         ("java.lang.NullPointerException: null", "java.lang.NullPointerException: null"),
         ("user 'ann' and \"bob\" can't log in", "user <*> and <*> can't log in"),
         ('{"user":"ann","ok":true}', '{"user":<*>,"ok":true}'),
