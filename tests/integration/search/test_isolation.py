@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from tests.integration.search.catalogue import catalogued
 from tests.integration.search.conftest import LogStore
 from zero.application.fields import FieldSearch
 from zero.application.key_ring import KeyRing
@@ -22,6 +23,7 @@ from zero.application.patterns.listing import PatternSearch
 from zero.application.search import Search
 from zero.application.tail import Tail, TailOptions
 from zero.application.timeline import TimelineSearch
+from zero.bootstrap.meaning import asked_by_meaning, embedders
 from zero.domain.batch_id import batch_id
 from zero.domain.entry import Level, LogEntry
 from zero.domain.key import KeyScope
@@ -34,6 +36,7 @@ from zero.infrastructure.memory import MemoryBuffer, MemoryKeyStore, MemoryTelem
 from zero.infrastructure.system.clock import SystemClock
 from zero.interfaces.api.app import create_app
 from zero.interfaces.api.services import ApiServices
+from zero.settings import Settings
 
 QUERIES = int(os.environ.get("ISOLATION_QUERIES", "1000"))
 TENANTS, ENTRIES = 20, 60
@@ -119,6 +122,7 @@ def query(chance: random.Random, own: int) -> str:
 async def tenants(log_store: LogStore, reader: ClickHouseReader) -> AsyncIterator["Api"]:
     for number in range(TENANTS):
         log_store.store(entries(number), name(number))
+    await catalogued(log_store)
     api = Api(reader)
     await api.start()
     async with api.client:
@@ -137,10 +141,12 @@ class Api:
         fields = FieldSearch(search, ClickHouseFieldReader(reader))
         patterns = ClickHousePatternReader(reader)
         listing, anomalies = PatternSearch(search, patterns, clock), Anomalies(search, patterns, clock)
-        services = ApiServices(search, timeline, self.tail, overview, bytes, self.keys, self.admin, listing, anomalies, fields)
+        meaning = asked_by_meaning(search, reader, embedders(Settings()))
+        of_patterns = listing, anomalies, fields, meaning
+        services = ApiServices(search, timeline, self.tail, overview, bytes, self.keys, self.admin, *of_patterns)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(create_app(services)), base_url="http://localhost")
         self.cursors: list[tuple[str, dict[str, str]]] = []
-        self.answered = self.rows = 0
+        self.answered = self.rows = self.patterns = 0
 
     async def start(self) -> None:
         scopes = frozenset({KeyScope.QUERY})
@@ -164,11 +170,18 @@ class Api:
             "/api/fields/values",
             "/api/stats",
             "app",
+            "patterns",
+            "meaning",
         ]
         door, headers = chance.choice(doors), self.headers[own]
         if door == "search":
             body = {"query": parameters["q"], "limit": 20}
             answer = await self.client.post("/api/logs/search", json=body, headers=headers)
+        elif door in ("patterns", "meaning"):
+            path = "/api/patterns/search" if door == "patterns" else "/api/logs/search"
+            mode = chance.choice(["semantic", "hybrid"])
+            answer = await self.client.post(path, json={"query": parameters["q"], "mode": mode, "limit": 20}, headers=headers)
+            parameters |= {"mode": mode}
         elif door == "cursor" and self.cursors:
             path, parameters = chance.choice(self.cursors)
             answer = await self.client.get(path, params=parameters, headers=headers)
@@ -189,6 +202,8 @@ class Api:
         foreign = set(re.findall(r"owner\d\dx", answer.text)) - {mark(own)}
         assert not foreign, f"tenant {own} sees {foreign} with {parameters} at {answer.url.path}"
         found = answer.json()
+        assert sum(pattern["count"] for pattern in found.get("patterns", ())) <= ENTRIES
+        self.patterns += len(found.get("patterns", ()))
         for log in found.get("logs", ()):
             assert log["user_id"] == mark(own)
             self.rows += 1
@@ -205,6 +220,7 @@ async def test_no_query_of_any_tenant_returns_a_row_of_another(tenants: Api) -> 
         await asyncio.gather(*(tenants.ask(chance) for _ in range(AT_ONCE)))
     assert tenants.answered > QUERIES / 3
     assert tenants.rows > QUERIES / 3
+    assert tenants.patterns > QUERIES / 10
     assert tenants.cursors
 
 

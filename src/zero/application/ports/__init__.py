@@ -13,7 +13,9 @@ from zero.application.ports.buffer import (
 )
 from zero.application.ports.codec import Block, BulkDecoded, Codec, Decoded, Decompressor, RowRange
 from zero.application.ports.draining import Delivery, Lease, Settlement, ShardLog, Store
+from zero.application.ports.embedding import Embedder, Vector
 from zero.application.ports.keys import KeyStore
+from zero.application.ports.meaning import Asked, MeaningReader, MeaningStore, Mode, PatternText, Question, Ranked
 from zero.application.ports.patterns import (
     Order,
     PatternCount,
@@ -31,6 +33,7 @@ from zero.application.ports.reading import FieldReader, LogReader, QueryParser, 
 __all__ = [
     "Append",
     "Appended",
+    "Asked",
     "Block",
     "Buffer",
     "BufferLevel",
@@ -42,11 +45,15 @@ __all__ = [
     "Decompressor",
     "Delivery",
     "Durability",
+    "Embedder",
     "FieldReader",
     "IdempotencyKey",
     "KeyStore",
     "Lease",
     "LogReader",
+    "MeaningReader",
+    "MeaningStore",
+    "Mode",
     "Order",
     "PatternCount",
     "PatternFigures",
@@ -55,9 +62,12 @@ __all__ = [
     "PatternSeries",
     "PatternStore",
     "PatternTally",
+    "PatternText",
     "Position",
     "QueryParser",
+    "Question",
     "Random",
+    "Ranked",
     "RowRange",
     "Scope",
     "Settlement",
@@ -67,4 +77,5 @@ __all__ = [
     "StoreFigures",
     "Tally",
     "Telemetry",
+    "Vector",
 ]

@@ -18,7 +18,7 @@ from zero.infrastructure.clickhouse.options import ClickHouseOptions
 
 # The tables that a cluster distributes, and by what. Rows of one batch go to one server: an insert stays one part for each
 # partition. All versions of a pattern go to one server, which is the one that knows the latest.
-_SHARDED_BY = {"logs": "_bid", "patterns": "pattern_id"}
+_SHARDED_BY = {"logs": "_bid", "patterns": "pattern_id", "pattern_words": "pattern_id", "pattern_vectors": "pattern_id"}
 _KEPT_AS_LONG_AS_LOGS = ("logs", "patterns")
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql\Z")
 

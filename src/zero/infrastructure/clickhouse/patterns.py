@@ -71,13 +71,13 @@ class ClickHousePatternStore:
             " GROUP BY tenant, pattern_id ORDER BY min((_bid, _idx)) LIMIT {limit:UInt32}"
         )
         rows = await self._run(self._rows, sql, {"since": since_batch_id, "limit": limit})
-        messages: dict[tuple[int, int], str] = {}
+        messages: dict[tuple[str, int, int], str] = {}
         for start in range(0, len(rows), _MESSAGES_AT_ONCE):
             messages |= await self._run(self._messages, [tuple(row[2]) for row in rows[start : start + _MESSAGES_AT_ONCE]])
         return [
-            Sighting(row[0], int(row[1]), messages[first], first, *(int(value) for value in row[3:]))
+            Sighting(row[0], int(row[1]), messages[row[0], *first], first, *(int(value) for value in row[3:]))
             for row in rows
-            if (first := _identity(row[2])) in messages
+            if (row[0], *(first := _identity(row[2]))) in messages
         ]
 
     async def known(self, since_version: int, limit: int) -> tuple[Sequence[Pattern], int]:
@@ -125,14 +125,14 @@ class ClickHousePatternStore:
         return list(read_json_rows(client.raw_query(sql, dict(parameters), settings=bounds, fmt="JSONCompactEachRow")))
 
     @classmethod
-    def _messages(cls, client: Client, identities: list[tuple[int, int]]) -> dict[tuple[int, int], str]:
+    def _messages(cls, client: Client, identities: list[tuple[int, int]]) -> dict[tuple[str, int, int], str]:
         batch_ids, indexes = [int(bid) for bid, _ in identities], [int(index) for _, index in identities]
         parameters = {"bids": batch_ids, "idxs": indexes, "low": min(batch_ids), "high": max(batch_ids)}
         sql = (
-            "SELECT _bid, _idx, message FROM logs WHERE _bid BETWEEN {low:UInt64} AND {high:UInt64}"
+            "SELECT tenant, _bid, _idx, message FROM logs WHERE _bid BETWEEN {low:UInt64} AND {high:UInt64}"
             " AND (_bid, _idx) IN (SELECT arrayJoin(arrayZip({bids:Array(UInt64)}, {idxs:Array(UInt32)})))"
         )
-        return {(int(bid), int(index)): message for bid, index, message in cls._rows(client, sql, parameters)}
+        return {(row[0], int(row[1]), int(row[2])): row[3] for row in cls._rows(client, sql, parameters)}
 
     @staticmethod
     def _put(client: Client, patterns: Sequence[Pattern]) -> None:

@@ -29,6 +29,7 @@ from zero.domain.query import (
     MessageLike,
     Node,
     Not,
+    OfPatterns,
     Or,
     Pattern,
     TimeBetween,
@@ -120,6 +121,8 @@ class _Compiler:
             case InPattern(pattern_id):
                 bound = self._bind(pattern_id, "UInt64")
                 return f"(pattern_id = {bound} OR pattern_id GLOBAL IN ({MEMBERS.format(bound)}))"
+            case OfPatterns(pattern_ids):
+                return f"(pattern_id IN ({', '.join(map(str, sorted(pattern_ids)))}))" if pattern_ids else "0"
             case HasWord() | Contains() | MessageLike():
                 return self._message(node)
         return self._key(node) if node.field.is_key else self._column(node)

@@ -21,6 +21,7 @@ from zero.domain.query import (
     MessageLike,
     Node,
     Not,
+    OfPatterns,
     Or,
     Pattern,
     TimeBetween,
@@ -60,6 +61,8 @@ def matches(node: Node, stored: StoredEntry) -> bool:
             return (stored.batch_id, stored.index) == (batch_id, index)
         case InPattern(pattern_id):
             return message_id(stored.entry.message) == pattern_id
+        case OfPatterns(pattern_ids):
+            return message_id(stored.entry.message) in pattern_ids
         case HasWord() | Contains() | MessageLike():
             return _message_matches(node, stored.entry.message)
     return _field_matches(node, stored.entry)

@@ -9,6 +9,7 @@ from zero.interfaces.api.following import Followers, following_router
 from zero.interfaces.api.guard import Guard
 from zero.interfaces.api.keys import keys_router
 from zero.interfaces.api.logs import app_router, logs_router
+from zero.interfaces.api.meaning import meaning_router
 from zero.interfaces.api.options import ApiOptions
 from zero.interfaces.api.pages import OPENAPI_URL, pages_router
 from zero.interfaces.api.patterns import patterns_router
@@ -26,6 +27,7 @@ def create_app(services: ApiServices, options: ApiOptions | None = None, followe
         logs_router(services),
         following_router(services, options, followers),
         app_router(services),
+        meaning_router(services),
         patterns_router(services),
         fields_router(services),
         figures_router(services),

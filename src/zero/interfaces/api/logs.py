@@ -1,17 +1,17 @@
 """Searching logs: pages, facets, the histogram."""
 
-from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from zero.application.ports import Mode
 from zero.application.search import SearchPage, SearchRequest
 from zero.domain.instant import format_instant
 from zero.interfaces.api.access import Tenant
 from zero.interfaces.api.services import ApiServices
-from zero.interfaces.api.shapes import ErrorOut, LogsOut, log_shape, problem, to_json
+from zero.interfaces.api.shapes import ErrorOut, LogsOut, answer_shape, json_answer, log_shape, to_json
 
 RESPONSES: dict[int | str, dict[str, Any]] = {status: {"model": ErrorOut} for status in (400, 401, 403, 429, 503)}
 _TIME = "RFC 3339, seconds since 1970 (ms, µs, ns by size), now, or -15m"
@@ -53,14 +53,6 @@ class FacetFilters(Filters):
     limit: int = Field(10, description="values a field, 1 to 100")
 
 
-class Mode(StrEnum):
-    """How a search understands its query."""
-
-    TEXT = "text"
-    SEMANTIC = "semantic"
-    HYBRID = "hybrid"
-
-
 class TimeRange(BaseModel):
     """From the first moment up to, not including, the second."""
 
@@ -86,7 +78,7 @@ class SearchBody(BaseModel):
     def request(self, tenant: str) -> SearchRequest:
         """Return the search of that tenant."""
         start, end = self.time_range.from_, self.time_range.to
-        return SearchRequest(tenant, self.query, self.app_id, self.level, _text(start), _text(end))
+        return SearchRequest(tenant, self.query, self.app_id, self.level, as_text(start), as_text(end))
 
 
 def logs_router(services: ApiServices) -> APIRouter:
@@ -98,13 +90,15 @@ def logs_router(services: ApiServices) -> APIRouter:
         """Find logs, newest first."""
         return _page(await services.search.find(filters.request(tenant), filters.limit, filters.cursor))
 
-    @router.post("/logs/search", response_model=LogsOut, responses={501: {"model": ErrorOut}})
+    @router.post("/logs/search", response_model=LogsOut)
     async def search_logs(tenant: Tenant, body: SearchBody) -> Response:
-        """Find logs with a document, newest first."""
-        if body.mode is not Mode.TEXT:
-            message = f"mode {body.mode} is not there yet: it comes with patterns; use text"
-            return problem(501, "not_implemented", message, field="mode")
-        return _page(await services.search.find(body.request(tenant), body.limit, body.cursor))
+        """Find logs with a document, newest first. In modes semantic and hybrid the query is a question in plain words; each
+        log then says how well its pattern answers it (``score``), and ``why``."""
+        if body.mode is Mode.TEXT:
+            return _page(await services.search.find(body.request(tenant), body.limit, body.cursor))
+        page = await services.meaning.lines(body.request(tenant), body.mode, body.limit, body.cursor)
+        logs = [{**log_shape(line.stored), **answer_shape(line.hit)} for line in page.lines]
+        return json_answer({"logs": logs, "next_cursor": page.next_cursor})
 
     @router.get("/histogram")
     async def histogram(tenant: Tenant, filters: Annotated[HistogramFilters, Query()]) -> Response:
@@ -154,5 +148,6 @@ def _page(page: SearchPage) -> Response:
     return Response(to_json(shape), media_type="application/json")
 
 
-def _text(value: str | int | float | None) -> str | None:
+def as_text(value: str | int | float | None) -> str | None:
+    """Return a moment as the text that searches take."""
     return None if value is None else str(value)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from zero.application.fields import FieldSearch
 from zero.application.key_ring import KeyRing
 from zero.application.keys import Keys
+from zero.application.meaning.search import MeaningSearch
 from zero.application.overview import Overview
 from zero.application.patterns.anomalies import Anomalies
 from zero.application.patterns.listing import PatternSearch
@@ -28,3 +29,4 @@ class ApiServices:
     patterns: PatternSearch
     anomalies: Anomalies
     fields: FieldSearch
+    meaning: MeaningSearch

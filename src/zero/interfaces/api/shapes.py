@@ -7,7 +7,9 @@ from typing import Any
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
+from zero.application.meaning.search import Hit
 from zero.domain.instant import format_instant
+from zero.domain.pattern import format_pattern_id
 from zero.domain.stored import StoredEntry
 
 
@@ -65,6 +67,14 @@ def log_shape(stored: StoredEntry) -> dict[str, Any]:
         "user_id": entry.user_id,
         "metadata": {key: _json_value(value) for key, value in entry.metadata.items()},
     }
+
+
+def answer_shape(hit: Hit) -> dict[str, Any]:
+    """Return how well a pattern answers a question, and why: which of its words answer which, and how near the vectors are."""
+    ranked = hit.ranked
+    matched = [{"asked": asked, "found": found} for asked, found in hit.matched]
+    why = {"words": matched, "words_score": ranked.words, "nearness": ranked.nearness}
+    return {"score": ranked.score, "why": why, "pattern_id": format_pattern_id(ranked.pattern_id)}
 
 
 def to_json(content: Any) -> str:

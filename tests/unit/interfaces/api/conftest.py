@@ -9,6 +9,8 @@ from fastapi import FastAPI
 from zero.application.fields import FieldSearch
 from zero.application.key_ring import KeyRing
 from zero.application.keys import Keys
+from zero.application.meaning.embedders import Embedders
+from zero.application.meaning.search import MeaningSearch
 from zero.application.overview import Overview
 from zero.application.patterns.anomalies import Anomalies
 from zero.application.patterns.listing import PatternSearch
@@ -20,7 +22,9 @@ from zero.domain.entry import LogEntry
 from zero.domain.stored import StoredEntry
 from zero.infrastructure.lucene.parser import LuceneParser
 from zero.infrastructure.memory import ManualClock, MemoryBuffer, MemoryKeyStore, MemoryTelemetry
+from zero.infrastructure.memory.meaning import MemoryMeaningReader, SpellingEmbedder
 from zero.infrastructure.memory.patterns import MemoryPatternReader
+from zero.infrastructure.memory.query_evaluator import message_id
 from zero.infrastructure.memory.reader import MemoryReader
 from zero.interfaces.api.app import create_app
 from zero.interfaces.api.services import ApiServices
@@ -38,7 +42,8 @@ class Api:
         self.key_admin = Keys(self.key_store, self.clock, telemetry)
         self.keys = KeyRing(self.key_store, self.clock, telemetry)
         search = Search(LuceneParser(), self.reader, self.clock)
-        patterns = MemoryPatternReader(self.reader)
+        patterns, self.ranker = MemoryPatternReader(self.reader), MemoryMeaningReader(self.reader)
+        embedders = Embedders(SpellingEmbedder.name, {SpellingEmbedder.name: SpellingEmbedder})
         self.services = ApiServices(
             search,
             TimelineSearch(search, self.reader, self.clock),
@@ -50,6 +55,7 @@ class Api:
             PatternSearch(search, patterns, self.clock),
             Anomalies(search, patterns, self.clock),
             FieldSearch(search, self.reader),
+            MeaningSearch(search, self.ranker, self.reader, embedders, self.clock, message_id),
         )
         self.app: FastAPI = create_app(self.services)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://127.0.0.1:8080")

@@ -31,6 +31,7 @@ RULES = {
     "GET /api/histogram": {QUERY},
     "GET /api/facets": {QUERY},
     "GET /api/patterns": {QUERY},
+    "POST /api/patterns/search": {QUERY},
     "GET /api/patterns/{id}": {QUERY},
     "GET /api/anomalies": {QUERY},
     "GET /api/fields": {QUERY},

@@ -66,11 +66,36 @@ async def test_a_search_document_finds_the_same(api) -> None:
 
 
 @pytest.mark.parametrize("mode", ["semantic", "hybrid"])
-async def test_modes_to_come_say_so(api, mode: str) -> None:
-    answer = await api.client.post("/api/logs/search", json={"query": "x", "mode": mode})
-    assert answer.status_code == 501
-    assert answer.json()["error"]["code"] == "not_implemented"
-    assert "comes with patterns" in answer.json()["error"]["message"]
+async def test_lines_found_by_meaning_say_how_well_they_answer_and_why(api, mode: str) -> None:
+    for index, message in enumerate(["wrong password for bob", "disk is full", "wrong password for eve"]):
+        api.store(message, seconds=index, index=index)
+    answer = await api.client.post("/api/logs/search", json={"query": "wrong passwords", "mode": mode, "limit": 2})
+    assert answer.status_code == 200, answer.text
+    logs = answer.json()["logs"]
+    assert [log["message"] for log in logs] == ["wrong password for eve", "wrong password for bob"]
+    assert 0 < logs[0]["score"] <= 1
+    assert {"asked": "passwords", "found": "password"} in logs[0]["why"]["words"]
+
+
+@pytest.mark.parametrize("query", ["", "   ", "123 456", "x " * 3000])
+async def test_a_question_without_words_or_bound_is_refused(api, query: str) -> None:
+    for path in ("/api/logs/search", "/api/patterns/search"):
+        answer = await api.client.post(path, json={"query": query, "mode": "hybrid"})
+        assert (answer.status_code, answer.json()["error"]["field"]) == (400, "query")
+
+
+async def test_patterns_are_ranked_by_a_question(api) -> None:
+    for index, message in enumerate(["wrong password for bob", "disk is full", "wrong password for bob"]):
+        api.store(message, index=index, app_id="auth" if index < 2 else "web")
+    body = {"query": "wrong passwords", "mode": "text"}
+    answer = await api.client.post("/api/patterns/search", json=body)
+    (pattern,) = answer.json()["patterns"]
+    assert (pattern["pattern"], pattern["example"], pattern["count"]) == ("wrong password for bob", "wrong password for bob", 2)
+    answer = await api.client.post("/api/patterns/search", json=body | {"app_id": "web"})
+    assert [pattern["count"] for pattern in answer.json()["patterns"]] == [1]
+    for bad in ({"limit": 0}, {"limit": 1001}, {"level": ["loud"]}, {"time_range": {"from": "soon"}}, {"mode": "magic"}):
+        answer = await api.client.post("/api/patterns/search", json=body | bad)
+        assert answer.status_code in (400, 422), answer.text
 
 
 async def test_a_query_mistake_comes_back_with_its_position(api) -> None:

@@ -1,0 +1,1 @@
+"""Search by meaning: what a question and a pattern have in common."""

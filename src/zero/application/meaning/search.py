@@ -1,0 +1,141 @@
+"""Searching by meaning: a question in plain words ranks patterns; the lines found are those of the best of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from zero.application.cursor import Cursor, decode_cursor, encode_cursor, search_digest
+from zero.application.meaning.embedders import Embedders
+from zero.application.meaning.words import PREFIX_CHARS_MIN, PREFIX_WEIGHT, matches, question_words, split_identifiers, weights
+from zero.application.ports import Asked, Clock, LogReader, MeaningReader, Mode, Question, Ranked, Scope
+from zero.application.search import Search, SearchRequest
+from zero.domain.errors import InvalidInput, Unavailable
+from zero.domain.query import And, OfPatterns
+from zero.domain.stored import StoredEntry
+
+
+@dataclass(frozen=True, slots=True)
+class MeaningLimits:
+    """Bounds of one search. Lines are those of up to ``patterns_max`` patterns that score ``share_min`` of the best or more."""
+
+    question_chars: int = 4096
+    patterns_limit: int = 1000
+    lines_limit: int = 1000
+    ranked_max: int = 2000
+    patterns_max: int = 50
+    share_min: float = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A pattern that answers the question; ``matched`` pairs words of the question with words of the pattern."""
+
+    ranked: Ranked
+    matched: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An entry and the pattern that it was found by."""
+
+    stored: StoredEntry
+    hit: Hit
+
+
+@dataclass(frozen=True, slots=True)
+class LinesPage:
+    """Lines, newest first; ``next_cursor`` is None on the last page."""
+
+    lines: Sequence[Line]
+    next_cursor: str | None
+
+
+class MeaningSearch:
+    """Answers questions of one tenant at a time. ``pattern_id`` is that of a message."""
+
+    def __init__(
+        self,
+        search: Search,
+        patterns: MeaningReader,
+        logs: LogReader,
+        embedders: Embedders,
+        clock: Clock,
+        pattern_id: Callable[[str], int],
+    ) -> None:
+        self._search = search
+        self._patterns = patterns
+        self._logs = logs
+        self._embedders = embedders
+        self._clock = clock
+        self._pattern_id = pattern_id
+        self._limits = MeaningLimits()
+
+    async def patterns(self, request: SearchRequest, mode: Mode, limit: int) -> Sequence[Hit]:
+        """Return the groups that answer ``request.query``, a question in plain words, the best first; each by its best pattern.
+
+        Raises InvalidInput naming the field, and Unavailable when mode semantic needs an embedder that does not answer.
+        """
+        self._check(limit, self._limits.patterns_limit)
+        best: dict[int, Ranked] = {}
+        for ranked in await self._rank(self._scope(request, self._clock.now_ns()), request.query, mode):
+            best.setdefault(ranked.group_id, ranked)
+        words = question_words(request.query)
+        return [_hit(ranked, words) for ranked in list(best.values())[:limit]]
+
+    async def lines(self, request: SearchRequest, mode: Mode, limit: int, cursor: str | None = None) -> LinesPage:
+        """Return one page of the entries of the patterns that answer best, newest first. Raises as ``patterns`` does."""
+        self._check(limit, self._limits.lines_limit)
+        digest = search_digest(mode, request.digest().hex())
+        earlier = decode_cursor(cursor, digest) if cursor else None
+        now_ns = earlier.now_ns if earlier else self._clock.now_ns()
+        scope = self._scope(request, now_ns)
+        ranked = await self._rank(scope, request.query, mode)
+        words = question_words(request.query)
+        enough = ranked[0].score * self._limits.share_min if ranked else 0.0
+        hits = {one.pattern_id: _hit(one, words) for one in ranked[: self._limits.patterns_max] if one.score >= enough}
+        if not hits:
+            return LinesPage([], None)
+        narrowed = Scope(scope.tenant, And((OfPatterns(frozenset(hits)), scope.query)), scope.from_ns, scope.to_ns)
+        found = await self._logs.latest(narrowed, limit + 1, earlier.key if earlier else None)
+        lines = [Line(stored, hits[self._pattern_id(stored.entry.message)]) for stored in found[:limit]]
+        if len(found) <= limit:
+            return LinesPage(lines, None)
+        return LinesPage(lines, encode_cursor(Cursor(now_ns, lines[-1].stored.key), digest))
+
+    async def about(self, tenant: str, text: str, limit: int) -> Sequence[int]:
+        """Return the ids of up to ``limit`` groups that have to do with the text."""
+        hits = await self.patterns(SearchRequest(tenant, text), Mode.HYBRID, limit)
+        enough = hits[0].ranked.score * self._limits.share_min if hits else 0.0
+        return [hit.ranked.group_id for hit in hits if hit.ranked.score >= enough]
+
+    async def _rank(self, scope: Scope, text: str, mode: Mode) -> Sequence[Ranked]:
+        words = [_asked(word) for word in question_words(text)]
+        question = Question(Mode.TEXT, words)
+        if mode is not Mode.TEXT:
+            embedder = self._embedders.choose(await self._patterns.embedded(scope.tenant))
+            try:
+                vector = await self._embedders.question(embedder, split_identifiers(text))
+                question = Question(mode, words, embedder.name, vector, embedder.text_weight)
+            except Unavailable:
+                if mode is Mode.SEMANTIC:
+                    raise
+        return await self._patterns.rank(scope, question, self._limits.ranked_max)
+
+    def _scope(self, request: SearchRequest, now_ns: int) -> Scope:
+        if len(request.query) > self._limits.question_chars:
+            raise InvalidInput(f"the question is longer than {self._limits.question_chars} characters", field="query")
+        if not split_identifiers(request.query):
+            raise InvalidInput("ask in words, such as: payments are slow", field="query")
+        return self._search.scope(replace(request, query=""), now_ns)
+
+    @staticmethod
+    def _check(limit: int, limit_max: int) -> None:
+        if not 1 <= limit <= limit_max:
+            raise InvalidInput(f"limit is {limit}; it must lie between 1 and {limit_max}", field="limit")
+
+
+def _asked(word: str) -> Asked:
+    return Asked(weights(word), word if len(word) >= PREFIX_CHARS_MIN else "", PREFIX_WEIGHT)
+
+
+def _hit(ranked: Ranked, words: Sequence[str]) -> Hit:
+    return Hit(ranked, list(matches(words, ranked.text)))

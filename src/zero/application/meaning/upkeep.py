@@ -1,0 +1,91 @@
+"""Giving every pattern its words and its vector, once, in the background: lines then need neither."""
+
+from dataclasses import dataclass
+
+from zero.application.meaning.embedders import Embedders
+from zero.application.meaning.events import EmbeddingHalted, PatternsEmbedded
+from zero.application.meaning.words import content_words, split_identifiers, stem
+from zero.application.ports import Clock, MeaningStore, PatternText, Telemetry
+from zero.domain.errors import InvalidInput, Overloaded, StoreHalted, Unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class UpkeepOptions:
+    """A look begins ``look_seconds`` after the last one that found nothing to do, and works in batches.
+
+    ``rest_factor`` bounds what the looking costs; what nobody needs any more is dropped every ``forget_seconds``.
+    """
+
+    look_seconds: float = 2.0
+    rest_factor: float = 20.0
+    words_batch: int = 2_000
+    vectors_batch: int = 256
+    forget_seconds: float = 600.0
+    retry_seconds_max: float = 60.0
+
+
+class MeaningUpkeep:
+    """Works for as long as ``run`` runs."""
+
+    def __init__(
+        self,
+        store: MeaningStore,
+        embedders: Embedders,
+        clock: Clock,
+        telemetry: Telemetry,
+        options: UpkeepOptions | None = None,
+    ) -> None:
+        self._store = store
+        self._embedders = embedders
+        self._clock = clock
+        self._telemetry = telemetry
+        self._options = options or UpkeepOptions()
+        self._forget_at: float | None = None
+
+    async def run(self) -> None:
+        """Work until cancelled; outages of the store and of the embedder are waited out."""
+        pause, halted = 1.0, False
+        while True:
+            started = self._clock.monotonic()
+            try:
+                done = await self.step()
+                pause, halted = 1.0, False
+            except (Unavailable, Overloaded, StoreHalted, InvalidInput) as error:
+                if not halted:
+                    self._telemetry.emit(EmbeddingHalted(error.message))
+                halted = True
+                await self._clock.sleep(max(pause, getattr(error, "retry_after_seconds", 0) or 0))
+                pause = min(2 * pause, self._options.retry_seconds_max)
+                continue
+            if not done:
+                took = self._clock.monotonic() - started
+                await self._clock.sleep(max(self._options.look_seconds, took * self._options.rest_factor))
+
+    async def step(self) -> int:
+        """Do one batch of what is missing, words first; returns how many patterns it was about."""
+        patterns = await self._store.without_words(self._options.words_batch)
+        if patterns:
+            await self._store.put_words(patterns, [pattern_stems(pattern) for pattern in patterns])
+        return len(patterns) + await self._embed()
+
+    async def _embed(self) -> int:
+        name, started = self._embedders.current, self._clock.monotonic()
+        patterns = await self._store.without_vector(name, self._options.vectors_batch)
+        if patterns:
+            vectors = await self._embedders.get(name).embed([document(pattern) for pattern in patterns])
+            await self._store.put_vectors(name, patterns, vectors)
+            self._telemetry.emit(PatternsEmbedded(name, len(patterns), self._clock.monotonic() - started))
+        elif self._forget_at is None or started >= self._forget_at:
+            await self._store.forget_all_but(name)
+            self._forget_at = started + self._options.forget_seconds
+        return len(patterns)
+
+
+def document(pattern: PatternText) -> str:
+    """Return the text that stands for a pattern: its app says what it is about, its identifiers are words."""
+    return split_identifiers(f"{pattern.app_id} {pattern.text}") or "unknown"
+
+
+def pattern_stems(pattern: PatternText) -> list[str]:
+    """Return the stems that answer words of a question."""
+    return list(dict.fromkeys(stem(word) for word in content_words(f"{pattern.app_id} {pattern.text}")))

@@ -1,0 +1,74 @@
+"""Search by meaning: which embedders there are, what asks them, and what keeps the vectors."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from zero.bootstrap.parts import clickhouse_options
+from zero.settings import Settings
+
+if TYPE_CHECKING:
+    from zero.application.meaning.embedders import Embedders, Maker
+    from zero.application.meaning.search import MeaningSearch
+    from zero.application.ports import Telemetry
+    from zero.application.search import Search
+    from zero.infrastructure.clickhouse.reader import ClickHouseReader
+
+
+def embedders(settings: Settings) -> "Embedders":
+    """Return those that can be had; what they need is loaded when they are first used. Raises ConfigurationError."""
+    from zero.application.meaning.embedders import Embedders
+    from zero.infrastructure.embedding.bundled import BundledEmbedder
+    from zero.infrastructure.embedding.minilm import MiniLmEmbedder, minilm_is_installed
+    from zero.infrastructure.embedding.openai import OpenAiEmbedder, OpenAiOptions
+
+    makers: dict[str, Maker] = {BundledEmbedder.name: BundledEmbedder}
+    current = BundledEmbedder.name
+    if minilm_is_installed() or settings.embedder == "minilm":
+        makers[MiniLmEmbedder.name] = MiniLmEmbedder
+    if settings.embedder == "minilm":
+        current = MiniLmEmbedder().name
+    if settings.embedder == "openai" or settings.openai_key:
+        options = OpenAiOptions(
+            settings.openai_url,
+            settings.openai_model,
+            settings.openai_key,
+            settings.openai_dimensions,
+            texts_per_hour_max=settings.openai_texts_per_hour_max,
+        )
+        remote = OpenAiEmbedder(options)
+        makers[remote.name] = lambda: remote
+        current = remote.name if settings.embedder == "openai" else current
+    return Embedders(current, makers)
+
+
+def asked_by_meaning(search: "Search", reader: "ClickHouseReader", chosen: "Embedders") -> "MeaningSearch":
+    """Return what answers questions."""
+    from zero.application.meaning.search import MeaningSearch
+    from zero.infrastructure.clickhouse.meaning_reader import ClickHouseMeaningReader
+    from zero.infrastructure.native.codec import NativeCodec
+    from zero.infrastructure.system.clock import SystemClock
+
+    return MeaningSearch(search, ClickHouseMeaningReader(reader), reader, chosen, SystemClock(), NativeCodec().pattern_id)
+
+
+@asynccontextmanager
+async def kept_meanings(settings: Settings, telemetry: "Telemetry") -> AsyncIterator["Embedders"]:
+    """Give the embedders, and keep words and vectors of patterns meanwhile, as ``kept_catalogue`` keeps the patterns."""
+    from zero.application.background import end
+    from zero.application.meaning.upkeep import MeaningUpkeep
+    from zero.infrastructure.clickhouse.meaning_store import ClickHouseMeaningStore
+    from zero.infrastructure.system.clock import SystemClock
+
+    chosen = embedders(settings)
+    if not settings.clickhouse_url:
+        yield chosen
+        return
+    store = ClickHouseMeaningStore(clickhouse_options(settings))
+    keeping = asyncio.create_task(MeaningUpkeep(store, chosen, SystemClock(), telemetry).run())
+    try:
+        yield chosen
+    finally:
+        await end(keeping)
+        await store.close()

@@ -1,0 +1,67 @@
+"""``zero ask``: find logs by meaning."""
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from zero.cli import settings_flags
+from zero.cli.api_client import ApiClient, Refused, Unreachable
+from zero.cli.log_lines import json_line, printable, show
+from zero.cli.query_options import EXIT_NOTHING, api_url, fail, query_options
+from zero.cli.trust import TRUST_FLAGS, trust
+from zero.settings import Settings
+
+_PATTERN_KEYS = ("id", "pattern", "example", "score", "count", "why")
+
+
+@click.command()
+@query_options
+@click.option("--patterns", "as_patterns", is_flag=True, help="Show ranked patterns, not lines.")
+@click.option(
+    "--mode",
+    type=click.Choice(["hybrid", "semantic", "text"]),
+    default="hybrid",
+    show_default=True,
+    help="Compare meaning and words, meaning alone, or words alone.",
+)
+@click.option("--from", "start", help="First moment: 2026-11-22T10:00:00Z, -15m, now, or seconds since 1970.")
+@click.option("--to", "end", help="Moment after the last.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="Most patterns or lines to show.")
+@settings_flags("api", *TRUST_FLAGS)
+def ask(settings: Settings, query: tuple[str, ...], limit: int, as_json: bool, as_patterns: bool, **given: Any) -> None:
+    """Find logs that have to do with a question in plain words, like: someone is guessing passwords over ssh
+
+    \b
+    Exit code 0: found. 1: nothing found. 2: the question or an option is wrong. 3: the api does not answer.
+    """
+    text, url = " ".join(query), api_url(given["url"], settings)
+    body: dict[str, Any] = {"query": text, "mode": given["mode"], "level": list(given["levels"]), "limit": limit}
+    if given["app_id"] is not None:
+        body["app_id"] = given["app_id"]
+    times = {name: given[key] for name, key in (("from", "start"), ("to", "end")) if given[key]}
+    try:
+        client = ApiClient(url, settings.api_key, trust(settings))
+        path = "/api/patterns/search" if as_patterns else "/api/logs/search"
+        found = client.post(path, {**body, "time_range": times})["patterns" if as_patterns else "logs"]
+    except (Refused, Unreachable) as error:
+        fail(error, text, url)
+    for one in found:
+        if as_patterns:
+            _show_pattern(one, as_json)
+        else:
+            show(one, as_json)
+    sys.exit(0 if found else EXIT_NOTHING)
+
+
+def _show_pattern(pattern: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json_line({key: pattern[key] for key in _PATTERN_KEYS}))
+        return
+    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    score, count = click.style(f"{pattern['score']:.2f}", fg="green"), click.style(f"{pattern['count']}x", fg="cyan")
+    why = ", ".join(f"{match['asked']} ~ {match['found']}" for match in pattern["why"]["words"])
+    lines = [f"{score} {count} {printable(pattern['pattern'])}"]
+    lines += [click.style(f"     {printable(text)}", dim=True) for text in (pattern["example"], why) if text]
+    click.echo("\n".join(lines), color=coloured)

@@ -1,0 +1,121 @@
+"""Words and vectors of patterns, as the one who makes them sees them: all tenants, with all rights of the writer."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from zero.application.ports import PatternText, Vector
+from zero.infrastructure.clickhouse.connection import connect_writer
+from zero.infrastructure.clickhouse.errors import translate
+from zero.infrastructure.clickhouse.options import ClickHouseOptions
+from zero.infrastructure.clickhouse.rows import read_json_rows
+
+Result = TypeVar("Result")
+
+# It works in the background: one thread of the server, and no more than this of its memory and time.
+_BOUNDS = {"max_threads": 1, "max_memory_usage": 1 << 30, "max_execution_time": 60}
+_GONE = "(tenant, pattern_id) NOT IN (SELECT tenant, pattern_id FROM patterns)"
+_CHARS_MAX = 4096
+
+
+class ClickHouseMeaningStore:
+    """Implements MeaningStore over ``clickhouse-connect`` in one thread; connects at the first use."""
+
+    def __init__(self, options: ClickHouseOptions) -> None:
+        self._options = options
+        self._client: Client | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="clickhouse-meaning")
+
+    async def without_words(self, limit: int) -> Sequence[PatternText]:
+        """Compare with the catalogue."""
+        return await self._run(self._missing, "SELECT tenant, pattern_id FROM pattern_words", {"limit": limit})
+
+    async def without_vector(self, embedder: str, limit: int) -> Sequence[PatternText]:
+        """Compare with the catalogue."""
+        known = "SELECT tenant, pattern_id FROM pattern_vectors WHERE embedder = {embedder:String}"
+        return await self._run(self._missing, known, {"embedder": embedder, "limit": limit})
+
+    async def put_words(self, patterns: Sequence[PatternText], words: Sequence[Sequence[str]]) -> None:
+        """Insert a version of each that replaces the former ones."""
+        rows = [[one.tenant, one.pattern_id, list(stems)] for one, stems in zip(patterns, words, strict=True)]
+        await self._run(self._put, "pattern_words", ("tenant", "pattern_id", "words", "version"), rows)
+
+    async def put_vectors(self, embedder: str, patterns: Sequence[PatternText], vectors: Sequence[Vector]) -> None:
+        """Insert a version of each that replaces the former ones."""
+        columns = ("tenant", "embedder", "pattern_id", "vector", "version")
+        rows = [[one.tenant, embedder, one.pattern_id, list(vector)] for one, vector in zip(patterns, vectors, strict=True)]
+        await self._run(self._put, "pattern_vectors", columns, rows)
+
+    async def forget_all_but(self, embedder: str) -> None:
+        """Delete where there is something to delete: a deletion rewrites parts."""
+        await self._run(self._forget, "pattern_vectors", f"embedder != {{embedder:String}} OR {_GONE}", {"embedder": embedder})
+        await self._run(self._forget, "pattern_words", _GONE, {})
+
+    async def close(self) -> None:
+        """Close the connection once the running call has ended."""
+        await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
+        if self._client is not None:
+            await asyncio.to_thread(self._client.close)
+            self._client = None
+
+    async def _run(self, step: Callable[..., Result], *arguments: Any) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._guarded, step, arguments)
+
+    def _guarded(self, step: Callable[..., Result], arguments: tuple[Any, ...]) -> Result:
+        try:
+            if self._client is None:
+                self._client = connect_writer(self._options)
+            return step(self._client, *arguments)
+        except (ClickHouseError, OSError) as error:
+            raise translate(error) from error
+
+    @classmethod
+    def _missing(cls, client: Client, known: str, parameters: Mapping[str, Any]) -> list[PatternText]:
+        sql = (
+            f"SELECT tenant, pattern_id, substringUTF8(text, 1, {_CHARS_MAX}), first_bid, first_idx FROM patterns FINAL"
+            f" WHERE (tenant, pattern_id) GLOBAL NOT IN ({known}) LIMIT {{limit:UInt32}}"
+        )
+        rows = cls._rows(client, sql, parameters)
+        apps = cls._apps(client, [(int(row[3]), int(row[4])) for row in rows]) if rows else {}
+        return [PatternText(row[0], int(row[1]), row[2], apps.get((row[0], int(row[3]), int(row[4])), "")) for row in rows]
+
+    @classmethod
+    def _apps(cls, client: Client, identities: Sequence[tuple[int, int]]) -> dict[tuple[str, int, int], str]:
+        batch_ids, indexes = [bid for bid, _ in identities], [index for _, index in identities]
+        parameters = {"bids": batch_ids, "idxs": indexes, "low": min(batch_ids), "high": max(batch_ids)}
+        sql = (
+            "SELECT tenant, _bid, _idx, app_id FROM logs WHERE _bid BETWEEN {low:UInt64} AND {high:UInt64}"
+            " AND (_bid, _idx) IN (SELECT arrayJoin(arrayZip({bids:Array(UInt64)}, {idxs:Array(UInt32)})))"
+        )
+        return {(row[0], int(row[1]), int(row[2])): row[3] for row in cls._rows(client, sql, parameters)}
+
+    @classmethod
+    def _forget(cls, client: Client, table: str, condition: str, parameters: Mapping[str, Any]) -> None:
+        place = f"{table}_local ON CLUSTER '{name}'" if (name := cls._cluster(client, table)) else table
+        if cls._rows(client, f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", parameters):
+            client.command(f"DELETE FROM {place} WHERE {condition}", dict(parameters))
+
+    @classmethod
+    def _cluster(cls, client: Client, table: str) -> str:
+        """Return the cluster that the table is distributed over, '' when it is not."""
+        sql = "SELECT engine_full FROM system.tables WHERE database = currentDatabase() AND name = {table:String}"
+        engine = str(cls._rows(client, sql, {"table": table})[0][0])
+        return engine.split("'")[1] if engine.startswith("Distributed") else ""
+
+    @staticmethod
+    def _rows(client: Client, sql: str, parameters: Mapping[str, Any]) -> list[list[Any]]:
+        known = client.server_settings
+        bounds = {name: value for name, value in _BOUNDS.items() if name in known and not known[name].readonly}
+        return list(read_json_rows(client.raw_query(sql, dict(parameters), settings=bounds, fmt="JSONCompactEachRow")))
+
+    @staticmethod
+    def _put(client: Client, table: str, columns: Sequence[str], rows: Sequence[list[Any]]) -> None:
+        version = time.time_ns() // 1000
+        body = "\n".join(json.dumps([*row, version]) for row in rows)
+        client.raw_insert(table, columns, body.encode(), {"async_insert": 0}, fmt="JSONCompactEachRow")

@@ -1,0 +1,1 @@
+"""Embedders: the bundled one, MiniLM, and any endpoint of the OpenAI kind."""

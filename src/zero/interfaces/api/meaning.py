@@ -1,0 +1,55 @@
+"""Ranking patterns by a question in plain words."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from zero.application.meaning.search import Hit
+from zero.application.ports import Mode
+from zero.application.search import SearchRequest
+from zero.domain.pattern import format_pattern_id
+from zero.interfaces.api.access import Tenant
+from zero.interfaces.api.logs import RESPONSES, TimeRange, as_text
+from zero.interfaces.api.services import ApiServices
+from zero.interfaces.api.shapes import answer_shape, json_answer
+
+_LEVELS_MAX = 32
+
+
+class QuestionBody(BaseModel):
+    """A question, and which logs it is about."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: str = Field(description="plain words", examples=["someone is guessing passwords over ssh"])
+    mode: Mode = Field(Mode.HYBRID, description="text (words and their synonyms), semantic (vectors), hybrid (both)")
+    app_id: str | None = None
+    level: list[str] = Field(default_factory=list, max_length=_LEVELS_MAX)
+    time_range: TimeRange = Field(default_factory=lambda: TimeRange.model_validate({}))
+    limit: int = Field(20, description="1 to 1000")
+
+    def request(self, tenant: str) -> SearchRequest:
+        """Return the search of that tenant."""
+        start, end = self.time_range.from_, self.time_range.to
+        return SearchRequest(tenant, self.query, self.app_id, self.level, as_text(start), as_text(end))
+
+
+def meaning_router(services: ApiServices) -> APIRouter:
+    """Return the door of questions."""
+    router = APIRouter(prefix="/api", tags=["patterns"], responses=RESPONSES)
+
+    @router.post("/patterns/search")
+    async def search_patterns(tenant: Tenant, body: Annotated[QuestionBody, Body()]) -> Response:
+        """Rank patterns by how well they answer a question, with score and reasons; ``count`` is of the logs asked about."""
+        hits = await services.meaning.patterns(body.request(tenant), body.mode, body.limit)
+        return json_answer({"patterns": [_pattern(hit) for hit in hits]})
+
+    return router
+
+
+def _pattern(hit: Hit) -> dict[str, Any]:
+    ranked = hit.ranked
+    named = {"id": format_pattern_id(ranked.group_id), "pattern": ranked.group_text, "example": ranked.example}
+    return {**named, "count": ranked.count, **answer_shape(hit)}
