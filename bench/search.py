@@ -178,7 +178,8 @@ def measure(url: str, queries: list[str], path: str = "/api/logs", **more: str) 
         parameters = {"q": query, **more}
         milliseconds, answer = ask(url, path, parameters)
         cold.append(milliseconds)
-        found = found or len(next((answer[key] for key in ("logs", "buckets", "facets") if key in answer), ()))
+        lists = ("logs", "buckets", "facets", "patterns", "anomalies")
+        found = found or len(next((answer[key] for key in lists if key in answer), ()))
         warm += [ask(url, path, parameters)[0] for _ in range(WARM_RUNS)]
     return {"queries": queries[:2], "found": found, **_figures(cold, warm)}
 

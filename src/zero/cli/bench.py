@@ -127,6 +127,14 @@ def search(corpus: Path | None, entries: int) -> None:
 
 
 @bench.command()
+@click.option("--entries", type=click.IntRange(0), default=1_000_000, show_default=True, help="How many to list over; 0: none.")
+@corpus_option
+def patterns(corpus: Path | None, entries: int) -> None:
+    """Patterns: accuracy and speed of assigning them, and the latency of listing them over a store."""
+    _measured("patterns", corpus, entries)
+
+
+@bench.command()
 @click.argument("url")
 @click.option(
     "--protocol", type=click.Choice(["jsonline", "bulk", "loki", "otlp"]), required=True, help="What the server takes."

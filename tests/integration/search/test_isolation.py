@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.integration.search.catalogue import catalogued
-from tests.integration.search.conftest import LogStore
+from tests.integration.search.conftest import CODEC, LogStore
 from zero.application.fields import FieldSearch
 from zero.application.key_ring import KeyRing
 from zero.application.keys import KeyRequest, Keys
@@ -45,6 +45,8 @@ APPS = ("web", "db", "auth", "tenant", "default")
 WORDS = ("error", "timeout", "login", "disk", "tenant", "owner", "select", "union")
 FIELDS = ("app_id", "source", "user_id", "environment", "tenant", "owner.name", "n", "host")
 AT_ONCE = 4
+# Patterns of entries of some tenants.
+PATTERNS = tuple(f"{CODEC.pattern_id(f'{word} {WORDS[0]} owner{n:02}x'):016x}" for n in range(3) for word in WORDS)
 
 
 def name(number: int) -> str:
@@ -114,6 +116,9 @@ def query(chance: random.Random, own: int) -> str:
         \\' OR tenant=\\'{them}\\'
         NOT (NOT {theirs})
         timestamp:>0 OR tenant:{them}
+        pattern_id:{PATTERNS[other % len(PATTERNS)]} OR {word}
+        NOT pattern_id:{PATTERNS[other % len(PATTERNS)]}
+        pattern_id:* OR tenant:{them}
         /.*/"""
     return chance.choice(forms.split("\n")).strip()
 
@@ -169,6 +174,9 @@ class Api:
             "/api/fields",
             "/api/fields/values",
             "/api/stats",
+            "/api/patterns",
+            "/api/anomalies",
+            "pattern",
             "app",
             "patterns",
             "meaning",
@@ -187,6 +195,8 @@ class Api:
             answer = await self.client.get(path, params=parameters, headers=headers)
         elif door == "app":
             answer = await self.client.get(f"/api/logs/{chance.choice(APPS)}", params=parameters, headers=headers)
+        elif door == "pattern":
+            answer = await self.client.get(f"/api/patterns/{chance.choice(PATTERNS)}", headers=headers)
         else:
             path = door if door.startswith("/") else "/api/logs"
             parameters = parameters if path != "/api/stats" else {}
@@ -195,7 +205,7 @@ class Api:
         self.check(answer, own, parameters)
 
     def check(self, answer: httpx.Response, own: int, parameters: dict[str, str]) -> None:
-        assert answer.status_code in (200, 400, 422), answer.text
+        assert answer.status_code in (200, 400, 404, 422), answer.text
         if answer.status_code != 200:
             return
         self.answered += 1
@@ -255,3 +265,12 @@ async def test_a_ledger_of_a_tenant_names_no_other(tenants: Api) -> None:
     for number in range(TENANTS):
         answer = await tenants.client.get("/api/ledger", headers=tenants.headers[number])
         assert set(answer.json()["tenants"]) == {name(number)}
+
+
+async def test_a_tenant_lists_its_own_patterns_alone(tenants: Api) -> None:
+    answer = await tenants.client.get("/api/patterns", params={"limit": "1000"}, headers=tenants.headers[4])
+    listed = answer.json()["patterns"]
+    assert sum(pattern["count"] for pattern in listed) == ENTRIES
+    assert all(mark(4) in pattern["example"] for pattern in listed)
+    theirs = await tenants.client.get(f"/api/patterns/{listed[0]['id']}", headers=tenants.headers[5])
+    assert mark(4) not in theirs.text  # the mark is masked: a pattern of the one can be one of the other

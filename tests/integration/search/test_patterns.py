@@ -1,16 +1,20 @@
 """The catalogue of patterns over a real store."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.integration.search.conftest import CODEC, LogStore
-from zero.application.patterns.catalogue import Catalogue
+from zero.application.background import end
+from zero.application.patterns.catalogue import Catalogue, CatalogueOptions
+from zero.application.patterns.events import PatternsHalted, PatternsRefused
 from zero.application.ports import PatternQuery, Scope
 from zero.domain.batch_id import batch_id
 from zero.domain.entry import Level, LogEntry
 from zero.domain.query import Everything, InPattern
 from zero.domain.stored import StoredEntry
+from zero.infrastructure.clickhouse.options import ClickHouseOptions
 from zero.infrastructure.clickhouse.pattern_reader import ClickHousePatternReader
 from zero.infrastructure.clickhouse.patterns import ClickHousePatternStore
 from zero.infrastructure.clickhouse.reader import ClickHouseReader
@@ -100,3 +104,98 @@ async def test_counts_over_time_add_up(log_store: LogStore, catalogue: Catalogue
     assert await patterns.extent("other") is None
     (member,) = await patterns.members("default", failed.id, 10)
     assert (member.text, member.count) == ("payment of <*> EUR failed", 1)
+
+
+async def rows(log_store: LogStore) -> list[tuple[object, ...]]:
+    columns = "tenant, pattern_id, text, example, group_id, group_text, first_seen, last_seen, count, first_bid, first_idx"
+    return list(log_store.writer.query(f"SELECT {columns} FROM patterns FINAL ORDER BY tenant, pattern_id").result_rows)
+
+
+def names(start: int) -> list[str]:
+    return [f"session opened for user {chr(97 + number)}x by (uid=0)" for number in range(start, start + 4)]
+
+
+async def test_an_emptied_catalogue_becomes_what_it_was(
+    log_store: LogStore, pattern_store: ClickHousePatternStore, catalogue: Catalogue
+) -> None:
+    log_store.store(entries(names(2) + MESSAGES, START_S + 1000))
+    await catalogue.count()
+    log_store.store(entries([*names(0), "late"], START_S))  # stored later, though accepted before
+    await catalogue.look()
+    await catalogue.count()
+    before = await rows(log_store)
+    assert {row[5] for row in before} >= {"session opened for user <*> by (uid=<*>)", "late"}
+    assert len({row[4] for row in before}) == len({row[5] for row in before}) == 4
+    for again in (catalogue, Catalogue(pattern_store, CODEC.mask, SystemClock(), MemoryTelemetry())):
+        log_store.writer.command("TRUNCATE TABLE patterns")
+        await again.count()
+        assert await rows(log_store) == before
+
+
+async def test_two_processes_that_keep_it_at_once_do_no_harm(
+    log_store: LogStore, pattern_store: ClickHousePatternStore
+) -> None:
+    stores = [ClickHousePatternStore(log_store.options("default")) for _ in range(2)]
+    keepers = [Catalogue(store, CODEC.mask, SystemClock(), MemoryTelemetry()) for store in stores]
+    for turn in range(3):
+        log_store.store(entries([*names(4 * turn), f"part {'xyz'[turn]} done"], START_S + turn))
+        await asyncio.gather(*(keeper.look() for keeper in keepers))
+    await asyncio.gather(*(keeper.count() for keeper in keepers))
+    for keeper in keepers:
+        await keeper.count()
+    found = await rows(log_store)
+    for store in stores:
+        await store.close()
+    log_store.writer.command("TRUNCATE TABLE patterns")
+    await Catalogue(pattern_store, CODEC.mask, SystemClock(), MemoryTelemetry()).count()
+    assert await rows(log_store) == found
+    assert len(found) == 15
+
+
+async def test_a_group_is_one_pattern_to_those_who_list_and_search(
+    log_store: LogStore, catalogue: Catalogue, reader: ClickHouseReader
+) -> None:
+    log_store.store(entries(names(0) + names(0)))
+    await catalogue.count()
+    patterns = ClickHousePatternReader(reader)
+    (group,) = await patterns.count(PatternQuery(everything()))
+    assert (group.text, group.count) == ("session opened for user <*> by (uid=<*>)", 8)
+    members = await patterns.members("default", group.id, 10)
+    assert [member.count for member in members] == [2] * 4
+    for member in members:
+        found = await reader.latest(Scope("default", InPattern(member.id)), 100)
+        assert len(found) == 8
+
+
+async def test_patterns_beyond_the_bound_are_left_out_and_said(
+    log_store: LogStore, pattern_store: ClickHousePatternStore, reader: ClickHouseReader
+) -> None:
+    telemetry = MemoryTelemetry()
+    options = CatalogueOptions(tenant_patterns_max=1)
+    catalogue = Catalogue(pattern_store, CODEC.mask, SystemClock(), telemetry, options)
+    log_store.store(entries(MESSAGES))
+    assert await catalogue.look() == 1
+    assert await catalogue.look() == 0
+    assert [type(event) for event in telemetry.events].count(PatternsRefused) == 1
+
+
+async def test_an_outage_of_the_store_is_waited_out() -> None:
+    telemetry = MemoryTelemetry()
+    nowhere = ClickHousePatternStore(ClickHouseOptions("http://127.0.0.1:9", connect_timeout_seconds=1))
+    keeping = asyncio.create_task(Catalogue(nowhere, CODEC.mask, SystemClock(), telemetry).run())
+    async with asyncio.timeout(30):
+        while not any(isinstance(event, PatternsHalted) for event in telemetry.events):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    assert not keeping.done()
+    await end(keeping)
+    await nowhere.close()
+
+
+async def test_long_and_hostile_messages_come_through(
+    log_store: LogStore, catalogue: Catalogue, reader: ClickHouseReader
+) -> None:
+    hostile = ["a\tb\nc\\N", '{"x": null}', "\\", "\0", "'; DROP TABLE logs --", "\u2028 \U0001f600", "word " * 20_000]
+    log_store.store(entries(hostile))
+    assert await catalogue.look() == len(hostile)
+    found = await ClickHousePatternReader(reader).count(PatternQuery(everything()))
+    assert {one.example for one in found} == {message[:4096] for message in hostile}

@@ -73,12 +73,13 @@ class ClickHousePatternStore:
         rows = await self._run(self._rows, sql, {"since": since_batch_id, "limit": limit})
         messages: dict[tuple[str, int, int], str] = {}
         for start in range(0, len(rows), _MESSAGES_AT_ONCE):
-            messages |= await self._run(self._messages, [tuple(row[2]) for row in rows[start : start + _MESSAGES_AT_ONCE]])
-        return [
-            Sighting(row[0], int(row[1]), messages[row[0], *first], first, *(int(value) for value in row[3:]))
-            for row in rows
-            if (row[0], *(first := _identity(row[2]))) in messages
-        ]
+            messages |= await self._run(self._messages, [_identity(row[2]) for row in rows[start : start + _MESSAGES_AT_ONCE]])
+        found = []
+        for tenant, identity, first, *figures in rows:
+            message = messages.get((tenant, *_identity(first)))
+            if message is not None:  # else it is due, and gone meanwhile
+                found.append(Sighting(tenant, int(identity), message, _identity(first), *map(int, figures)))
+        return found
 
     async def known(self, since_version: int, limit: int) -> tuple[Sequence[Pattern], int]:
         """Read rows in the order of their versions, former versions included; those of one version are never split."""
@@ -125,14 +126,15 @@ class ClickHousePatternStore:
         return list(read_json_rows(client.raw_query(sql, dict(parameters), settings=bounds, fmt="JSONCompactEachRow")))
 
     @classmethod
-    def _messages(cls, client: Client, identities: list[tuple[int, int]]) -> dict[tuple[str, int, int], str]:
-        batch_ids, indexes = [int(bid) for bid, _ in identities], [int(index) for _, index in identities]
+    def _messages(cls, client: Client, identities: Sequence[tuple[int, int]]) -> dict[tuple[str, int, int], str]:
+        batch_ids, indexes = [batch_id for batch_id, _ in identities], [index for _, index in identities]
         parameters = {"bids": batch_ids, "idxs": indexes, "low": min(batch_ids), "high": max(batch_ids)}
         sql = (
             "SELECT tenant, _bid, _idx, message FROM logs WHERE _bid BETWEEN {low:UInt64} AND {high:UInt64}"
             " AND (_bid, _idx) IN (SELECT arrayJoin(arrayZip({bids:Array(UInt64)}, {idxs:Array(UInt32)})))"
         )
-        return {(row[0], int(row[1]), int(row[2])): row[3] for row in cls._rows(client, sql, parameters)}
+        rows = cls._rows(client, sql, parameters)
+        return {(tenant, int(batch_id), int(index)): message for tenant, batch_id, index, message in rows}
 
     @staticmethod
     def _put(client: Client, patterns: Sequence[Pattern]) -> None:
