@@ -15,12 +15,17 @@ from zero.domain.stored import StoredEntry
 
 @dataclass(frozen=True, slots=True)
 class MeaningLimits:
-    """Bounds of one search. Lines are those of up to ``patterns_max`` patterns that score ``share_min`` of the best or more."""
+    """Bounds of one search. Lines are those of up to ``patterns_max`` patterns that score ``share_min`` of the best or more.
+
+    Groups have several patterns: ``ranked_factor`` times as many patterns are ranked as groups are wanted, and ``ranked_min``
+    at least.
+    """
 
     question_chars: int = 4096
     patterns_limit: int = 1000
     lines_limit: int = 1000
-    ranked_max: int = 2000
+    ranked_factor: int = 5
+    ranked_min: int = 300
     patterns_max: int = 50
     share_min: float = 0.6
 
@@ -76,7 +81,9 @@ class MeaningSearch:
         """
         self._check(limit, self._limits.patterns_limit)
         best: dict[int, Ranked] = {}
-        for ranked in await self._rank(self._scope(request, self._clock.now_ns()), request.query, mode):
+        for ranked in await self._rank(
+            self._scope(request, self._clock.now_ns()), request.query, mode, limit * self._limits.ranked_factor
+        ):
             best.setdefault(ranked.group_id, ranked)
         words = question_words(request.query)
         return [_hit(ranked, words) for ranked in list(best.values())[:limit]]
@@ -88,7 +95,7 @@ class MeaningSearch:
         earlier = decode_cursor(cursor, digest) if cursor else None
         now_ns = earlier.now_ns if earlier else self._clock.now_ns()
         scope = self._scope(request, now_ns)
-        ranked = await self._rank(scope, request.query, mode)
+        ranked = await self._rank(scope, request.query, mode, self._limits.patterns_max)
         words = question_words(request.query)
         enough = ranked[0].score * self._limits.share_min if ranked else 0.0
         hits = {one.pattern_id: _hit(one, words) for one in ranked[: self._limits.patterns_max] if one.score >= enough}
@@ -107,7 +114,7 @@ class MeaningSearch:
         enough = hits[0].ranked.score * self._limits.share_min if hits else 0.0
         return [hit.ranked.group_id for hit in hits if hit.ranked.score >= enough]
 
-    async def _rank(self, scope: Scope, text: str, mode: Mode) -> Sequence[Ranked]:
+    async def _rank(self, scope: Scope, text: str, mode: Mode, limit: int) -> Sequence[Ranked]:
         words = [_asked(word) for word in question_words(text)]
         question = Question(Mode.TEXT, words)
         if mode is not Mode.TEXT:
@@ -118,7 +125,7 @@ class MeaningSearch:
             except Unavailable:
                 if mode is Mode.SEMANTIC:
                     raise
-        return await self._patterns.rank(scope, question, self._limits.ranked_max)
+        return await self._patterns.rank(scope, question, limit)
 
     def _scope(self, request: SearchRequest, now_ns: int) -> Scope:
         if len(request.query) > self._limits.question_chars:

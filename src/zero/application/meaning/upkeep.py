@@ -19,7 +19,7 @@ class UpkeepOptions:
     look_seconds: float = 2.0
     rest_factor: float = 20.0
     words_batch: int = 2_000
-    vectors_batch: int = 256
+    vectors_batch: int = 1_000
     forget_seconds: float = 600.0
     retry_seconds_max: float = 60.0
 

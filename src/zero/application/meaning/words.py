@@ -28,7 +28,7 @@ _ENDINGS = (
     *(("ions", ""), ("ion", ""), ("ies", "y"), ("ied", "y"), ("ings", ""), ("ing", ""), ("ed", ""), ("ses", "s"), ("xes", "x")),
     *(("ly", ""), ("s", "")),
 )
-_KEPT = ("ss", "us", "is")
+_KEPT = ("ss", "us", "is", "ply")
 _STEM_CHARS_MIN = 3
 
 

@@ -1,5 +1,6 @@
 """Ranking the patterns of one tenant by a question, where they lie: vectors by cosineDistance, words by their stems."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,13 +12,10 @@ from zero.infrastructure.clickhouse.rows import read_json_rows
 _OF_TENANT = "WHERE tenant = {tenant:String}"
 # Long patterns answer many words by chance: how much of a pattern's length, in averages, counts against it.
 _LENGTH_SHARE = 0.15
-_LENGTH = f"({1 - _LENGTH_SHARE} + {_LENGTH_SHARE} * length(words) / avg(length(words)) OVER ())"
-# Where a vector stands between the average pattern (0) and the nearest one (1).
-_NEARNESS = "greatest(0, (cosine - avg(cosine) OVER ()) / greatest(1e-6, max(cosine) OVER () - avg(cosine) OVER ()))"
 _SCORES = {
     Mode.TEXT: "textual",
     Mode.SEMANTIC: "cosine",
-    Mode.HYBRID: "(near + {weight:Float64} * textual / greatest(1e-6, max(textual) OVER ())) / (1 + {weight:Float64})",
+    Mode.HYBRID: "(cosine + {weight:Float64} * textual) / (1 + {weight:Float64})",
 }
 
 
@@ -28,17 +26,16 @@ class ClickHouseMeaningReader:
         self._reader = reader
 
     async def embedded(self, tenant: str) -> Mapping[str, int]:
-        """Count the vectors of patterns that the catalogue has."""
-        sql = (
-            f"SELECT embedder, uniqExact(pattern_id) FROM pattern_vectors {_OF_TENANT} AND pattern_id GLOBAL IN"
-            f" (SELECT pattern_id FROM patterns {_OF_TENANT}) GROUP BY embedder"
-        )
+        """Count the vectors."""
+        sql = f"SELECT embedder, uniqExact(pattern_id) FROM pattern_vectors {_OF_TENANT} GROUP BY embedder"
         return {name: int(count) for name, count in read_json_rows(await self._reader.ask(sql, {"tenant": tenant}))}
 
     async def rank(self, scope: Scope, question: Question, limit: int) -> Sequence[Ranked]:
-        """Score every pattern with entries in the scope, then fetch the texts of the best."""
-        sql, parameters = _ranking(scope, question)
-        rows = list(read_json_rows(await self._reader.ask(sql, {**parameters, "limit": limit})))
+        """Weigh the words, score every pattern with entries in the scope, then fetch the texts of the best."""
+        weights, words_mean = await self._weights(scope.tenant, question)
+        sql, parameters = _ranking(scope, question, weights)
+        parameters |= {"limit": limit, "words_mean": words_mean}
+        rows = list(read_json_rows(await self._reader.ask(sql, parameters)))
         texts = await self._texts(scope.tenant, [int(row[0]) for row in rows])
         found = []
         for row in rows:
@@ -47,6 +44,23 @@ class ClickHouseMeaningReader:
                 score, words, cosine = (round(float(value), 4) for value in row[3:])
                 found.append(Ranked(identity, group_id, *texts[identity], count, score, words, cosine))
         return found
+
+    async def _weights(self, tenant: str, question: Question) -> tuple[list[float], float]:
+        """Return how much each word of the question weighs, and how many words a pattern has on average.
+
+        Words weigh by how rare they are among the patterns (BM25's inverse document frequency); one that none has weighs most,
+        so that a question half answered scores half.
+        """
+        own = [max(asked.stems, key=lambda stem: asked.stems[stem]) for asked in question.words]
+        sql = (
+            "SELECT word, uniqExact(pattern_id), avg(words) FROM pattern_words"
+            f" {_OF_TENANT} AND word IN {{own:Array(String)}} GROUP BY word"
+        )
+        rows = read_json_rows(await self._reader.ask(sql, {"tenant": tenant, "own": ["", *own]}))
+        having = {word: (int(count), float(mean)) for word, count, mean in rows}
+        patterns, words_mean = having.get("", (0, 1.0))
+        counts = [having.get(stem, (0, 0.0))[0] for stem in own]
+        return [math.log(1 + (max(0, patterns - count) + 0.5) / (count + 0.5)) for count in counts], max(1.0, words_mean)
 
     async def _texts(self, tenant: str, pattern_ids: Sequence[int]) -> dict[int, tuple[str, str, str]]:
         if not pattern_ids:
@@ -59,27 +73,26 @@ class ClickHouseMeaningReader:
         return {int(row[0]): (row[1], row[2], row[3]) for row in rows}
 
 
-def _ranking(scope: Scope, question: Question) -> tuple[str, dict[str, Any]]:
+def _ranking(scope: Scope, question: Question, weights: Sequence[float]) -> tuple[str, dict[str, Any]]:
     """Return the query of (pattern, group, entries of the group, score, text score, cosine), and its parameters."""
     patterns, parameters = _patterns(scope)
-    matched, textual, of_words = _textual(question)
+    matched, of_words = _matched(question, weights)
     parameters |= of_words
     vectors, cosine = "", "0."
     if question.mode is not Mode.TEXT:
         parameters |= {"embedder": question.embedder, "vector": list(question.vector), "weight": question.text_weight}
-        cosine = "cosine"
+        cosine = "near.cosine"
         vectors = (
-            " GLOBAL LEFT JOIN (SELECT pattern_id, 1 - cosineDistance(vector, {vector:Array(Float32)}) AS cosine"
-            f" FROM pattern_vectors FINAL {_OF_TENANT} AND embedder = {{embedder:String}}) AS vectors USING (pattern_id)"
+            " GLOBAL LEFT JOIN (SELECT pattern_id, max(1 - cosineDistance(vector, {vector:Array(Float32)})) AS cosine"
+            f" FROM pattern_vectors {_OF_TENANT} AND embedder = {{embedder:String}} GROUP BY pattern_id) AS near"
+            " USING (pattern_id)"
         )
     sql = (
-        "SELECT * FROM ("
         f"SELECT pattern_id, group_id, entries, {_SCORES[question.mode]} AS score, textual, cosine FROM ("
-        f"SELECT pattern_id, group_id, sum(counted) OVER (PARTITION BY group_id) AS entries, {textual} / {_LENGTH} AS textual,"
-        f" {_NEARNESS} AS near, cosine FROM ("
-        f"SELECT pattern_id, group_id, counted, words, {cosine} AS cosine{matched} FROM ({patterns}) AS patterns"
-        f" GLOBAL LEFT JOIN (SELECT pattern_id, words FROM pattern_words FINAL {_OF_TENANT}) AS stems USING (pattern_id)"
-        f"{vectors}))) WHERE score > 0 ORDER BY score DESC, entries DESC, pattern_id LIMIT {{limit:UInt32}}"
+        "SELECT pattern_id, group_id, sum(counted) OVER (PARTITION BY group_id) AS entries, answering.textual AS textual,"
+        f" {cosine} AS cosine FROM ({patterns}) AS patterns"
+        f" GLOBAL LEFT JOIN ({matched}) AS answering USING (pattern_id){vectors})"
+        " WHERE score > 0 ORDER BY score DESC, entries DESC, pattern_id LIMIT {limit:UInt32}"
     )
     return sql, parameters
 
@@ -99,25 +112,25 @@ def _patterns(scope: Scope) -> tuple[str, dict[str, Any]]:
     )
 
 
-def _textual(question: Question) -> tuple[str, str, dict[str, Any]]:
-    """Return the columns ``m0``, ``m1``, … (how well a pattern answers each word), their weighted mean, and the parameters.
+def _matched(question: Question, weights: Sequence[float]) -> tuple[str, dict[str, Any]]:
+    """Return SQL for (pattern_id, textual): how much of the question's weight the words of a pattern answer, the best for each.
 
-    Words weigh by how rare they are among the patterns (BM25's inverse document frequency); one that none has weighs most, so
-    that a question half answered scores half.
+    Only the rows of words that answer something are read: they are sorted by word.
     """
-    columns, parts, weights = [], [], []
-    parameters: dict[str, Any] = {}
-    for number, asked in enumerate(question.words):
-        parameters |= {f"t{number}": list(asked.stems), f"w{number}": list(asked.stems.values())}
-        best = f"transform(toString(x), {{t{number}:Array(String)}}, {{w{number}:Array(Float64)}}, 0.)"
+    total = sum(weights) or 1.0
+    parameters: dict[str, Any] = {"stems": sorted({stem for asked in question.words for stem in asked.stems})}
+    wanted, parts = ["word IN {stems:Array(String)}"], ["0."]
+    for number, (asked, weight) in enumerate(zip(question.words, weights, strict=True)):
+        parameters |= {f"t{number}": list(asked.stems), f"w{number}": list(asked.stems.values()), f"i{number}": weight / total}
+        best = f"transform(word, {{t{number}:Array(String)}}, {{w{number}:Array(Float64)}}, 0.)"
         if asked.prefix:
             parameters[f"q{number}"] = asked.prefix
-            best = f"greatest({best}, if(startsWith(x, {{q{number}:String}}), {asked.prefix_weight}, 0.))"
-        columns.append(f", arrayMax(x -> {best}, words) AS m{number}")
-        having = f"countIf(m{number} = 1) OVER ()"
-        weight = f"log(1 + (count() OVER () - {having} + 0.5) / ({having} + 0.5))"
-        weights.append(weight)
-        parts.append(f"{weight} * m{number}")
-    if not parts:
-        return "", "0.", {}
-    return "".join(columns), f"({' + '.join(parts)}) / ({' + '.join(weights)})", parameters
+            wanted.append(f"startsWith(word, {{q{number}:String}})")
+            best = f"greatest({best}, if(startsWith(word, {{q{number}:String}}), {asked.prefix_weight}, 0.))"
+        parts.append(f"{{i{number}:Float64}} * max({best})")
+    length = f"({1 - _LENGTH_SHARE} + {_LENGTH_SHARE} * any(words) / {{words_mean:Float64}})"
+    sql = (
+        f"SELECT pattern_id, ({' + '.join(parts)}) / {length} AS textual FROM pattern_words {_OF_TENANT}"
+        f" AND word != '' AND ({' OR '.join(wanted)}) GROUP BY pattern_id"
+    )
+    return sql, parameters

@@ -34,7 +34,7 @@ class ClickHouseMeaningStore:
 
     async def without_words(self, limit: int) -> Sequence[PatternText]:
         """Compare with the catalogue."""
-        return await self._run(self._missing, "SELECT tenant, pattern_id FROM pattern_words", {"limit": limit})
+        return await self._run(self._missing, "SELECT tenant, pattern_id FROM pattern_words WHERE word = ''", {"limit": limit})
 
     async def without_vector(self, embedder: str, limit: int) -> Sequence[PatternText]:
         """Compare with the catalogue."""
@@ -42,14 +42,22 @@ class ClickHouseMeaningStore:
         return await self._run(self._missing, known, {"embedder": embedder, "limit": limit})
 
     async def put_words(self, patterns: Sequence[PatternText], words: Sequence[Sequence[str]]) -> None:
-        """Insert a version of each that replaces the former ones."""
-        rows = [[one.tenant, one.pattern_id, list(stems)] for one, stems in zip(patterns, words, strict=True)]
-        await self._run(self._put, "pattern_words", ("tenant", "pattern_id", "words", "version"), rows)
+        """Insert a row for each word, and one for the pattern, whose word is empty."""
+        version = _version()
+        rows = [
+            json.dumps([one.tenant, stem, one.pattern_id, len(stems), version])
+            for one, stems in zip(patterns, words, strict=True)
+            for stem in ("", *stems)
+        ]
+        await self._run(self._put, "pattern_words", ("tenant", "word", "pattern_id", "words", "version"), rows)
 
     async def put_vectors(self, embedder: str, patterns: Sequence[PatternText], vectors: Sequence[Vector]) -> None:
         """Insert a version of each that replaces the former ones."""
         columns = ("tenant", "embedder", "pattern_id", "vector", "version")
-        rows = [[one.tenant, embedder, one.pattern_id, list(vector)] for one, vector in zip(patterns, vectors, strict=True)]
+        rows = [
+            f"[{json.dumps(one.tenant)},{json.dumps(embedder)},{one.pattern_id},[{_numbers(vector)}],{_version()}]"
+            for one, vector in zip(patterns, vectors, strict=True)
+        ]
         await self._run(self._put, "pattern_vectors", columns, rows)
 
     async def forget_all_but(self, embedder: str) -> None:
@@ -115,7 +123,14 @@ class ClickHouseMeaningStore:
         return list(read_json_rows(client.raw_query(sql, dict(parameters), settings=bounds, fmt="JSONCompactEachRow")))
 
     @staticmethod
-    def _put(client: Client, table: str, columns: Sequence[str], rows: Sequence[list[Any]]) -> None:
-        version = time.time_ns() // 1000
-        body = "\n".join(json.dumps([*row, version]) for row in rows)
-        client.raw_insert(table, columns, body.encode(), {"async_insert": 0}, fmt="JSONCompactEachRow")
+    def _put(client: Client, table: str, columns: Sequence[str], rows: Sequence[str]) -> None:
+        client.raw_insert(table, columns, "\n".join(rows).encode(), {"async_insert": 0}, fmt="JSONCompactEachRow")
+
+
+def _version() -> int:
+    return time.time_ns() // 1000
+
+
+def _numbers(vector: Vector) -> str:
+    """Return the numbers as JSON, exact enough to compare."""
+    return ",".join([f"{value:.4g}" for value in vector])

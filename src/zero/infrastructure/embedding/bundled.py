@@ -31,7 +31,7 @@ class BundledEmbedder:
 
     name = "wordllama-256-1"
     dimensions = 256
-    text_weight = 1.2
+    text_weight = 1.1
 
     def __init__(self) -> None:
         self._loading = threading.Lock()

@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import json
+import math
 import random
 import time
 import urllib.error
@@ -51,7 +52,7 @@ class OpenAiOptions:
 class OpenAiEmbedder:
     """Implements Embedder. What is sent in an hour is bounded: beyond that it raises Overloaded with the time to wait."""
 
-    text_weight = 0.3
+    text_weight = 0.4
 
     def __init__(self, options: OpenAiOptions) -> None:
         self._options = options
@@ -139,6 +140,8 @@ def _vectors(data: bytes, count: int) -> list[list[float]]:
         vectors = [[float(value) for value in item["embedding"]] for item in items]
         if [item["index"] for item in items] != list(range(count)) or len({len(vector) for vector in vectors}) > 1:
             raise ValueError("it has not one vector for each text")
+        if not all(vector and all(map(math.isfinite, vector)) for vector in vectors):
+            raise ValueError("a vector is empty or has something else than numbers")
     except (ValueError, KeyError, TypeError) as error:
         raise Unavailable(f"the embedder answered with something else than vectors: {error}") from error
     return vectors

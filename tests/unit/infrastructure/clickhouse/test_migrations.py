@@ -9,7 +9,7 @@ from zero.infrastructure.clickhouse.options import ClickHouseOptions
 FROZEN = {
     "0001_logs.sql": "8d41b9b69c7e1d4edf9200f2c26fd845d94e72174352fd3a075c3ab122434c83",
     "0002_patterns.sql": "9f8835c0be6cd3129956009d8c6a44d19232a554b48b309a58de49dacfabacce",
-    "0003_pattern_vectors.sql": "a282e2444065f5309b3a786958a0a552b1b40115bc3aef2a7ae603da8df1d88f",
+    "0003_pattern_vectors.sql": "376a24de9cbcb4f80dc6f16ccaff01b5ed842ef9eb1e0d9a719daa58be445afc",
 }
 
 

@@ -1,0 +1,125 @@
+"""Words and vectors are made in the background, through outages."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from zero.application.background import end
+from zero.application.meaning.embedders import Embedders
+from zero.application.meaning.upkeep import MeaningUpkeep, UpkeepOptions, document, pattern_stems
+from zero.application.ports import PatternText, Vector
+from zero.domain.errors import Overloaded, StoreUnavailable, Unavailable
+from zero.infrastructure.memory import ManualClock, MemoryTelemetry
+from zero.infrastructure.memory.meaning import SpellingEmbedder
+
+
+class Shelf:
+    """A MeaningStore that is two dicts. Raises ``failure`` while it is set."""
+
+    def __init__(self, *patterns: PatternText) -> None:
+        self.patterns = list(patterns)
+        self.words: dict[int, Sequence[str]] = {}
+        self.vectors: dict[tuple[str, int], Vector] = {}
+        self.failure: Exception | None = None
+
+    async def without_words(self, limit: int) -> Sequence[PatternText]:
+        await asyncio.sleep(0)  # as a store would: others get their turn
+        if self.failure:
+            raise self.failure
+        return [one for one in self.patterns if one.pattern_id not in self.words][:limit]
+
+    async def without_vector(self, embedder: str, limit: int) -> Sequence[PatternText]:
+        return [one for one in self.patterns if (embedder, one.pattern_id) not in self.vectors][:limit]
+
+    async def put_words(self, patterns: Sequence[PatternText], words: Sequence[Sequence[str]]) -> None:
+        self.words |= {one.pattern_id: stems for one, stems in zip(patterns, words, strict=True)}
+
+    async def put_vectors(self, embedder: str, patterns: Sequence[PatternText], vectors: Sequence[Vector]) -> None:
+        self.vectors |= {(embedder, one.pattern_id): vector for one, vector in zip(patterns, vectors, strict=True)}
+
+    async def forget_all_but(self, embedder: str) -> None:
+        self.vectors = {key: vector for key, vector in self.vectors.items() if key[0] == embedder}
+
+
+def pattern(number: int, text: str = "Failed password for <*>") -> PatternText:
+    return PatternText("default", number, text, "openSSH")
+
+
+async def working(shelf: Shelf, embedder: SpellingEmbedder, telemetry: MemoryTelemetry, until: int) -> None:
+    """Run the upkeep until there are that many vectors."""
+    shelves = Embedders(embedder.name, {embedder.name: lambda: embedder})
+    upkeep = asyncio.create_task(MeaningUpkeep(shelf, shelves, ManualClock(), telemetry).run())
+    try:
+        async with asyncio.timeout(5):
+            while len(shelf.vectors) < until:  # noqa: ASYNC110 - the store is a dict, which tells nobody
+                await asyncio.sleep(0)
+    finally:
+        await end(upkeep)
+
+
+def test_the_app_and_the_words_of_identifiers_stand_for_a_pattern() -> None:
+    one = pattern(1, "NameSystem.addStoredBlock: blk_<*>")
+    assert document(one) == "open SSH Name System add Stored Block blk"
+    assert {"ssh", "stor", "block", "add"} <= set(pattern_stems(one))
+    assert document(PatternText("t", 1, "<*>", "")) == "unknown"
+
+
+async def test_every_pattern_gets_words_and_a_vector_in_batches() -> None:
+    shelf, embedder = Shelf(*(pattern(number) for number in range(10))), SpellingEmbedder()
+    upkeep = MeaningUpkeep(
+        shelf,
+        Embedders(embedder.name, {embedder.name: lambda: embedder}),
+        ManualClock(),
+        MemoryTelemetry(),
+        UpkeepOptions(words_batch=4, vectors_batch=3),
+    )
+    steps = [await upkeep.step() for _ in range(5)]
+    assert steps == [7, 7, 5, 1, 0]
+    assert len(shelf.words) == len(shelf.vectors) == 10
+
+
+async def test_what_other_embedders_made_goes_when_everything_is_there() -> None:
+    shelf, embedder = Shelf(pattern(1)), SpellingEmbedder()
+    shelf.vectors[("old", 1)] = [1.0]
+    upkeep = MeaningUpkeep(shelf, Embedders(embedder.name, {embedder.name: lambda: embedder}), ManualClock(), MemoryTelemetry())
+    await upkeep.step()
+    assert ("old", 1) in shelf.vectors
+    await upkeep.step()
+    assert list(shelf.vectors) == [(embedder.name, 1)]
+
+
+@pytest.mark.parametrize("failure", [StoreUnavailable("down"), Unavailable("no answer"), Overloaded("enough for this hour")])
+async def test_an_outage_is_waited_out_and_told_once(failure: Exception) -> None:
+    shelf, embedder, telemetry = Shelf(*(pattern(number) for number in range(3))), SpellingEmbedder(), MemoryTelemetry()
+    if isinstance(failure, StoreUnavailable):
+        shelf.failure = failure
+    else:
+        embedder.failure = failure
+
+    async def recover() -> None:
+        for _ in range(50):
+            await asyncio.sleep(0)
+        shelf.failure = embedder.failure = None
+
+    recovering = asyncio.create_task(recover())
+    await working(shelf, embedder, telemetry, 3)
+    await recovering
+    assert [event.name for event in telemetry.events if event.name == "embedding_halted"] == ["embedding_halted"]
+
+
+async def test_a_search_keeps_to_the_old_embedder_until_the_new_one_has_as_much() -> None:
+    old, new = SpellingEmbedder(), SpellingEmbedder()
+    shelf = Embedders("new", {"new": lambda: new, "old": lambda: old})
+    assert shelf.choose({}) is new
+    assert shelf.choose({"old": 10, "new": 9}) is old
+    assert shelf.choose({"old": 10, "new": 10}) is new
+    assert shelf.choose({"gone": 10, "new": 1}) is new
+
+
+async def test_a_question_asked_again_is_not_embedded_again_and_few_are_remembered() -> None:
+    embedder = SpellingEmbedder()
+    shelf = Embedders(embedder.name, {embedder.name: lambda: embedder})
+    for text in ["why", "why", *(f"question {number}" for number in range(256)), "why"]:
+        await shelf.question(embedder, text)
+    assert embedder.asked.count("why") == 2
