@@ -40,10 +40,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An entry and the pattern that it was found by."""
+    """An entry and the pattern that it was found by; None when its message was masked otherwise at the time it came."""
 
     stored: StoredEntry
-    hit: Hit
+    hit: Hit | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class MeaningSearch:
             return LinesPage([], None)
         narrowed = Scope(scope.tenant, And((OfPatterns(frozenset(hits)), scope.query)), scope.from_ns, scope.to_ns)
         found = await self._logs.latest(narrowed, limit + 1, earlier.key if earlier else None)
-        lines = [Line(stored, hits[self._pattern_id(stored.entry.message)]) for stored in found[:limit]]
+        lines = [Line(stored, hits.get(self._pattern_id(stored.entry.message))) for stored in found[:limit]]
         if len(found) <= limit:
             return LinesPage(lines, None)
         return LinesPage(lines, encode_cursor(Cursor(now_ns, lines[-1].stored.key), digest))

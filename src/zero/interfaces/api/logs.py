@@ -97,7 +97,7 @@ def logs_router(services: ApiServices) -> APIRouter:
         if body.mode is Mode.TEXT:
             return _page(await services.search.find(body.request(tenant), body.limit, body.cursor))
         page = await services.meaning.lines(body.request(tenant), body.mode, body.limit, body.cursor)
-        logs = [{**log_shape(line.stored), **answer_shape(line.hit)} for line in page.lines]
+        logs = [{**log_shape(line.stored), **(answer_shape(line.hit) if line.hit else {})} for line in page.lines]
         return json_answer({"logs": logs, "next_cursor": page.next_cursor})
 
     @router.get("/histogram")
