@@ -35,8 +35,8 @@ NOW_S = 1_795_341_600
 class Api:
     """The parts of an api, and a client that speaks to it without a socket."""
 
-    def __init__(self) -> None:
-        self.reader, self.clock = MemoryReader(), ManualClock(NOW_S * 10**9)
+    def __init__(self, clock: ManualClock | None = None) -> None:
+        self.reader, self.clock = MemoryReader(), clock or ManualClock(NOW_S * 10**9)
         self.buffer = MemoryBuffer(clock=self.clock)
         telemetry, self.key_store = MemoryTelemetry(), MemoryKeyStore()
         self.key_admin = Keys(self.key_store, self.clock, telemetry)

@@ -16,7 +16,7 @@ const WINDOWS_MS = [10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_0
 export async function showAround({ id, at, app, every }, signal) {
   const node = byId("around");
   const query = every || !app ? "" : term("app_id", app);
-  const onQuery = (wanted) => go("logs", { q: wanted, from: "all" });
+  const onTerm = (wanted) => go("logs", { q: wanted, from: "all" });
   const whose = app && button(every ? `Only lines of ${app}` : "Lines of every app", () => change({ every: every ? "" : "1" }));
   const heading = el("div", { class: "heading" }, el("h2", {}, "Around this line"), whose,
     button("Back", () => history.back()), el("a", { href: link("logs", { q: `id:${id}`, from: "all" }) }, "Only this line"));
@@ -25,7 +25,7 @@ export async function showAround({ id, at, app, every }, signal) {
   try {
     const moment = nanos(at);
     const [after, before] = await Promise.all([laterLines(query, moment, signal), earlierLines(query, moment, signal)]);
-    const results = new Results(lines, { query, onQuery });
+    const results = new Results(lines, { query, onTerm });
     results.append([...after, ...before]);
     const row = results.rows.find((one) => one.dataset.id === id);
     row?.classList.add("this");

@@ -3,7 +3,7 @@
 import { address } from "./api.js";
 import { button, el, visible } from "./dom.js";
 import { go, link } from "./place.js";
-import { has, term, toggled } from "./terms.js";
+import { has, term } from "./terms.js";
 import { copy } from "./copy.js";
 
 const FIELDS = ["id", "timestamp", "level", "app_id", "source", "environment", "trace_id", "span_id", "user_id", "pattern_id"];
@@ -11,7 +11,7 @@ const WITHOUT_TERM = new Set(["id", "timestamp"]);
 
 /**
  * @param {any} log
- * @param {{query: string, onQuery: (query: string) => void}} search
+ * @param {{query: string, onTerm: (wanted: string) => void}} search
  */
 export function opened(log, search) {
   const rows = FIELDS.filter((name) => log[name]).map((name) => field(name, log[name], search));
@@ -35,10 +35,10 @@ function actions(log) {
     el("a", { href: self }, "Link to this line"));
 }
 
-function field(name, value, { query, onQuery }, isKey = false) {
+function field(name, value, { query, onTerm }, isKey = false) {
   const text = typeof value === "string" ? value : JSON.stringify(value);
   const wanted = term(isKey && FIELDS.includes(name) ? `metadata.${name}` : name, text);
-  const sign = (mark, says, now) => button(mark, () => onQuery(toggled(query, now)), { "aria-label": `${says} ${name}`, title: says, "aria-pressed": String(has(query, now)) });
+  const sign = (mark, says, now) => button(mark, () => onTerm(now), { "aria-label": `${says} ${name}`, title: says, "aria-pressed": String(has(query, now)) });
   const buttons = WITHOUT_TERM.has(name) || text.length > 200 ? null : el("span", { class: "signs" },
     sign("+", "only this", wanted), wanted.startsWith("NOT ") ? null : sign("−", "without this", `-${wanted}`));
   return el("div", { class: isKey ? "key" : "" },

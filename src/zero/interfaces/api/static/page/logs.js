@@ -11,7 +11,7 @@ import { QueryBox } from "./query.js";
 import { showRange, startRange } from "./range.js";
 import { Results } from "./results.js";
 import { Tail } from "./tail.js";
-import { isSentence, marking } from "./terms.js";
+import { isSentence, marking, toggled } from "./terms.js";
 import { bounds, millis, rangeText } from "./time.js";
 import { copy } from "./copy.js";
 
@@ -58,7 +58,7 @@ export class LogsView {
     showRange(params);
     byId("live").setAttribute("aria-pressed", String(Boolean(live)));
     replace(byId("meaning"));
-    const search = { query: q, onQuery: (wanted) => this.go(wanted) };
+    const search = { query: q, onTerm: (wanted) => this.go(toggled(here().params.q ?? "", wanted)) };
     if (live) return this.follow(q, search, signal);
     const asked = { q, ...bounds(params) };
     this.histogram.show(null);
@@ -84,7 +84,7 @@ export class LogsView {
     if (!page.logs.length) await this.nothing(params, signal);
     this.histogram.show(await this.timeline(asked, page, signal));
     const facets = await ask("/api/facets", { ...asked, limit: 8 }, { signal });
-    showFacets(byId("facets"), facets, search.query, search.onQuery);
+    showFacets(byId("facets"), facets, search.query, search.onTerm);
   }
 
   /** Without a start the histogram covers what there is: all of it coarsely first, then from where it begins. */

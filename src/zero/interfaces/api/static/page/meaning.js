@@ -76,7 +76,7 @@ async function answer(patterns, lines, { q, mode, from, to }, signal) {
   say(`${found.patterns.length} patterns`);
   const logs = await ask("/api/logs/search", {}, { signal, body: body(q, range, mode, LINES) });
   replace(lines, el("h2", {}, "Their newest lines"), el("div", { class: "lines-here" }));
-  const results = new Results(lines.lastElementChild, { query: "", onQuery: (wanted) => go("logs", { q: wanted, from: "all" }) });
+  const results = new Results(lines.lastElementChild, { query: "", onTerm: (wanted) => go("logs", { q: wanted, from: "all" }) });
   results.append(logs.logs);
 }
 

@@ -9,7 +9,7 @@ import { sparkline } from "./sparkline.js";
 import { RANGES, ago, bounds, stamp } from "./time.js";
 
 const SHOWN = 200;
-const SORTS = [["frequent", "Most frequent"], ["rare", "Rare"], ["new", "New"], ["odd", "Out of the ordinary"]];
+const SORTS = [["frequent", "Most frequent"], ["rare", "Rare"], ["new", "New"], ["odd", "Anomalies"]];
 const SINCE = [["-15m", "15 minutes"], ["-1h", "an hour"], ["-6h", "6 hours"], ["-24h", "a day"], ["-7d", "a week"]];
 const KINDS = { new: "New", vanished: "Vanished", rate: "Unusual rate", surge: "More than usual", drop: "Less than usual" };
 const LEVELS = ["FATAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE"];
@@ -95,7 +95,7 @@ async function odd(list, { about = "", q = "" }, signal) {
     return void replace(list, when, el("div", { class: "notice" }, el("h2", {}, "All as usual"), el("p", {}, "No kind of line is new, has vanished, or is far off its usual rate in the last hour.")));
   }
   const rows = found.anomalies.map((one) => oddRow(one));
-  replace(list, when, el("table", { class: "patterns" }, head(["What", "Before and now", "Pattern", "Lines"]), el("tbody", {}, rows)));
+  replace(list, when, el("table", { class: "patterns odd" }, head(["What", "Before and now", "Pattern", "Lines"]), el("tbody", {}, rows)));
 }
 
 function oddRow(one) {

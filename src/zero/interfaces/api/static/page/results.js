@@ -12,7 +12,7 @@ export class Results {
   /** @type {Results | undefined} the table that keys move in */
   static shown;
 
-  /** @param {HTMLElement} node @param {{query: string, onQuery: (query: string) => void}} search */
+  /** @param {HTMLElement} node @param {{query: string, onTerm: (wanted: string) => void}} search */
   constructor(node, search) {
     this.search = search;
     Results.shown = this;

@@ -68,7 +68,7 @@ export function marking(query) {
     .filter((one) => one.length > 1)
     .slice(0, 20);
   if (!words.length) return null;
-  return new RegExp(words.map((word) => word.replace(/[^\p{L}\p{N}_\s]/gu, "\\$&")).join("|"), "giu");
+  return new RegExp(words.map((word) => word.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")).join("|"), "giu");
 }
 
 /**
