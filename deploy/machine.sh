@@ -23,6 +23,13 @@ find_python() {
 
 has_header() { echo "#include <$1>" | c++ -std=c++20 -x c++ -fsyntax-only $(brew_include) - >/dev/null 2>&1; }
 
+has_browser() {
+  for browser in chromium chromium-browser google-chrome google-chrome-stable; do
+    if command -v "$browser" >/dev/null 2>&1; then return 0; fi
+  done
+  test -d /Applications/Chromium.app || test -d "/Applications/Google Chrome.app"
+}
+
 brew_include() { if command -v brew >/dev/null 2>&1; then echo "-I$(brew --prefix)/include"; fi; }
 
 install() { # $1: Debian packages, $2: Homebrew packages
@@ -59,7 +66,14 @@ case "${1:-}" in
           rsyslog rsyslog-gnutls rsyslog-elasticsearch bsdutils; do
         dpkg -s "$package" >/dev/null 2>&1 || debian="$debian $package"
       done
+      if [ "$(. /etc/os-release && echo "$ID")" = ubuntu ]; then # its package is a snap, which containers cannot run
+        has_browser || echo "machine: the tests of the page are left out without Chromium or Chrome"
+      else
+        has_browser || debian="$debian chromium"
+      fi
       install "$debian" ""
+    else
+      has_browser || echo "machine: the tests of the page are left out without a browser: brew install --cask chromium"
     fi
     ;;
   bench-packages)

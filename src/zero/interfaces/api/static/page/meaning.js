@@ -27,7 +27,7 @@ export async function meaningOf(node, { q, from, to }, signal) {
       el("ol", { class: "matches" }, found.patterns.map((one, at) => match(one, at, { from: here().params.from, to }))));
     say(`${found.patterns.length} patterns match by meaning`);
   } catch (error) {
-    if (error.name !== "AbortError" && error.status !== 404 && error.status !== 501) replace(node, el("p", { class: "dim" }, visible(error.message)));
+    if (error.name !== "AbortError" && ![404, 405, 501].includes(error.status)) replace(node, el("p", { class: "dim" }, visible(error.message)));
   }
 }
 
@@ -74,6 +74,7 @@ async function answer(patterns, lines, { q, mode, from, to }, signal) {
   }
   replace(patterns, el("h2", {}, "Patterns"), el("ol", { class: "matches" }, found.patterns.map((one, at) => match(one, at, { from, to }))));
   say(`${found.patterns.length} patterns`);
+  if (mode === "text") return;
   const logs = await ask("/api/logs/search", {}, { signal, body: body(q, range, mode, LINES) });
   replace(lines, el("h2", {}, "Their newest lines"), el("div", { class: "lines-here" }));
   const results = new Results(lines.lastElementChild, { query: "", onTerm: (wanted) => go("logs", { q: wanted, from: "all" }) });
@@ -88,7 +89,7 @@ function match(one, at, range) {
     el("div", { class: "what" },
       el("a", { href, class: "pattern" }, masked(one.pattern)),
       one.example ? el("p", { class: "example" }, el("bdi", {}, visible(one.example, { max: 300 }))) : null,
-      one.why ? el("p", { class: "why" }, "Why: ", visible(reason(one.why), { max: 300 })) : null),
+      one.why ? el("p", { class: "why" }, visible(reason(one.why), { max: 300 })) : null),
     el("div", { class: "figures" },
       el("span", { class: "score", title: "score" }, score.toFixed(2)),
       el("meter", { min: "0", max: "1", value: String(Math.max(0, Math.min(1, score))), "aria-label": `score ${score.toFixed(2)}` }),
@@ -105,8 +106,9 @@ export function masked(pattern) {
   return el("bdi", {}, shown);
 }
 
-function reason(why) {
-  if (typeof why === "string") return why;
-  if (Array.isArray(why)) return why.map(reason).join(", ");
-  return Object.entries(why).map(([name, value]) => `${name} ${Array.isArray(value) ? value.join(", ") : value}`).join("; ");
+/** @returns {string} which of its words answer which of the question, and how near the meaning is */
+function reason({ words = [], nearness = null }) {
+  const found = words.map(({ asked, found: answer }) => (asked === answer ? asked : `${asked} → ${answer}`));
+  const near = nearness === null ? [] : [`nearness ${Number(nearness).toFixed(2)}`];
+  return [...found, ...near].join(", ");
 }

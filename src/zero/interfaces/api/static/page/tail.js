@@ -10,7 +10,7 @@ const RETRY_MS_MAX = 10_000;
 /** Follows one search until stopped. */
 export class Tail {
   /**
-   * @param {import("./results.js").Results} results where lines go
+   * @param {any} results the table where lines go
    * @param {HTMLElement} bar where it says how it is going
    * @param {Record<string, unknown>} parameters
    */
