@@ -30,7 +30,7 @@ PLACES = {
     "platform": ("#platform", "#platform .tile"),
     "empty": ("#logs?q=nothing-has-this-word", ".notice"),
 }
-SIZES = {"1280": (1280, 820), "400": (400, 820)}
+SIZES = {"1280": (1280, 700), "400": (400, 800)}
 
 
 def send(url: str) -> None:

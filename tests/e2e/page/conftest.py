@@ -1,4 +1,4 @@
-"""The page in a browser: over ``zero up`` with a day of logs, and over an api in memory for what a healthy platform never shows."""
+"""The page in a browser: over ``zero up`` with a day of logs, and over an api in memory for what only an ill platform shows."""
 
 import asyncio
 import json
@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -58,6 +59,11 @@ class Shop(Platform):
     def send(self, logs: list[dict[str, Any]]) -> None:
         status, receipt = self.post(logs)
         assert (status, receipt["rejected"]) == (202, 0), receipt
+
+    def ask(self, path: str, body: dict[str, Any]) -> Any:
+        request = Request(f"{self.api}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"})
+        with urlopen(request, timeout=60) as answer:
+            return json.load(answer)
 
     def stored(self) -> int:
         return int(self.get("/api/stats")["stored"])

@@ -13,7 +13,8 @@ CONTRAST = """
 (selector) => {
   const light = (text) => {
     const parts = text.match(/[\\d.]+/g).map(Number);
-    const linear = parts.slice(0, 3).map((part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4));
+    const even = (part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+    const linear = parts.slice(0, 3).map((part) => even(part / 255));
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
   };
   const behind = (node) => {

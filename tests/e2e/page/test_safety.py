@@ -18,15 +18,21 @@ SINKS = re.compile(
 )
 # What a payload would leave in the page if it had become markup.
 FOREIGN = """() => [...document.querySelectorAll(
-    "script, iframe, object, embed, img, video, audio, base, form[action], style, template, math, portal, marquee, [style*=url], [id^=ran]"
-)].filter((node) => !/^ran[a-z]/.test(node.id)).filter((node) => !/^\\/assets\\/[0-9a-f]{16}\\/main\\.js$/.test(node.getAttribute("src") ?? "")).map((node) => node.outerHTML)"""
-HANDLERS = """() => [...document.querySelectorAll("*")].filter((node) =>
-    [...node.attributes].some((one) => one.name.startsWith("on") || /^\\s*(javascript|data):/i.test(one.value) && one.name !== "value"
-        && /^(href|src|action|formaction|data)$/.test(one.name))).map((node) => node.outerHTML)"""
+    "script, iframe, object, embed, img, video, audio, base, form[action], style, template, math, portal, marquee," +
+    "[style*=url], [id^=ran]"
+)]
+  .filter((node) => !/^ran[a-z]/.test(node.id))
+  .filter((node) => !/^\\/assets\\/[0-9a-f]{16}\\/main\\.js$/.test(node.getAttribute("src") ?? ""))
+  .map((node) => node.outerHTML)"""
+HANDLERS = """() => [...document.querySelectorAll("*")]
+  .filter((node) => [...node.attributes].some(({name, value}) => name.startsWith("on")
+    || (/^\\s*(javascript|data):/i.test(value) && /^(href|src|action|formaction|data)$/.test(name))))
+  .map((node) => node.outerHTML)"""
 WATCH = """
   window.log = [];
   window.ran = (number) => window.log.push(`ran ${number}`);
-  document.addEventListener("securitypolicyviolation", (event) => window.log.push(`${event.violatedDirective} ${event.blockedURI}`));
+  const violated = (event) => window.log.push(`${event.violatedDirective} ${event.blockedURI}`);
+  document.addEventListener("securitypolicyviolation", violated);
 """
 
 
@@ -71,7 +77,13 @@ def test_two_hundred_payloads_in_every_field_run_nothing(page: Page, visit: Call
 
 @pytest.mark.parametrize(
     "place",
-    ["#patterns?q=mark:hostile", "#patterns?sort=new&since=-1h", "#patterns?sort=odd", "#platform"],
+    [
+        "#patterns?q=mark:hostile",
+        "#patterns?sort=new&since=-1h",
+        "#patterns?sort=odd",
+        "#platform",
+        "#ask?q=script%20window%20ran&from=all",
+    ],
 )
 def test_payloads_run_nothing_in_the_other_views(page: Page, visit, hostile_shop, place: str) -> None:
     watch = Watch(page)
@@ -88,7 +100,7 @@ def test_payloads_run_nothing_live_in_completions_in_the_address_and_in_names(pa
     hostile_shop.send([hostile(number, payload) | {"user_id": "live"} for number, payload in enumerate(payloads()[:40])])
     expect(page.locator("#lines .line")).to_have_count(40)
     page.locator("#query").fill("")
-    for typed in ("app_id:", "source:\"<", "user_id:", "<"):
+    for typed in ("app_id:", 'source:"<', "user_id:", "<"):
         page.locator("#query").fill("")
         page.locator("#query").press_sequentially(typed)
         expect(page.get_by_role("option").first).to_be_visible()
@@ -99,7 +111,10 @@ def test_payloads_run_nothing_live_in_completions_in_the_address_and_in_names(pa
         page.evaluate("(place) => { location.hash = place; }", f"#{spelt}?sort={spelt}&at={spelt}")
         page.evaluate("(place) => { location.hash = place; }", f"#logs?q={quote('level:(')}{spelt}")
     expect(page.locator("#trouble")).to_be_visible()
-    page.evaluate("(name) => localStorage.setItem('zero.views', JSON.stringify([{name, hash: '#' + name}, {name, hash: name}]))", payloads()[3])
+    page.evaluate(
+        "(name) => localStorage.setItem('zero.views', JSON.stringify([{name, hash: '#' + name}, {name, hash: name}]))",
+        payloads()[3],
+    )
     page.click("#views")
     expect(page.locator("#views-panel a")).to_have_count(1)
     assert watch.found() == []
@@ -110,7 +125,12 @@ def test_the_watch_sees_payloads_that_become_markup(browser, hostile_shop) -> No
     page = context.new_page()
     watch = Watch(page)
     page.goto(f"{hostile_shop.api}/api/logs?limit=1")
-    page.evaluate("(texts) => { for (const text of texts) document.body.append(Object.assign(document.createElement('p'), {innerHTML: text})); }", payloads()[:50])
+    page.evaluate(
+        """(texts) => texts.forEach((text) => {
+            document.body.append(Object.assign(document.createElement('p'), {innerHTML: text}));
+        })""",
+        payloads()[:50],
+    )
     soon(lambda: page.evaluate("window.log.length") > 3)
     found = watch.found()
     assert len([one for one in found if one.startswith("ran ")]) > 3
@@ -129,8 +149,17 @@ def test_the_browser_refuses_what_the_page_never_does(context: BrowserContext, s
         "document.createElement('script').text = 'ran(1)'",
         "trustedTypes.createPolicy('default', {createHTML: (text) => text})",
     ):
-        assert page.evaluate(f"(() => {{ try {{ {attempt}; return 'done'; }} catch (error) {{ return error.name; }} }})()") == "TypeError"
-    page.evaluate("(() => { const node = document.createElement('p'); node.setAttribute('style', 'color: red'); document.body.append(node); })()")
+        assert (
+            page.evaluate(f"(() => {{ try {{ {attempt}; return 'done'; }} catch (error) {{ return error.name; }} }})()")
+            == "TypeError"
+        )
+    page.evaluate(
+        """() => {
+            const node = document.createElement('p');
+            node.setAttribute('style', 'color: red');
+            document.body.append(node);
+        }"""
+    )
     soon(lambda: any("style-src" in one for one in page.evaluate("window.log")))
     assert not watch.seen
 

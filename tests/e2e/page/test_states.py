@@ -12,7 +12,7 @@ def test_without_any_log_it_says_how_to_send_one_and_shows_it_when_it_comes(page
     expect(page.get_by_role("heading", name="No logs yet")).to_be_visible()
     page.locator(".snippet button").first.click()
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied.startswith("curl --json '{\"app_id\"") and copied.endswith(":4318/api/logs")
+    assert copied.startswith('curl --json \'{"app_id"') and copied.endswith(":4318/api/logs")
     served.store("the first of many", -1)
     expect(page.locator("#lines .message")).to_have_text("the first of many")
     expect(page.locator("#histogram")).to_be_visible()

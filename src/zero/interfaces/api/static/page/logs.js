@@ -63,7 +63,7 @@ export class LogsView {
     const asked = { q, ...bounds(params) };
     this.histogram.show(null);
     byId("lines").classList.add("waiting");
-    if (isSentence(q)) meaningOf(byId("meaning"), asked, signal);
+    this.meant = isSentence(q) ? meaningOf(byId("meaning"), asked, signal) : Promise.resolve([]);
     try {
       await this.lines(asked, search, params, signal);
     } catch (error) {
@@ -81,10 +81,12 @@ export class LogsView {
     this.results.append(page.logs, words);
     this.more(page.next_cursor, asked, words, signal);
     byId("lines").classList.remove("waiting");
-    if (!page.logs.length) await this.nothing(params, signal);
+    document.body.classList.toggle("none", !page.logs.length);
+    if (!page.logs.length) return this.nothing(params, search, signal);
     this.histogram.show(await this.timeline(asked, page, signal));
     const facets = await ask("/api/facets", { ...asked, limit: 8 }, { signal });
     showFacets(byId("facets"), facets, search.query, search.onTerm);
+    return undefined;
   }
 
   /** Without a start the histogram covers what there is: all of it coarsely first, then from where it begins. */
@@ -111,13 +113,25 @@ export class LogsView {
     });
   }
 
-  async nothing(params, signal) {
+  async nothing(params, search, signal) {
+    const meant = await this.meant;
+    if (meant.length) return this.linesOf(meant, params, search, signal);
     const stats = params.q ? { stored: 1 } : await ask("/api/stats", {}, { signal });
     document.body.classList.toggle("bare", !stats.stored);
     if (stats.stored) return showNothing(byId("lines"), params, rangeText(params));
     showWelcome(byId("lines"));
     this.awaitFirst(signal);
     return undefined;
+  }
+
+  /** Where no line has the words: the newest lines of the patterns that mean them. */
+  async linesOf(patterns, params, search, signal) {
+    const q = `pattern_id:(${patterns.map((one) => one.id).join(" OR ")})`;
+    const page = await ask("/api/logs", { q, ...bounds(params), limit: PAGE }, { signal });
+    this.results = new Results(byId("lines"), search);
+    this.results.append(page.logs);
+    this.more(page.next_cursor, { q, ...bounds(params) }, null, signal);
+    byId("lines").prepend(el("p", { class: "dim" }, "No line has all these words. The newest lines of these patterns:"));
   }
 
   /** Look for the first line until there is one. */

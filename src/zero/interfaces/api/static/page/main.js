@@ -29,7 +29,7 @@ function start() {
     if (wanted === "help") showKeys();
     document.body.dataset.view = view;
     document.body.classList.toggle("live", Boolean(params.live));
-    document.body.classList.remove("bare");
+    document.body.classList.remove("bare", "none");
     if (view !== "logs") logs.leave();
     for (const name of VIEWS) byId(`view-${name}`).hidden = name !== view;
     for (const tab of document.querySelectorAll("nav a")) tab.toggleAttribute("aria-current", tab.dataset.view === view);

@@ -17,17 +17,22 @@ function body(q, { from, to }, mode, limit) {
   return { query: q, mode, limit, time_range: { ...(from ? { from } : {}), ...(to ? { to } : {}) } };
 }
 
-/** Above the lines: what a sentence in the query box means, while its words are searched for as well. */
+/**
+ * Above the lines: what a sentence in the query box means, while its words are searched for as well.
+ * @returns {Promise<{id: string}[]>} the patterns shown
+ */
 export async function meaningOf(node, { q, from, to }, signal) {
   try {
     const found = await ask("/api/patterns/search", {}, { signal, body: body(q, { from, to }, "hybrid", BESIDE) });
-    if (!found.patterns.length) return;
+    if (!found.patterns.length) return [];
     replace(node, el("div", { class: "heading" }, el("h2", {}, "By meaning"),
       el("a", { href: link("ask", { q, from: here().params.from, to }) }, "More like this")),
       el("ol", { class: "matches" }, found.patterns.map((one, at) => match(one, at, { from: here().params.from, to }))));
     say(`${found.patterns.length} patterns match by meaning`);
+    return found.patterns;
   } catch (error) {
     if (error.name !== "AbortError" && ![404, 405, 501].includes(error.status)) replace(node, el("p", { class: "dim" }, visible(error.message)));
+    return [];
   }
 }
 
@@ -89,10 +94,10 @@ function match(one, at, range) {
     el("div", { class: "what" },
       el("a", { href, class: "pattern" }, masked(one.pattern)),
       one.example ? el("p", { class: "example" }, el("bdi", {}, visible(one.example, { max: 300 }))) : null,
-      one.why ? el("p", { class: "why" }, visible(reason(one.why), { max: 300 })) : null),
+      one.why ? el("p", { class: "why" }, "Why: ", visible(reason(one.why), { max: 300 })) : null),
     el("div", { class: "figures" },
-      el("span", { class: "score", title: "score" }, score.toFixed(2)),
-      el("meter", { min: "0", max: "1", value: String(Math.max(0, Math.min(1, score))), "aria-label": `score ${score.toFixed(2)}` }),
+      el("span", { class: "score" }, el("small", { class: "dim" }, "score "), score.toFixed(2)),
+      el("progress", { class: "share", max: "1", value: String(Math.max(0, Math.min(1, score))), "aria-hidden": "true" }),
       one.count === undefined ? null : el("span", { class: "dim" }, `${brief(one.count)} lines`)));
 }
 
@@ -109,6 +114,6 @@ export function masked(pattern) {
 /** @returns {string} which of its words answer which of the question, and how near the meaning is */
 function reason({ words = [], nearness = null }) {
   const found = words.map(({ asked, found: answer }) => (asked === answer ? asked : `${asked} → ${answer}`));
-  const near = nearness === null ? [] : [`nearness ${Number(nearness).toFixed(2)}`];
+  const near = nearness > 0 ? [`nearness of meaning ${Number(nearness).toFixed(2)}`] : [];
   return [...found, ...near].join(", ");
 }
