@@ -102,6 +102,7 @@ def test_payloads_run_nothing_live_in_completions_in_the_address_and_in_names(pa
     page.locator("#query").fill("")
     for typed in ("app_id:", 'source:"<', "user_id:", "<"):
         page.locator("#query").fill("")
+        expect(page.get_by_role("option")).to_have_count(0)
         page.locator("#query").press_sequentially(typed)
         expect(page.get_by_role("option").first).to_be_visible()
         assert watch.found() == []

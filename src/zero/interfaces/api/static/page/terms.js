@@ -90,5 +90,5 @@ export function atCaret(query, caret) {
   if (cut < 0) return { start, end, name: null, prefix: text.slice(sign.length).replace(/\\(.)/g, "$1"), sign };
   const name = text.slice(sign.length, cut).replace(/\\(.)/g, "$1");
   const prefix = text.slice(cut + 1).replace(/^"/, "").replace(/\\(.)/g, "$1");
-  return /^[<>[{(]/.test(prefix) ? null : { start, end, name, prefix, sign };
+  return /^[<>[{(]/.test(text.slice(cut + 1)) ? null : { start, end, name, prefix, sign };
 }
