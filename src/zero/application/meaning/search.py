@@ -15,17 +15,11 @@ from zero.domain.stored import StoredEntry
 
 @dataclass(frozen=True, slots=True)
 class MeaningLimits:
-    """Bounds of one search. Lines are those of up to ``patterns_max`` patterns that score ``share_min`` of the best or more.
-
-    Groups have several patterns: ``ranked_factor`` times as many patterns are ranked as groups are wanted, and ``ranked_min``
-    at least.
-    """
+    """Bounds of one search. Lines are those of up to ``patterns_max`` patterns that score ``share_min`` of the best or more."""
 
     question_chars: int = 4096
     patterns_limit: int = 1000
     lines_limit: int = 1000
-    ranked_factor: int = 5
-    ranked_min: int = 300
     patterns_max: int = 50
     share_min: float = 0.6
 
@@ -80,13 +74,10 @@ class MeaningSearch:
         Raises InvalidInput naming the field, and Unavailable when mode semantic needs an embedder that does not answer.
         """
         self._check(limit, self._limits.patterns_limit)
-        best: dict[int, Ranked] = {}
-        for ranked in await self._rank(
-            self._scope(request, self._clock.now_ns()), request.query, mode, limit * self._limits.ranked_factor
-        ):
-            best.setdefault(ranked.group_id, ranked)
+        scope = self._scope(request, self._clock.now_ns())
+        ranked = await self._patterns.rank(scope, await self._question(scope, request.query, mode, by_group=True), limit)
         words = question_words(request.query)
-        return [_hit(ranked, words) for ranked in list(best.values())[:limit]]
+        return [_hit(one, words) for one in ranked]
 
     async def lines(self, request: SearchRequest, mode: Mode, limit: int, cursor: str | None = None) -> LinesPage:
         """Return one page of the entries of the patterns that answer best, newest first. Raises as ``patterns`` does."""
@@ -95,7 +86,7 @@ class MeaningSearch:
         earlier = decode_cursor(cursor, digest) if cursor else None
         now_ns = earlier.now_ns if earlier else self._clock.now_ns()
         scope = self._scope(request, now_ns)
-        ranked = await self._rank(scope, request.query, mode, self._limits.patterns_max)
+        ranked = await self._patterns.rank(scope, await self._question(scope, request.query, mode), self._limits.patterns_max)
         words = question_words(request.query)
         enough = ranked[0].score * self._limits.share_min if ranked else 0.0
         hits = {one.pattern_id: _hit(one, words) for one in ranked[: self._limits.patterns_max] if one.score >= enough}
@@ -114,18 +105,17 @@ class MeaningSearch:
         enough = hits[0].ranked.score * self._limits.share_min if hits else 0.0
         return [hit.ranked.group_id for hit in hits if hit.ranked.score >= enough]
 
-    async def _rank(self, scope: Scope, text: str, mode: Mode, limit: int) -> Sequence[Ranked]:
+    async def _question(self, scope: Scope, text: str, mode: Mode, *, by_group: bool = False) -> Question:
         words = [_asked(word) for word in question_words(text)]
-        question = Question(Mode.TEXT, words)
         if mode is not Mode.TEXT:
             embedder = self._embedders.choose(await self._patterns.embedded(scope.tenant))
             try:
                 vector = await self._embedders.question(embedder, split_identifiers(text))
-                question = Question(mode, words, embedder.name, vector, embedder.text_weight)
+                return Question(mode, words, embedder.name, vector, embedder.text_weight, by_group)
             except Unavailable:
                 if mode is Mode.SEMANTIC:
                     raise
-        return await self._patterns.rank(scope, question, limit)
+        return Question(Mode.TEXT, words, by_group=by_group)
 
     def _scope(self, request: SearchRequest, now_ns: int) -> Scope:
         if len(request.query) > self._limits.question_chars:

@@ -57,13 +57,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What to rank by. ``vector`` is that of ``embedder``; both are empty in mode text."""
+    """What to rank by. ``vector`` is that of ``embedder``; both are empty in mode text. ``by_group``: each group's best."""
 
     mode: Mode
     words: Sequence[Asked]
     embedder: str = ""
     vector: Vector = ()
     text_weight: float = 1.0
+    by_group: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,8 @@ def _ranking(scope: Scope, question: Question, weights: Sequence[float]) -> tupl
         "SELECT pattern_id, group_id, sum(counted) OVER (PARTITION BY group_id) AS entries, answering.textual AS textual,"
         f" {cosine} AS cosine FROM ({patterns}) AS patterns"
         f" GLOBAL LEFT JOIN ({matched}) AS answering USING (pattern_id){vectors})"
-        " WHERE score > 0 ORDER BY score DESC, entries DESC, pattern_id LIMIT {limit:UInt32}"
+        " WHERE score > 0 ORDER BY score DESC, entries DESC, pattern_id"
+        f"{' LIMIT 1 BY group_id' if question.by_group else ''} LIMIT {{limit:UInt32}}"
     )
     return sql, parameters
 
