@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+import json
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 from bench import corpus, record
 from bench.measure import say
-from bench.search import LINES, api, fill, measure, merged, store
+from bench.search import LINES, api, ask, fill, measure, merged, store
 from zero.application.patterns.assignment import group_ids, masked_ids
 from zero.application.patterns.catalogue import Catalogue
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
@@ -119,21 +120,18 @@ def listing(path: Path | None, entries: int) -> dict[str, Any]:
 
 def first_id(url: str) -> str:
     """Return the id of the most frequent pattern."""
-    from bench.search import ask
-
     return str(ask(url, "/api/patterns", {"limit": "1"})[1]["patterns"][0]["id"])
 
 
-def run(path: Path | None, entries: int) -> Path:
-    """Measure, and write bench/results/patterns.json."""
-    found = labelled(LABELLED)
-    messages = [message for texts, _ in found.values() for message in texts]
+def run(path: Path | None, entries: int, folder: Path | None = None) -> Path:
+    """Measure, and write bench/results/patterns.json. Without a folder of labelled logs, those beside the clone are taken."""
+    folder = folder or LABELLED
+    messages = [message for texts, _ in labelled(folder).values() for message in texts]
+    has_labels = bool(messages)
     if not messages:
-        import json
-
         messages = [json.loads(line)["message"] for line in corpus.lines(path, 20_000)]
     say("patterns: assigning")
-    figures: dict[str, Any] = {"accuracy": accuracies(LABELLED) if found else "the labelled data is not here"}
+    figures: dict[str, Any] = {"accuracy": accuracies(folder) if has_labels else "no labelled logs here"}
     figures["messages_per_cpu_second"] = throughput(messages)
     if entries:
         figures["listing"] = listing(path, entries)

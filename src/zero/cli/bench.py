@@ -128,10 +128,13 @@ def search(corpus: Path | None, entries: int) -> None:
 
 @bench.command()
 @click.option("--entries", type=click.IntRange(0), default=1_000_000, show_default=True, help="How many to list over; 0: none.")
+@click.option(
+    "--labelled", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of labelled logs (CSV)."
+)
 @corpus_option
-def patterns(corpus: Path | None, entries: int) -> None:
+def patterns(corpus: Path | None, entries: int, labelled: Path | None) -> None:
     """Patterns: accuracy and speed of assigning them, and the latency of listing them over a store."""
-    _measured("patterns", corpus, entries)
+    _measured("patterns", corpus, entries, labelled)
 
 
 @bench.command()

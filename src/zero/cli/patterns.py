@@ -26,7 +26,15 @@ class _ListByDefault(click.Group):
 
 @click.group(cls=_ListByDefault)
 def patterns() -> None:
-    """List the patterns of the logs: `zero patterns [QUERY]` is `zero patterns list [QUERY]`."""
+    """List the patterns of the logs, or give lines their pattern.
+
+    
+    zero patterns [QUERY] is zero patterns list [QUERY], for example:
+      zero patterns --app sshd --from -1h
+      zero patterns --sort rare --json level:error
+      zero patterns --new-since -1d
+    All its options: zero patterns list --help
+    """
 
 
 @patterns.command("list")
