@@ -40,6 +40,7 @@ def migrate(options: ClickHouseOptions) -> list[str]:
         try:
             applied = _apply(client, options)
             _set_retention(client, options)
+            _pack_postings(client, options)
             return applied
         finally:
             client.close()
@@ -123,3 +124,13 @@ def _set_retention(client: Client, options: ClickHouseOptions) -> None:
         local = f"{table}{values['suffix']}"
         if f"TTL {_ttl(options)} " not in client.raw_query(sql, {"name": local}, fmt="TSVRaw").decode():
             client.command(f"ALTER TABLE {local} {values['on_cluster']} MODIFY TTL {_ttl(options)}")
+
+
+def _pack_postings(client: Client, options: ClickHouseOptions) -> None:
+    """Have the text index packed from the next merges on, where the server can (docs/decisions/0125)."""
+    values, name = _values(options), "text_index_posting_list_codec"
+    known = client.raw_query("SELECT count() FROM system.merge_tree_settings WHERE name = {name:String}", {"name": name})
+    sql = "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = {name:String}"
+    made = client.raw_query(sql, {"name": f"logs{values['suffix']}"}, fmt="TSVRaw").decode()
+    if int(known) and f"{name} = 'bitpacking'" not in made:
+        client.command(f"ALTER TABLE logs{values['suffix']} {values['on_cluster']} MODIFY SETTING {name} = 'bitpacking'")
