@@ -89,7 +89,7 @@ class StoreContract:
         assert list(await store.present(range(1, 10_001))) == [4_321]
 
     async def test_quiesce_returns_when_nothing_runs(self, store: Any) -> None:
-        await store.quiesce(0)
+        await store.quiesce(lease(1))
 
     async def test_a_refused_block_raises_and_leaves_no_row(self, store: Any, rejected_block: Block) -> None:
         await store.fence(lease(1))

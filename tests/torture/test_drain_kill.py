@@ -181,10 +181,17 @@ async def judge(servers: Servers, load: Load) -> None:
     stored = Counter((int(bid), int(index), digest) for bid, index, digest in lines)
     wanted = Counter((*identity, digest) for identity, digest in load.rows.items())
     lost, extra = wanted - stored, stored - wanted
-    assert not lost and not extra, f"seed {SEED}: {lost.total()} lost, {extra.total()} double or changed of {wanted.total()}"
+    counts = f"{lost.total()} lost, {extra.total()} double or changed of {wanted.total()}"
+    assert not lost and not extra, f"seed {SEED}: {counts}; {_by_batch(lost)} {_by_batch(extra)}"
     for tenant, row in (await load.buffer.ledger()).items():
         assert (row.stored, row.in_buffer, row.dead_lettered) == (row.accepted, 0, 0), f"seed {SEED}: {tenant} {row}"
     assert sum(row.accepted for row in (await load.buffer.ledger()).values()) == len(load.rows)
+
+
+def _by_batch(rows: Counter[tuple[int, int, str]]) -> list[tuple[int, list[int]]]:
+    """Return batch ids with the indexes concerned, to find them in the events of the drains; the first few."""
+    ids = sorted({identity for identity, *_ in rows})
+    return [(identity, sorted(index for one, index, _ in rows if one == identity)) for identity in ids[:8]]
 
 
 @pytest.mark.slow

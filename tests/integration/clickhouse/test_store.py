@@ -80,7 +80,7 @@ async def test_a_slow_insert_times_out_and_quiesce_waits_for_its_end(
         await store.insert(block(7), lease(1))
     other = ClickHouseStore(clickhouse_options)
     await other.fence(lease(2))
-    await other.quiesce(0)
+    await other.quiesce(lease(2))
     found = await other.present([7])
     await asyncio.sleep(2.5)
     assert await other.present([7]) == found
@@ -95,13 +95,44 @@ async def test_quiesce_stops_the_inserts_of_its_shard_and_no_other(
     with raw.connect() as mine, raw.connect() as other:
         mine.sendall(raw.head(f"INSERT INTO /* zero shard=0 epoch=1 */ {DOOR} FORMAT TSV", 100))
         other.sendall(raw.head("INSERT INTO /* zero shard=01 epoch=1 */ logs FORMAT TSV", 100))
-        await store.quiesce(0)
+        await store.quiesce(lease(2))
         assert (
             raw.text("SELECT count() FROM system.processes WHERE query LIKE '%zero shard=0 %' AND query_kind='Insert'") == "0"
         )
         assert (
             raw.text("SELECT count() FROM system.processes WHERE query LIKE '%zero shard=01 %' AND query_kind='Insert'") == "1"
         )
+
+
+async def test_quiesce_lets_the_inserts_of_a_newer_owner_go_on(
+    clickhouse_server: ClickHouseServer, store: ClickHouseStore
+) -> None:
+    raw = Raw(clickhouse_server, store._options.database)
+    running = "SELECT count() FROM system.processes WHERE query LIKE '%zero shard=0 %' AND query_kind='Insert'"
+    with raw.connect() as newer:
+        newer.sendall(raw.head(f"INSERT INTO /* zero shard=0 epoch=12 */ {DOOR} FORMAT TSV", 100))
+        for epoch in (3, 11, 12):
+            await store.quiesce(lease(epoch))
+            assert raw.text(running) == "1"
+        await store.quiesce(lease(13))
+        assert raw.text(running) == "0"
+
+
+async def test_the_text_index_is_made_by_the_first_merge_and_words_are_found_before_and_after(
+    clickhouse_options: ClickHouseOptions, store: ClickHouseStore
+) -> None:
+    client = connect_writer(clickhouse_options)
+    size = "SELECT sum(data_compressed_bytes) FROM system.data_skipping_indices WHERE table = 'logs' AND name = 'message_words'"
+    own = f"{size} AND database = currentDatabase()"
+    found = "SELECT count() FROM logs WHERE hasToken(lower(message), 'm1')"
+    for batch_id in (7, 8):
+        await store.insert(block(batch_id), lease(1))
+    assert (client.command(own), client.command(found)) == (0, 2)
+    client.command("OPTIMIZE TABLE logs FINAL")
+    assert client.command(found) == 2
+    assert int(str(client.command(own))) > 0
+    assert "posting_list_codec = \\'bitpacking" in str(client.command("SHOW CREATE TABLE logs"))
+    client.close()
 
 
 async def test_an_older_epoch_cannot_fence_a_newer_one(store: ClickHouseStore) -> None:

@@ -99,6 +99,7 @@ SABOTAGES: dict[str, Callable[[int], Scenario]] = {
     "bisection without verify": lambda seed: Scenario(seed, make=sabotaged(BisectsWithoutVerify)),
     "store not fenced": lambda seed: Scenario(seed, Safety(store_fence=False)),
     "buffer not fenced": lambda seed: Scenario(seed, Safety(buffer_fence=False)),
+    "quiesce of newer owners": lambda seed: Scenario(seed, Safety(spare_newer=False)),
     "no quiesce": lambda seed: Scenario(seed, Safety(quiesce=False)),
 }
 

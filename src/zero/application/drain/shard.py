@@ -105,7 +105,7 @@ class ShardDrain:
         self._intake.clear()
         lease = await self._keeper.fresh()
         await self._parts.store.fence(lease)
-        await self._parts.store.quiesce(self.shard)
+        await self._parts.store.quiesce(lease)
         more = True
         while more or self._intake.waiting:
             more = more and await self._fill_from_pending()

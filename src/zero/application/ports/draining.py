@@ -72,8 +72,11 @@ class Store(Protocol):
     async def fence(self, lease: Lease) -> None:
         """From its return on, no insert for the shard under a lower epoch can begin (docs/decisions/0130)."""
 
-    async def quiesce(self, shard: int) -> None:
-        """Return once no insert for the shard is running; stops those that are."""
+    async def quiesce(self, lease: Lease) -> None:
+        """Return once no insert for the shard under a lower epoch is running; stops those that are.
+
+        Those of a higher epoch go on: whoever asks late must not cut the new owner's inserts off (docs/decisions/0131).
+        """
 
     async def present(self, batch_ids: Sequence[int]) -> Mapping[int, Sequence[int]]:
         """Return, for each batch id with stored rows, the indexes stored (with repeats, should there be any)."""

@@ -26,7 +26,12 @@ Result = TypeVar("Result")
 _UNKNOWN_TABLE = 60
 _IDS_MAX = 2_000  # ids in one look-up: about 42 KB of text
 # Synchronous, and never dropped as a repetition: what may be repeated is decided by verifying identities.
-_INSERT_SETTINGS = {"async_insert": 0, "insert_deduplicate": 0}
+# The text index is built by the first merge of a part, once for many blocks; until then its few rows are read instead.
+_INSERT_SETTINGS = {
+    "async_insert": 0,
+    "insert_deduplicate": 0,
+    "exclude_materialize_skip_indexes_on_insert": "message_words",
+}
 _POLL_SECONDS = 0.05
 
 
@@ -44,9 +49,9 @@ class ClickHouseStore:
         """Make the door of the lease's epoch, drop those of lower ones."""
         await self._run(self._fence, lease)
 
-    async def quiesce(self, shard: int) -> None:
-        """Kill the shard's running inserts and return when none is left. Raises StoreUnavailable after the bound."""
-        await self._run(self._quiesce, shard)
+    async def quiesce(self, lease: Lease) -> None:
+        """Kill the shard's inserts of lower epochs; return when none is left. Raises StoreUnavailable after the bound."""
+        await self._run(self._quiesce, lease)
 
     async def present(self, batch_ids: Sequence[int]) -> Mapping[int, Sequence[int]]:
         """Look the batches up, a bounded number in one query."""
@@ -120,17 +125,20 @@ class ClickHouseStore:
         names = client.raw_query(sql, {"prefix": prefix}, fmt="TSV").decode().split()
         return [int(name.removeprefix(prefix)) for name in names if name.removeprefix(prefix).isdigit()]
 
-    def _quiesce(self, client: Client, shard: int) -> None:
+    def _quiesce(self, client: Client, lease: Lease) -> None:
         deadline = time.monotonic() + self._options.quiesce_timeout_seconds
         ours = f"query_kind = 'Insert' AND current_database = '{self._options.database}'"
-        running = f"{ours} AND position(query, '{_marker(shard)}') > 0"
+        marker = _marker(lease.shard)
+        epoch = f"toUInt64OrZero(extract(query, '{marker.replace('*', '[*]')}([0-9]+) '))"
+        running = f"{ours} AND position(query, '{marker}') > 0 AND {epoch} < {lease.epoch}"
         processes = "system.processes"
         if self._options.cluster:
             processes = f"clusterAllReplicas('{self._options.cluster}', system.processes)"
         while int(client.raw_query(f"SELECT count() FROM {processes} WHERE {running}", fmt="TSV")):
             client.command(f"KILL QUERY{self._on_cluster} WHERE {running} SYNC")
             if time.monotonic() > deadline:
-                raise StoreUnavailable(f"inserts of shard {shard} still run after {self._options.quiesce_timeout_seconds} s")
+                seconds = self._options.quiesce_timeout_seconds
+                raise StoreUnavailable(f"inserts of shard {lease.shard} still run after {seconds} s")
             time.sleep(_POLL_SECONDS)
 
     @staticmethod

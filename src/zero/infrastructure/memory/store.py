@@ -23,7 +23,7 @@ class MemoryStore(Store):
         """Refuse lower epochs from now on."""
         self._fences[lease.shard] = max(lease.epoch, self._fences.get(lease.shard, 0))
 
-    async def quiesce(self, shard: int) -> None:
+    async def quiesce(self, lease: Lease) -> None:
         """Return at once: an insert here never outlives its call."""
 
     async def present(self, batch_ids: Sequence[int]) -> Mapping[int, Sequence[int]]:

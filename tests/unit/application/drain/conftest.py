@@ -29,7 +29,7 @@ class CountingStore(MemoryStore):
         self.calls["fence"] += 1
         await super().fence(lease)
 
-    async def quiesce(self, shard: int) -> None:
+    async def quiesce(self, lease: Lease) -> None:
         self.calls["quiesce"] += 1
 
     async def present(self, batch_ids: Sequence[int]) -> Mapping[int, Sequence[int]]:
