@@ -57,6 +57,7 @@ def hostile_shop(shop):
     if shop.get("/api/logs?q=mark:hostile&limit=1")["logs"] == []:
         shop.send(made)
         soon(lambda: len(shop.get("/api/logs?q=mark:hostile&limit=300")["logs"]) == len(made))
+    soon(lambda: len(shop.get("/api/patterns?q=mark:hostile&limit=300")["patterns"]) > 20, "their patterns are not listed")
     return shop
 
 
