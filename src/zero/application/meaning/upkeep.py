@@ -82,8 +82,9 @@ class MeaningUpkeep:
 
 
 def document(pattern: PatternText) -> str:
-    """Return the text that stands for a pattern: its app says what it is about, its identifiers are words."""
-    return split_identifiers(f"{pattern.app_id} {pattern.text}") or "unknown"
+    """Return the text that stands for a pattern: its identifiers as words, its app in brackets."""
+    text, app = split_identifiers(pattern.text), split_identifiers(pattern.app_id)
+    return f"{text} ({app})" if app else text or "unknown"
 
 
 def pattern_stems(pattern: PatternText) -> list[str]:

@@ -30,7 +30,7 @@ def minilm_is_installed() -> bool:
 class MiniLmEmbedder:
     """Implements Embedder. Loads at the first use."""
 
-    name = "minilm-l6-v2-int8-1"
+    name = "minilm-l6-v2-int8-2"
     dimensions = 384
     text_weight = 0.4
 

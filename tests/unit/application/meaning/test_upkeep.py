@@ -60,7 +60,7 @@ async def working(shelf: Shelf, embedder: SpellingEmbedder, telemetry: MemoryTel
 
 def test_the_app_and_the_words_of_identifiers_stand_for_a_pattern() -> None:
     one = pattern(1, "NameSystem.addStoredBlock: blk_<*>")
-    assert document(one) == "open SSH Name System add Stored Block blk"
+    assert document(one) == "Name System add Stored Block blk (open SSH)"
     assert {"ssh", "stor", "block", "add"} <= set(pattern_stems(one))
     assert document(PatternText("t", 1, "<*>", "")) == "unknown"
 
