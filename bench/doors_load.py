@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,13 @@ SETTLE_SECONDS_MAX = 600
 BUFFER_BYTES = 4 << 30  # what is sent while the drain stands still
 QUOTAS = ("--requests-per-second", "10000000", "--bytes-per-second", "100000000000", "--in-flight", "100000")
 
+TURNS_MAX = 4
+
 Figures = dict[str, float]
+
+
+class RefusedError(RuntimeError):
+    """Requests were refused that should not be."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +156,7 @@ def cost_of_keys(entries: list[bytes], seconds: int, runs: int) -> dict[str, Any
             for name in sorted(turns, reverse=bool(turn % 2)):  # whoever comes second has what the first one left behind
                 for each in turns:
                     _settled(platforms[each], shown[each])
-                figures = _single_entries(platforms[name], shown[name], entries, seconds)
+                figures = _undisturbed(platforms[name], shown[name], entries, seconds)
                 if turn:  # the first one imports and allocates what is needed once
                     turns[name].append(figures)
     plain_turns, keyed_turns = turns.values()
@@ -167,6 +173,15 @@ def cost_of_keys(entries: list[bytes], seconds: int, runs: int) -> dict[str, Any
     }
 
 
+def _undisturbed(running: Platform, key: str, entries: list[bytes], seconds: int) -> Figures:
+    """Return a turn in which nothing was refused: a disk that stands still for longer than 250 ms makes the doors say 503."""
+    for _ in range(TURNS_MAX - 1):
+        with suppress(RefusedError):
+            return _single_entries(running, key, entries, seconds)
+        _settled(running, key)
+    return _single_entries(running, key, entries, seconds)
+
+
 def _single_entries(running: Platform, key: str, entries: list[bytes], seconds: int) -> Figures:
     load = Load(entries, 1, SINGLE_CONNECTIONS, headers={"Authorization": f"Bearer {key}"} if key else {})
     with _drain_held(running, held=True):
@@ -174,7 +189,7 @@ def _single_entries(running: Platform, key: str, entries: list[bytes], seconds: 
         found = wrk(running.ingest_url, load, seconds)
         used = used_since(before, cpu_seconds(running.process.pid))
     if found.refused:
-        raise RuntimeError(f"{found.refused} requests were refused")
+        raise RefusedError(f"{found.refused} requests were refused")
     ingest = sum(spent for name, spent in used.items() if name.startswith("ingest"))
     return {
         "per_second": found.per_second,
