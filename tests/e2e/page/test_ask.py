@@ -2,10 +2,13 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.page.conftest import shown
 from tests.patience import soon
+
+pytestmark = pytest.mark.timed  # a browser shows things when it comes to it
 
 QUESTION = "someone is guessing passwords over ssh"
 

@@ -4,9 +4,12 @@ import json
 import re
 from datetime import UTC, datetime
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.page.conftest import LINES, shown
+
+pytestmark = pytest.mark.timed  # a browser shows things when it comes to it
 
 
 def messages(page: Page) -> list[str]:

@@ -7,6 +7,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.e2e.page.conftest import shown
 
+pytestmark = pytest.mark.timed  # a browser shows things when it comes to it
+
 PLACES = ("#logs", "#logs?q=level:error", "#patterns", "#patterns?sort=odd", "#ask", "#platform", "#logs?q=level:loud")
 # WCAG 2: contrast of the text of an element with what lies behind it.
 CONTRAST = """

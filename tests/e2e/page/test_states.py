@@ -1,10 +1,13 @@
 """What the page says when there is nothing to show, and what to do next."""
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from zero.application.keys import KeyRequest
 from zero.domain.errors import QueryTooExpensive, StoreUnavailable
 from zero.domain.key import KeyScope
+
+pytestmark = pytest.mark.timed  # a browser shows things when it comes to it
 
 
 def test_without_any_log_it_says_how_to_send_one_and_shows_it_when_it_comes(page: Page, served) -> None:
