@@ -34,8 +34,8 @@ fuzz: setup $(VENV)/.test-system ## the libFuzzer targets, 60 seconds each
 fuzzlong: setup $(VENV)/.test-system ## the same until $(ZERO_FUZZ_RUNS) executions are reached; goes on where it was stopped
 	$(BIN)/python -m tests.fuzz.long_run $(ZERO_FUZZ_RUNS)
 
-torture: setup ## kill what can be killed, under load, and count
-	$(BIN)/pytest -ra tests/torture
+torture: setup ## break a platform on purpose and count what is lost or stored twice; docs/reliability.md
+	$(BIN)/zero torture
 
 proto: setup ## compile the wire contract into the descriptors of the gRPC door
 	$(BIN)/python proto/describe.py

@@ -14,7 +14,7 @@ from zero.settings import Settings, environment_name, load
 
 COMMANDS = (
     "up", "ingest", "drain", "api", "migrate", "keys", "certs",
-    "send", "tail", "search", "ask", "patterns", "anomalies", "dead-letters", "bench", "doctor",
+    "send", "tail", "search", "ask", "patterns", "anomalies", "dead-letters", "bench", "torture", "doctor",
 )  # fmt: skip
 CONFIGURATION_EXIT = 78
 """EX_CONFIG of sysexits.h: the settings cannot work; starting again cannot help."""

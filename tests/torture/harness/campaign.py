@@ -1,0 +1,79 @@
+"""The phases of a run: load, faults, heal, settle with a deadline, judge; and a sign of life last."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any
+
+from tests.torture.harness.doors import Door, Told, all_doors
+from tests.torture.harness.load import Load, LoadOptions
+from tests.torture.harness.nemesis import Fault
+from tests.torture.harness.oracle import Oracle, StoredEntry, Verdict, judge
+from tests.torture.harness.platform import Place
+from tests.torture.harness.trial import Outcome, Plan
+
+Strike = Callable[[Fault], Awaitable[None]]
+"""Does one fault, waits until it is over, and counts in ``Outcome.hits`` what really happened."""
+
+LOAD_BEFORE_SECONDS = 1.0
+
+
+async def under_load(
+    plan: Plan, place: Place, faults: Sequence[Fault], strike: Strike, options: LoadOptions | None = None
+) -> Outcome:
+    """Load a platform that runs, strike, let it heal, and judge it. ``strike`` writes into the outcome that it closes over."""
+    oracle = Oracle(plan.folder / "ledger.jsonl")
+    load, doors = Load(oracle, plan.seed, options), all_doors(place.ingest_url, place.grpc_address)
+    load.start(doors)
+    try:
+        await asyncio.sleep(LOAD_BEFORE_SECONDS)
+        for fault in faults:
+            await asyncio.sleep(fault.pause_seconds)
+            plan.say(f"{plan.at():8.2f} s  fault {fault.number}: {fault.kind} {fault.target}")
+            await strike(fault)
+    finally:
+        await load.stop()
+        oracle.close()
+    return await judged(plan, place, oracle, load, doors)
+
+
+async def judged(plan: Plan, place: Place, oracle: Oracle, load: Load, doors: Iterable[Door]) -> Outcome:
+    """Settle, judge by ids and digests and by the ledger of the api, and see that the platform lives."""
+    outcome = Outcome()
+    ledger = await place.settled()
+    verdict = await asyncio.to_thread(lambda: judge(oracle.batches, stored(place)))
+    outcome.counts.update(verdict.counts())
+    outcome.counts.update({f"answers_{told.value.replace(' ', '_')}": load.seen.of(told) for told in Told})
+    outcome.problems += verdict.problems() + conservation(ledger, verdict)
+    outcome.problems += [f"a wrong answer: {text}" for text in load.seen.wrong[:5]]
+    if not load.seen.of(Told.ACCEPTED):
+        outcome.problems.append("nothing was accepted: the run proves nothing")
+    if not await asyncio.to_thread(place.accepts_and_stores):
+        outcome.problems.append("no sign of life: an entry sent at the end was not accepted and stored")
+    for door in doors:
+        await door.close()
+    plan.say(f"{plan.at():8.2f} s  {dict(verdict.counts())} {outcome.problems or 'as promised'}")
+    return outcome
+
+
+def stored(place: Place) -> list[StoredEntry]:
+    """Return what the store holds."""
+    return list(place.rows())
+
+
+def conservation(ledger: dict[str, Any], verdict: Verdict) -> list[str]:
+    """Return what does not add up in ``accepted = stored + dead-lettered + in buffer``, in itself and against what was sent."""
+    if ledger.get("error") or ledger["in_buffer"]:
+        return [f"it did not settle: {ledger.get('error') or ledger['in_buffer']}"]
+    problems = []
+    tenant = ledger["tenants"].get("default", dict.fromkeys(("accepted", "stored", "dead_lettered", "rows"), 0))
+    if not ledger["balanced"] or tenant["accepted"] != tenant["stored"] + tenant["dead_lettered"]:
+        problems.append(f"the ledger does not balance: {tenant}")
+    if ledger["missing"] or tenant["rows"] != tenant["stored"]:
+        problems.append(f"the ledger and the store differ: {tenant}")
+    if not verdict.stored <= tenant["stored"] <= verdict.stored + PROBES_MAX:
+        problems.append(f"the ledger counts {tenant['stored']} stored, we find {verdict.stored}")
+    return problems
+
+
+PROBES_MAX = 10_000
+"""Entries that are not judged because trials send them to see whether the platform works."""

@@ -1,0 +1,116 @@
+"""The load: senders that each wait for their answer and do what a careful sender does with it."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tests.torture.harness.doors import Answer, Door, Told
+from tests.torture.harness.entries import make_entries
+from tests.torture.harness.oracle import Batch, Oracle, Status
+
+RETRY_PAUSE_SECONDS = 0.1
+SAMPLES_MAX = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """How many senders, what they send, and how long they insist on a batch that has a key."""
+
+    senders: int = 8
+    entries: int = 20
+    keyed_share: float = 0.5
+    pause_seconds: float = 0.05
+    insist_seconds_max: float = 90.0
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the senders saw: answers by door and kind, the latest wrong ones, and (when, kind, status, seconds) of each."""
+
+    answers: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+    samples: list[tuple[float, Told, int, float, bool]] = field(default_factory=list)
+
+    def note(self, door: str, answer: Answer) -> None:
+        """Count an answer."""
+        self.answers[f"{door} {answer.told.value}"] += 1
+        if answer.told is Told.WRONG:
+            self.wrong.append(f"{door}: {answer.status} {answer.detail}")
+        if len(self.samples) < SAMPLES_MAX:
+            self.samples.append((time.monotonic(), answer.told, answer.status, answer.seconds, answer.retry_after))
+
+    def of(self, told: Told) -> int:
+        """Return how many answers of a kind there were."""
+        return sum(count for name, count in self.answers.items() if name.endswith(f" {told.value}"))
+
+
+class Load:
+    """Sends batches, by every door in turn, until it is told to stop; each batch is in the oracle's ledger before it leaves."""
+
+    def __init__(self, oracle: Oracle, seed: int, options: LoadOptions | None = None) -> None:
+        self.seen = Seen()
+        self.options = options or LoadOptions()
+        self._oracle = oracle
+        self._seed = seed
+        self._next = seed * 10_000_000
+        self._stop = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, doors: Sequence[Door]) -> None:
+        """Start the senders."""
+        self._tasks += [
+            asyncio.create_task(self._sender(doors, random.Random(f"{self._seed} {number}")), name=f"sender {number}")
+            for number in range(self.options.senders)
+        ]
+
+    async def stop(self) -> None:
+        """Begin no batch any more, and return when the last one is answered or given up."""
+        self._stop.set()
+        await asyncio.gather(*self._tasks)
+
+    async def _sender(self, doors: Sequence[Door], source: random.Random) -> None:
+        while not self._stop.is_set():
+            door = source.choice(doors)
+            told = await self.send_one(door, source)
+            await self._pause(self.options.pause_seconds if told is Told.ACCEPTED else RETRY_PAUSE_SECONDS)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stop.wait(), seconds)
+        except TimeoutError:
+            return
+
+    async def send_one(self, door: Door, source: random.Random) -> Told:
+        """Send one batch, and with a key again until its outcome is known; return what was told last."""
+        self._next += 1
+        number = self._next
+        entries = make_entries(number, self.options.entries, door.name, source)
+        key = f"torture-{number}" if source.random() < self.options.keyed_share else None
+        batch = Batch(number, door.name, key, b"".join(entry.digest for entry in entries))
+        body = door.body(entries)
+        await self._oracle.sent(batch)
+        answer = await self._send(door, body, key)
+        outcome = _status(answer.told)
+        until = time.monotonic() + self.options.insist_seconds_max
+        while key and outcome is not Status.ACKNOWLEDGED and answer.told is not Told.WRONG and time.monotonic() < until:
+            await asyncio.sleep(RETRY_PAUSE_SECONDS)
+            answer = await self._send(door, body, key)
+            later = _status(answer.told)
+            # What an earlier try did stays unknown until a later one is accepted: that finds out.
+            outcome = later if later is Status.ACKNOWLEDGED or outcome is Status.REFUSED else Status.UNKNOWN
+        self._oracle.answered(batch, outcome)
+        return answer.told
+
+    async def _send(self, door: Door, body: bytes, key: str | None) -> Answer:
+        answer = await door.send(body, key)
+        self.seen.note(door.name, answer)
+        return answer
+
+
+def _status(told: Told) -> Status:
+    return {Told.ACCEPTED: Status.ACKNOWLEDGED, Told.LATER: Status.REFUSED, Told.NEVER_SENT: Status.REFUSED}.get(
+        told, Status.UNKNOWN
+    )

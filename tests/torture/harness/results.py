@@ -1,0 +1,123 @@
+"""Results: a JSON line for each part, under bench/results/torture, and the table that sums them up."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from bench.record import RESULTS, surroundings
+from tests.torture.harness.trial import TRIALS, Outcome, Plan, Trial, trial
+
+FOLDER = RESULTS / "torture"
+TABLE = FOLDER / "table.md"
+
+
+@dataclass(slots=True)
+class Summary:
+    """All parts of a trial together."""
+
+    amount: int = 0
+    parts: int = 0
+    seeds: list[int] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    worst: dict[str, float] = field(default_factory=dict)
+    samples: dict[str, list[float]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    hits: Counter[str] = field(default_factory=Counter)
+    skipped: list[str] = field(default_factory=list)
+
+    def found(self) -> str:
+        """Say what every trial says: how much was stored, and what is wrong with it."""
+        wrong = (f"{self.counts[kind]} {kind}" for kind in ("lost", "double", "phantom", "corrupt"))
+        return f"{self.counts['stored']:,} entries stored, {', '.join(wrong)}"
+
+    def percentile(self, name: str, share: float) -> float:
+        """Return a percentile of the samples under a name; 0 without any."""
+        values = sorted(self.samples.get(name, []))
+        return values[min(len(values) - 1, math.ceil(share * len(values)) - 1)] if values else 0.0
+
+    def add(self, line: dict[str, Any]) -> None:
+        """Take a part in."""
+        if line["skipped"]:
+            self.skipped.append(line["skipped"])
+            return
+        self.parts += 1
+        self.amount += line["amount"]
+        self.seeds.append(line["seed"])
+        self.counts.update(line["counts"])
+        self.hits.update(line["hits"])
+        self.worst = {name: max(line["worst"].get(name, 0), self.worst.get(name, 0)) for name in line["worst"] | self.worst}
+        for name, values in line["samples"].items():
+            self.samples.setdefault(name, []).extend(values)
+        self.problems += [f"seed {line['seed']}: {problem}" for problem in line["problems"]]
+        self.problems += [f"seed {line['seed']}: the fault {kind!r} never struck" for kind in line["missed"]]
+
+
+def as_line(plan: Plan, about: Trial, outcome: Outcome) -> dict[str, Any]:
+    """Return the line of a part: enough to run it again, and to judge it."""
+    return {
+        "row": about.row,
+        "seed": plan.seed,
+        "asked": plan.amount,
+        "passed": outcome.passed,
+        "missed": outcome.missed if not outcome.skipped else [],
+        **{item.name: getattr(outcome, item.name) for item in fields(outcome)},
+        "only": sorted(plan.only) if plan.only is not None else None,
+        "seconds": plan.at(),
+        **surroundings(),
+    }
+
+
+def keep(line: dict[str, Any], folder: Path = FOLDER) -> Path:
+    """Append a line to the file of its row. A part that is run again takes the place of the earlier one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{line['row']}.jsonl"
+    others = [one for one in read(path) if (one["seed"], one["asked"]) != (line["seed"], line["asked"])]
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in (*others, line)))
+    return path
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """Return the lines of a file of results; none if there is no file."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def summed(lines: Iterable[dict[str, Any]]) -> Summary:
+    """Return the sum of parts."""
+    summary = Summary()
+    for line in lines:
+        summary.add(line)
+    return summary
+
+
+def table(folder: Path = FOLDER) -> str:
+    """Return the table of every row, in Markdown."""
+    lines = ["| | fault | must hold | done | found | |", "|---|---|---|---|---|---|"]
+    for row in sorted(TRIALS, key=lambda name: int(name[1:])):
+        lines.append(table_line(trial(row), summed(read(folder / f"{row}.jsonl"))))
+    return "\n".join(lines) + "\n"
+
+
+def table_line(about: Trial, summary: Summary) -> str:
+    """Return the line of one row."""
+    if not summary.parts:
+        why = f"skipped: {summary.skipped[-1]}" if summary.skipped else "not run"
+        return f"| {about.row} | {about.fault} | {about.promise} | {why} | | |"
+    problems = [*summary.problems, *about.judge(summary)]
+    done = f"{summary.amount:,} of {about.wanted:,} {about.unit} (seeds {_ranges(summary.seeds)})"
+    verdict = "**failed**: " + "; ".join(problems[:3]) if problems else "passed" if summary.amount >= about.wanted else "so far"
+    return f"| {about.row} | {about.fault} | {about.promise} | {done} | {about.told(summary)} | {verdict} |"
+
+
+def _ranges(seeds: list[int]) -> str:
+    """Write 1, 2, 3, 7 as ``1-3, 7``."""
+    parts: list[list[int]] = []
+    for seed in sorted(set(seeds)):
+        if parts and seed == parts[-1][-1] + 1:
+            parts[-1].append(seed)
+        else:
+            parts.append([seed])
+    return ", ".join(str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts)

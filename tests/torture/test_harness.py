@@ -1,0 +1,94 @@
+"""The harness itself: the oracle sees what is wrong, the shrinker finds the fault that matters, results add up."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.torture.harness.oracle import Batch, Oracle, Status, judge, read_ledger
+from tests.torture.harness.results import as_line, keep, read, summed
+from tests.torture.harness.shrink import shrink
+from tests.torture.harness.trial import TRIALS, Outcome, Plan, trial
+
+ONE, TWO = b"11111111", b"22222222"
+
+
+def batch(number: int, status: Status) -> Batch:
+    return Batch(number, "http1", None, ONE + TWO, status)
+
+
+def found(status: Status, *rows: tuple[int, int, bytes], dead: tuple[tuple[int, int], ...] = ()) -> dict[str, int]:
+    return dict(judge({7: batch(7, status)}, rows, dead).wrong)
+
+
+WHOLE = ((7, 0, ONE), (7, 1, TWO))
+
+
+@pytest.mark.parametrize(
+    ("status", "rows", "wrong"),
+    [
+        (Status.ACKNOWLEDGED, WHOLE, {}),
+        (Status.ACKNOWLEDGED, WHOLE[:1], {"lost": 1}),
+        (Status.ACKNOWLEDGED, (*WHOLE, WHOLE[1]), {"double": 1}),
+        (Status.ACKNOWLEDGED, ((7, 0, ONE), (7, 1, ONE)), {"corrupt": 1}),
+        (Status.ACKNOWLEDGED, (*WHOLE, (7, 2, ONE)), {"phantom": 1}),
+        (Status.ACKNOWLEDGED, (*WHOLE, (8, 0, ONE)), {"phantom": 1}),
+        (Status.REFUSED, (), {}),
+        (Status.REFUSED, WHOLE, {"phantom": 2}),
+        (Status.UNKNOWN, (), {}),
+        (Status.UNKNOWN, WHOLE, {}),
+        (Status.UNKNOWN, WHOLE[:1], {"lost": 1}),
+        (Status.UNKNOWN, (*WHOLE, *WHOLE), {"double": 2}),
+        (Status.SENT, WHOLE[1:], {"lost": 1}),
+    ],
+)
+def test_the_oracle_tells_lost_double_phantom_and_corrupt(status, rows, wrong):
+    assert found(status, *rows) == wrong
+
+
+def test_a_dead_letter_is_not_lost_but_must_not_be_stored_too():
+    assert found(Status.ACKNOWLEDGED, *WHOLE[:1], dead=((7, 1),)) == {}
+    assert found(Status.ACKNOWLEDGED, *WHOLE, dead=((7, 1),)) == {"double": 1}
+
+
+async def test_the_ledger_on_disk_says_what_the_oracle_knows(tmp_path: Path):
+    oracle = Oracle(tmp_path / "ledger")
+    await oracle.sent(batch(1, Status.SENT))
+    assert len(read_ledger(tmp_path / "ledger")) == 1, "it is on disk before the batch is sent"
+    await oracle.sent(batch(2, Status.SENT))
+    oracle.answered(oracle.batches[1], Status.ACKNOWLEDGED)
+    oracle.close()
+    with (tmp_path / "ledger").open("a") as torn:
+        torn.write('{"batch": 3, "dig')
+    assert read_ledger(tmp_path / "ledger") == oracle.batches
+
+
+def test_the_shrinker_finds_the_two_faults_that_make_it_fail():
+    tried = []
+
+    def fails(only: frozenset[int]) -> bool:
+        tried.append(only)
+        return {3, 17} <= only
+
+    assert shrink(range(25), fails) == [3, 17]
+    assert len(tried) < 60
+
+
+def test_parts_add_up_and_one_that_is_run_again_counts_once(tmp_path: Path):
+    about = trial("R2")
+    for seed, lost in ((1, 0), (2, 3), (2, 0)):
+        outcome = Outcome(25, problems=["lost"] * bool(lost))
+        outcome.counts["lost"], outcome.hits["drain"] = lost, 1
+        path = keep(as_line(Plan(seed, 25, tmp_path), about, outcome), tmp_path)
+    summary = summed(read(path))
+    assert (summary.amount, summary.counts["lost"], summary.problems, summary.seeds) == (50, 0, [], [1, 2])
+
+
+def test_a_part_whose_faults_never_struck_is_no_proof():
+    outcome = Outcome(25)
+    outcome.hits["drain"] = 0
+    assert not outcome.passed
+    assert not Outcome(25).passed
+
+
+def test_every_row_has_its_trial():
+    assert all(trial(row).row == row for row in TRIALS)
