@@ -18,18 +18,16 @@ using protozero::pbf_wire_type;
 using protozero::tag_and_type;
 
 // The layout of domain/frame.py.
-constexpr std::size_t batch_id_at = 8, received_ms_at = 16, count_at = 24, tenant_bytes_at = 28, tenant_at = 30;
+constexpr std::size_t flags_at = 3, batch_id_at = 8, received_ms_at = 16, count_at = 24, tenant_bytes_at = 28, tenant_at = 30;
 
 constexpr std::string_view level_type = "Enum8('TRACE' = 1, 'DEBUG' = 2, 'INFO' = 3, 'WARN' = 4, 'ERROR' = 5, 'FATAL' = 6)";
 constexpr std::uint64_t timestamp_ns_max = ~std::uint64_t{0} >> 1;
 constexpr std::size_t packed_trace_bytes = 16;
 
 struct FrameHeader {
-  std::uint64_t batch_id;
-  std::uint64_t received_ms;
-  std::uint32_t count;
-  std::string_view tenant;
-  std::string_view payload;
+  std::uint64_t batch_id, received_ms;
+  std::uint32_t count, first_index;
+  std::string_view tenant, payload;
 };
 
 // What stops the reading of a block; caught in BlockEncoder::read.
@@ -51,10 +49,13 @@ Number number_at(std::string_view frame, std::size_t at) {
 
 FrameHeader read_header(std::string_view frame) {
   if (frame.size() < tenant_at) throw Refused{EncodeError::bad_frame};
-  const std::size_t payload_at = tenant_at + number_at<std::uint16_t>(frame, tenant_bytes_at);
+  const std::size_t tenant_ends = tenant_at + number_at<std::uint16_t>(frame, tenant_bytes_at);
+  const std::size_t payload_at = tenant_ends + (frame[flags_at] != 0 ? sizeof(std::uint32_t) : 0);
   if (frame.size() < payload_at) throw Refused{EncodeError::bad_frame};
-  return {number_at<std::uint64_t>(frame, batch_id_at), number_at<std::uint64_t>(frame, received_ms_at),
-          number_at<std::uint32_t>(frame, count_at), frame.substr(tenant_at, payload_at - tenant_at), frame.substr(payload_at)};
+  const auto first_index = payload_at > tenant_ends ? number_at<std::uint32_t>(frame, tenant_ends) : 0;
+  return {number_at<std::uint64_t>(frame, batch_id_at),     number_at<std::uint64_t>(frame, received_ms_at),
+          number_at<std::uint32_t>(frame, count_at),        first_index,
+          frame.substr(tenant_at, tenant_ends - tenant_at), frame.substr(payload_at)};
 }
 
 // By the number of Value::Kind.
@@ -254,7 +255,7 @@ struct BlockEncoder::Columns {
       const std::uint32_t row = frame.position();
       if (!frame.next()) throw Refused{EncodeError::bad_payload};
       append(read_entry(frame.entry(), metadata));
-      index.append_number(row);
+      index.append_number(header.first_index + row);
     }
     tenant.append_repeated(header.tenant, stop - start);
     received_at.append_repeated(header.received_ms, stop - start);

@@ -35,6 +35,16 @@ async def taken(buffer: Any, shard: int = 0, owner: str = OWNER) -> Lease:
     return lease
 
 
+async def dead(buffer: Any, tenant: str, letters: int) -> list[str]:
+    """Put a frame of three through, of which so many become letters; return their ids."""
+    await buffer.append([frame(1, tenant=tenant)])
+    lease = await taken(buffer)
+    (read,) = await buffer.read(lease, 1, 0.0)
+    refused = [DeadLetter(read.position, "refused", tenant, 1, b"entry", index) for index in range(letters)]
+    await buffer.settle(lease, Settlement([read.position], {tenant: 3 - letters}, refused))
+    return [id for id, _ in await buffer.dead_letters("", 10)]
+
+
 class BufferContract:
     """The tests; each starts from an empty buffer of two shards."""
 
@@ -191,6 +201,33 @@ class BufferContract:
         first = await buffer.dead_letters("", 2)
         rest = await buffer.dead_letters(first[-1][0], 10)
         assert [letter for _, letter in [*first, *rest]] == letters
+
+    async def test_a_replayed_letter_leaves_the_letters_and_comes_behind_everything_in_one_step(self, buffer: Any) -> None:
+        (id,), lease = await dead(buffer, "a", 1), await taken(buffer)
+        await buffer.append([frame(2, tenant="b", count=7)])
+        assert await buffer.replay(id, b"as it is now")
+        assert await buffer.dead_letters("", 10) == [] and await buffer.dead_letter(id) is None
+        assert await buffer.ledger() == {"a": TenantLedger(3, 2, 0, 1), "b": TenantLedger(7, 0, 0, 7)}
+        fresh, again = await buffer.read(lease, 10, 0.0)
+        assert (fresh.replayed, again.replayed) == (False, True)
+        assert (again.data, again.tenant, again.count) == (b"as it is now", "a", 1)
+        await buffer.settle(lease, Settlement([again.position], {"a": 1}))
+        assert (await buffer.ledger())["a"] == TenantLedger(3, 3, 0, 0)
+
+    async def test_a_letter_is_replayed_or_dropped_once_however_many_try(self, buffer: Any) -> None:
+        ids = await dead(buffer, "a", 2)
+        tries = [buffer.replay(ids[0], b"x") for _ in range(5)] + [buffer.drop(ids[1]) for _ in range(5)]
+        done = await asyncio.gather(*tries)
+        assert (sum(done[:5]), sum(done[5:])) == (1, 1)
+        assert (await buffer.level()).frames == 1
+        assert (await buffer.ledger())["a"] == TenantLedger(3, 1, 1, 1, dropped=1)
+
+    async def test_a_dropped_letter_is_gone_and_still_accounted_for(self, buffer: Any) -> None:
+        first, second = await dead(buffer, "a", 2)
+        assert await buffer.drop(first)
+        assert [id for id, _ in await buffer.dead_letters("", 10)] == [second]
+        assert not await buffer.drop(first) and not await buffer.replay(first, b"x")
+        assert (await buffer.ledger())["a"] == TenantLedger(3, 1, 2, 0, dropped=1)
 
     async def test_a_known_idempotency_key_appends_nothing_and_gives_the_first_receipt(self, buffer: Any) -> None:
         def keyed(number: int, receipt: bytes, tenant: str) -> Append:

@@ -1,16 +1,14 @@
 """How the platform is doing: the ledger against the store, readiness to answer, and what is stored."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from zero.application.ports import Buffer, BufferLevel, Clock, DeadLetter, LogReader, StoreFigures
+from zero.application.ports import Buffer, BufferLevel, Clock, LogReader, StoreFigures
 from zero.application.readiness import Readiness
 from zero.domain.entry import NANOSECONDS_PER_MILLISECOND
-from zero.domain.errors import InvalidInput, ZeroError
+from zero.domain.errors import ZeroError
 from zero.domain.ledger import TenantLedger, day_of
-
-DEAD_LETTERS_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +91,14 @@ class Overview:
         """Return what the store holds of the tenant, and how full the buffer is."""
         return await self._reader.figures(tenant, self._clock.now_ns()), await self._buffer.level()
 
-    async def dead_letters(self, after: str, limit: int) -> Sequence[tuple[str, DeadLetter]]:
-        """Return up to ``limit`` dead letters behind the cursor ``after``."""
-        if not 1 <= limit <= DEAD_LETTERS_MAX:
-            raise InvalidInput(f"limit is {limit}; it must lie between 1 and {DEAD_LETTERS_MAX}", field="limit")
-        return await self._buffer.dead_letters(after, limit)
-
     async def ready(self) -> ApiReadiness:
         """Look at buffer and store at once; never raises because of them."""
         report, store = await asyncio.gather(self._readiness.check(), self._store_reason())
         return ApiReadiness(report.durability, report.detail, (*report.reasons, *store))
+
+    async def is_ready(self) -> bool:
+        """Say whether buffer and store answer."""
+        return not (await self.ready()).reasons
 
     async def _store_reason(self) -> tuple[str, ...]:
         try:

@@ -21,14 +21,16 @@ from zero.bootstrap.parts import (
 from zero.settings import Settings
 
 if TYPE_CHECKING:
+    from zero.application.dead_letters import DeadLetters
     from zero.application.fields import FieldSearch
-    from zero.application.ports import Telemetry
+    from zero.application.ports import DeadLetterStore, Telemetry
     from zero.application.search import Search
     from zero.infrastructure.clickhouse.reader import ClickHouseReader
 
 
 async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
     """Answer queries until ``stop`` is set."""
+    from zero.application.ledger_gauge import watch_ledger
     from zero.application.overview import Overview
     from zero.application.patterns.anomalies import Anomalies
     from zero.application.patterns.listing import PatternSearch
@@ -58,25 +60,39 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
         family = socket.AF_INET6 if ":" in settings.api.host else socket.AF_INET
         sock = socket.create_server((settings.api.host, settings.api.port), family=family)
 
-    async def is_ready() -> bool:
-        return not (await overview.ready()).reasons
-
-    announcing = asyncio.create_task(announce(ready, is_ready))
+    beside = asyncio.gather(announce(ready, overview.is_ready), watch_ledger(buffer, clock, telemetry))
     options = ApiOptions(host=settings.api.host, stop_seconds_max=float(settings.stop_seconds_max))
     try:
         async with AsyncExitStack() as stack:
             tls = await stack.enter_async_context(server_tls(settings, telemetry))
             keys = await stack.enter_async_context(key_ring(settings, settings.api, 1, telemetry))
             admin = await stack.enter_async_context(key_admin(settings, telemetry))
+            letters = await stack.enter_async_context(dead_letters(settings, buffer, telemetry))
             await stack.enter_async_context(kept_catalogue(settings, telemetry))
             meaning = asked_by_meaning(search, reader, await stack.enter_async_context(kept_meanings(settings, telemetry)))
-            anomalies = Anomalies(search, pattern_reader, clock, meaning.about)
-            parts = search, timeline, tail, overview, metrics.text, keys, admin, patterns, anomalies, fields, meaning
+            of_patterns = patterns, Anomalies(search, pattern_reader, clock, meaning.about)
+            parts = search, timeline, tail, overview, metrics.text, keys, admin, *of_patterns, fields, meaning, letters
             await serve(ApiServices(*parts), options, [sock], stop, tls.context("http/1.1") if tls else None)
     finally:
-        announcing.cancel()
+        beside.cancel()
         await reader.close()
         await buffer.close()
+
+
+@asynccontextmanager
+async def dead_letters(settings: Settings, store: "DeadLetterStore", telemetry: "Telemetry") -> "AsyncIterator[DeadLetters]":
+    """Give what looks at dead letters and moves them."""
+    from zero.application.dead_letters import DeadLetterParts, DeadLetters
+    from zero.infrastructure.codec.log_batch import read_log_batch
+    from zero.infrastructure.native.codec import NativeCodec
+    from zero.infrastructure.redis.key_store import RedisKeyStore
+    from zero.infrastructure.system.clock import SystemClock
+
+    journal = RedisKeyStore(redis_options(settings))
+    try:
+        yield DeadLetters(DeadLetterParts(store, journal, NativeCodec().crc32c, read_log_batch, SystemClock(), telemetry))
+    finally:
+        await journal.close()
 
 
 def completion(search: "Search", reader: "ClickHouseReader") -> "FieldSearch":

@@ -18,11 +18,12 @@ class Unreachable(Exception):
 
 
 class Refused(Exception):
-    """The api refuses the request; ``position`` is the 0-based character of the query."""
+    """The api refuses the request; ``position`` is the 0-based character of the query, ``code`` that of the error."""
 
-    def __init__(self, message: str, position: int | None) -> None:
+    def __init__(self, message: str, position: int | None, code: str = "") -> None:
         super().__init__(message)
         self.position = position
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,32 +49,20 @@ class ApiClient:
 
     def get(self, path: str, parameters: list[tuple[str, str]]) -> dict[str, Any]:
         """Return the JSON object at the path."""
-        try:
-            connection, response = self._request(path, parameters, {})
-            try:
-                answer: dict[str, Any] = json.loads(response.read(_BODY_BYTES_MAX))
-                return answer
-            finally:
-                connection.close()
-        except (*_FAILURES, ValueError) as error:
-            raise Unreachable(_reason(error)) from error
+        return self._answer("GET", path, parameters, {})
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Return the JSON object that answers the document."""
-        try:
-            connection, response = self._request(path, [], {"Content-Type": "application/json"}, json.dumps(body).encode())
-            try:
-                answer: dict[str, Any] = json.loads(response.read(_BODY_BYTES_MAX))
-                return answer
-            finally:
-                connection.close()
-        except (*_FAILURES, ValueError) as error:
-            raise Unreachable(_reason(error)) from error
+        return self._answer("POST", path, [], {"Content-Type": "application/json"}, json.dumps(body).encode())
+
+    def delete(self, path: str) -> dict[str, Any]:
+        """Delete what is at the path, and return the JSON object that says what it was."""
+        return self._answer("DELETE", path, [], {})
 
     def events(self, path: str, parameters: list[tuple[str, str]], last_id: str) -> Iterator[Event]:
         """Yield events until the api ends the stream."""
         try:
-            connection, response = self._request(path, parameters, {"Last-Event-ID": last_id} if last_id else {})
+            connection, response = self._request("GET", path, parameters, {"Last-Event-ID": last_id} if last_id else {})
             try:
                 yield from _events(response)
             finally:
@@ -81,8 +70,19 @@ class ApiClient:
         except _FAILURES as error:
             raise Unreachable(_reason(error)) from error
 
+    def _answer(self, *request: Any) -> dict[str, Any]:
+        try:
+            connection, response = self._request(*request)
+            try:
+                answer: dict[str, Any] = json.loads(response.read(_BODY_BYTES_MAX))
+                return answer
+            finally:
+                connection.close()
+        except (*_FAILURES, ValueError) as error:
+            raise Unreachable(_reason(error)) from error
+
     def _request(
-        self, path: str, parameters: list[tuple[str, str]], headers: dict[str, str], body: bytes | None = None
+        self, method: str, path: str, parameters: list[tuple[str, str]], headers: dict[str, str], body: bytes | None = None
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         host, port, seconds = self._host, self._port, self._timeout_seconds
         connection = (
@@ -92,8 +92,7 @@ class ApiClient:
         )
         try:
             query = urllib.parse.urlencode(parameters, errors="replace")
-            method = "GET" if body is None else "POST"
-            target = f"{self._prefix}{path}?{query}" if query or body is None else f"{self._prefix}{path}"
+            target = f"{self._prefix}{path}?{query}" if query else f"{self._prefix}{path}"
             connection.request(method, target, body, headers=self._headers | headers)
             response = connection.getresponse()
             if response.status != 200:
@@ -112,7 +111,7 @@ def _failure(response: http.client.HTTPResponse) -> Exception:
         return Unreachable(f"it answers with status {response.status} and is perhaps no api of zero")
     if response.status >= 500 or response.status == 429:
         return Unreachable(message)
-    return Refused(message, position if isinstance(position, int) else None)
+    return Refused(message, position if isinstance(position, int) else None, str(error.get("code", "")))
 
 
 def _events(response: http.client.HTTPResponse) -> Iterator[Event]:

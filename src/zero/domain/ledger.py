@@ -10,13 +10,15 @@ MILLISECONDS_PER_DAY = 86_400_000
 class TenantLedger:
     """Entries of one tenant; at every quiet moment accepted = stored + dead_lettered + in_buffer.
 
-    ``stored_by_day`` holds those stored by the day of their receipt, for the days that retention has not reached.
+    ``dropped`` are those of the dead-lettered whose letters were deleted on purpose. ``stored_by_day`` holds those stored by
+    the day of their receipt, for the days that retention has not reached.
     """
 
     accepted: int = 0
     stored: int = 0
     dead_lettered: int = 0
     in_buffer: int = 0
+    dropped: int = 0
     stored_by_day: Mapping[int, int] = field(default_factory=dict, compare=False)
 
 

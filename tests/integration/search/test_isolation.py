@@ -14,6 +14,7 @@ import pytest
 
 from tests.integration.search.catalogue import catalogued
 from tests.integration.search.conftest import CODEC, LogStore
+from zero.application.dead_letters import DeadLetterParts, DeadLetters
 from zero.application.fields import FieldSearch
 from zero.application.key_ring import KeyRing
 from zero.application.keys import KeyRequest, Keys
@@ -31,6 +32,7 @@ from zero.domain.stored import StoredEntry
 from zero.infrastructure.clickhouse.field_reader import ClickHouseFieldReader
 from zero.infrastructure.clickhouse.pattern_reader import ClickHousePatternReader
 from zero.infrastructure.clickhouse.reader import ClickHouseReader
+from zero.infrastructure.codec.log_batch import read_log_batch
 from zero.infrastructure.lucene.parser import LuceneParser
 from zero.infrastructure.memory import MemoryBuffer, MemoryKeyStore, MemoryTelemetry
 from zero.infrastructure.system.clock import SystemClock
@@ -143,12 +145,14 @@ class Api:
         search = Search(LuceneParser(), reader, clock)
         self.reader, self.keys, self.admin = reader, KeyRing(store, clock, telemetry), Keys(store, clock, telemetry)
         self.tail = Tail(search, reader, clock, TailOptions(poll_seconds=0.001, load_max=1))
-        timeline, overview = TimelineSearch(search, reader, clock), Overview(MemoryBuffer(clock), reader, clock)
+        buffer = MemoryBuffer(clock)
+        timeline, overview = TimelineSearch(search, reader, clock), Overview(buffer, reader, clock)
+        letters = DeadLetters(DeadLetterParts(buffer, store, CODEC.crc32c, read_log_batch, clock, telemetry))
         fields = FieldSearch(search, ClickHouseFieldReader(reader))
         patterns = ClickHousePatternReader(reader)
         listing, anomalies = PatternSearch(search, patterns, clock), Anomalies(search, patterns, clock)
         meaning = asked_by_meaning(search, reader, embedders(Settings()))
-        of_patterns = listing, anomalies, fields, meaning
+        of_patterns = listing, anomalies, fields, meaning, letters
         services = ApiServices(search, timeline, self.tail, overview, bytes, self.keys, self.admin, *of_patterns)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(create_app(services)), base_url="http://localhost")
         self.cursors: list[tuple[str, dict[str, str]]] = []

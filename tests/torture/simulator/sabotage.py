@@ -101,6 +101,8 @@ SABOTAGES: dict[str, Callable[[int], Scenario]] = {
     "buffer not fenced": lambda seed: Scenario(seed, Safety(buffer_fence=False)),
     "quiesce of newer owners": lambda seed: Scenario(seed, Safety(spare_newer=False)),
     "no quiesce": lambda seed: Scenario(seed, Safety(quiesce=False)),
+    "replay in two steps": lambda seed: Scenario(seed, Safety(atomic_replay=False)),
+    "replay under another identity": lambda seed: Scenario(seed, Safety(replay_identity=False)),
 }
 
 

@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tests.torture.simulator.operator import Name, SimDeadLetters, name_of, operate
 from tests.torture.simulator.servers import Faults, Safety, SimBuffer, SimStore, answer
 from tests.torture.simulator.world import Task, World
 from zero.application.drain import DrainOptions, DrainParts, DrainState, ShardDrain
 from zero.application.events import Event
-from zero.application.ports import Append
+from zero.application.ports import Append, DeadLetter
 from zero.domain.frame import pack_frame, unpack_frame
 from zero.domain.log_batch import join_entries, split_entries
 from zero.infrastructure.memory import MemoryCodec, entry_hash
@@ -21,10 +22,11 @@ MakeDrain = Callable[[str, DrainParts, DrainOptions], ShardDrain]
 
 @dataclass(slots=True)
 class Truth:
-    """What was put into the buffer, and what must become of it."""
+    """What was put into the buffer, and what must become of it. ``refused`` rows were ``poison`` once; some are cured."""
 
     rows: dict[tuple[int, int], bytes] = field(default_factory=dict)
     poison: set[tuple[int, int]] = field(default_factory=set)
+    refused: set[tuple[int, int]] = field(default_factory=set)
     corrupt: Counter[bytes] = field(default_factory=Counter)
 
 
@@ -101,6 +103,7 @@ class Scenario:
         self.log = SimBuffer(self.world, Faults(bad, stall, slow, unfenced_reads=chaos.random() < 0.3), safety)
         store_faults = Faults(bad, stall, slow, partial=chaos.choice((0.0, 0.3)), halted=chaos.choice((0.0, 0.05)))
         self.store = SimStore(self.world, store_faults, safety, self.truth.poison)
+        self.letters = SimDeadLetters(self.log.server, self.log.line, safety)
         self.options = DrainOptions(
             block_rows_max=chaos.choice((5, 20, 60)),
             block_frames_max=chaos.choice((3, 50)),
@@ -140,6 +143,10 @@ class Scenario:
             self.world.at(chaos.random() * FAULT_SECONDS, self._clock_jump)
         if self.log.line.faults.unfenced_reads:
             self.world.at(chaos.random() * FAULT_SECONDS, self.log.steal)
+        for _ in range(chaos.choice((0, 1, 2))):
+            self.world.spawn(operate(self.world, self.letters, self.codec, self.telemetry, FAULT_SECONDS))
+        for _ in range(chaos.choice((0, 1, 1))):
+            self.world.at(chaos.random() * FAULT_SECONDS, self.truth.poison.clear)  # the store is mended
         return processes
 
     def _drain(self, owner: str) -> ShardDrain:
@@ -169,6 +176,7 @@ class Scenario:
                 self.truth.rows[bid, index] = entry_hash(entry)
                 if kind < 0.12 and chaos.random() < 0.5:
                     self.truth.poison.add((bid, index))
+                    self.truth.refused.add((bid, index))
         answer(self.log.server.append([Append(0, data, tenant, count)]))
 
     def _heal(self, processes: list[Process]) -> list[str]:
@@ -199,40 +207,43 @@ class Scenario:
         return problems
 
     def _judge(self) -> list[str]:
-        """Compare what is stored and dead-lettered with what was accepted."""
+        """Compare what is stored, dead-lettered and dropped with what was accepted: each row is in one of them, once."""
         truth, problems = self.truth, []
-        stored = {
-            (bid, index): (digest, n) for bid, rows in self.store.server.rows.items() for (index, digest), n in _times(rows)
-        }
-        for identity, (digest, times) in stored.items():
-            if times > 1:
-                problems.append(f"stored {times} times: {identity}")
-            if truth.rows.get(identity) != digest or identity in truth.poison:
-                problems.append(f"phantom or changed: {identity}")
-        problems += [f"lost: {one}" for one in truth.rows if one not in stored and one not in truth.poison]
-        letters = [letter for _, letter in answer(self.log.server.dead_letters("", 100_000))]
-        whole = Counter(letter.frame for letter in letters if letter.index is None)
-        if whole != truth.corrupt:
-            problems.append(f"dead frames: {whole.total()} for {truth.corrupt.total()}")
-        rows: Counter[tuple[int, int]] = Counter()
-        for letter in letters:
-            if letter.index is not None:
-                frame = unpack_frame(letter.frame, self.codec.crc32c)
-                rows[frame.batch_id, letter.index] += 1
-                if [entry_hash(e) for e in split_entries(frame.payload)] != [truth.rows.get((frame.batch_id, letter.index))]:
-                    problems.append(f"dead letter with other content: {frame.batch_id}, {letter.index}")
-        if rows != Counter(truth.poison):
-            problems.append(f"dead rows: {dict(rows)} for {truth.poison}")
+        found = Counter[Name]()
+        for bid, rows in self.store.server.rows.items():
+            for index, digest in rows:
+                found[bid, index] += 1
+                if truth.rows.get((bid, index)) != digest or (bid, index) in truth.poison:
+                    problems.append(f"phantom or changed: {(bid, index)}")
+        aside = self.letters.dropped.copy()
+        for _, letter in answer(self.log.server.dead_letters("", 100_000)):
+            aside[name_of(letter)] += 1
+            problems += self._changed(letter)
+        problems += [
+            f"refused without a reason: {one!r}" for one in aside if one not in truth.refused and one not in truth.corrupt
+        ]
+        wanted = Counter[Name](truth.rows.keys()) + Counter[Name](truth.corrupt)
+        problems += [f"lost: {one!r}" for one in wanted - (found + aside)]
+        problems += [f"stored or kept {(found + aside)[one]} times: {one!r}" for one in (found + aside) - wanted]
         return problems + self._unbalanced()
+
+    def _changed(self, letter: DeadLetter) -> list[str]:
+        """Look at the content of a letter that is about one row."""
+        if letter.index is None:
+            return []
+        frame = unpack_frame(letter.frame, self.codec.crc32c)
+        if [entry_hash(e) for e in split_entries(frame.payload)] == [self.truth.rows.get((frame.batch_id, letter.index))]:
+            return []
+        return [f"dead letter with other content: {frame.batch_id}, {letter.index}"]
 
     def _unbalanced(self) -> list[str]:
         ledger = answer(self.log.server.ledger())
-        return [f"in buffer: {row.in_buffer} of {tenant}" for tenant, row in ledger.items() if row.in_buffer]
-
-
-def _times(rows: list[tuple[int, bytes]]) -> list[tuple[tuple[int, bytes], int]]:
-    count = Counter(index for index, _ in rows)
-    return [((index, digest), count[index]) for index, digest in dict.fromkeys(rows)]
+        problems = [f"in buffer: {row.in_buffer} of {tenant}" for tenant, row in ledger.items() if row.in_buffer]
+        dropped = sum(row.dropped for row in ledger.values())
+        kept = sum(letter.count for _, letter in answer(self.log.server.dead_letters("", 100_000)))
+        if dropped != self.letters.entries_dropped or kept + dropped != sum(row.dead_lettered for row in ledger.values()):
+            problems.append(f"the ledger has {dropped} dropped; {self.letters.entries_dropped} were, {kept} are kept: {ledger}")
+        return problems
 
 
 def run_seed(seed: int) -> Verdict:

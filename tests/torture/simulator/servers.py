@@ -45,6 +45,8 @@ class Safety:
     buffer_fence: bool = True
     quiesce: bool = True
     spare_newer: bool = True
+    atomic_replay: bool = True
+    replay_identity: bool = True
 
 
 def answer(call: Coroutine[Any, Any, T]) -> T:

@@ -1,7 +1,12 @@
+import asyncio
+
+from zero.application.background import end
+from zero.application.ledger_gauge import LedgerRead, watch_ledger
 from zero.application.overview import Overview, TenantBalance
-from zero.application.ports import Append, Settlement
-from zero.infrastructure.memory import ManualClock, MemoryBuffer, MemoryBufferOptions
+from zero.application.ports import Append, DeadLetter, Settlement
+from zero.infrastructure.memory import ManualClock, MemoryBuffer, MemoryBufferOptions, MemoryTelemetry
 from zero.infrastructure.memory.reader import MemoryReader
+from zero.infrastructure.system.clock import SystemClock
 
 TODAY = 20_000
 DAY_NS = 86_400 * 10**9
@@ -52,3 +57,19 @@ async def test_rows_that_retention_has_removed_are_expired_and_hide_no_loss() ->
 
 async def test_a_row_too_many_unbalances_the_ledger() -> None:
     assert not (await ledger_of(4, {}, {TODAY: 3})).balanced
+
+
+async def test_the_ledger_is_a_metric_and_says_how_many_letters_lie_there() -> None:
+    telemetry, clock = MemoryTelemetry(), ManualClock()
+    buffer = MemoryBuffer(clock)
+    await buffer.append([Append(0, b"frame", "a", 5)])
+    lease = await buffer.acquire(0, "me")
+    assert lease is not None
+    (read,) = await buffer.read(lease, 1, 0)
+    letters = [DeadLetter(read.position, "refused", "a", 1, b"", index) for index in range(2)]
+    await buffer.settle(lease, Settlement([read.position], {"a": 3}, letters))
+    await buffer.drop("1")
+    watching = asyncio.create_task(watch_ledger(buffer, SystemClock(), telemetry))
+    await asyncio.sleep(0)
+    await end(watching)
+    assert telemetry.of(LedgerRead)[0] == LedgerRead(5, 3, 2, 1, 0, 1)

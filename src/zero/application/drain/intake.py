@@ -14,10 +14,12 @@ FIRST_LIMIT = 2  # frames of the first read: what lies in the buffer is unknown,
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A readable frame and where it lies."""
+    """A readable frame and where it lies. ``count`` is how many of its entries the ledger has in the buffer."""
 
     position: Position
     frame: Frame
+    count: int
+    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,4 +113,5 @@ class Intake:
             self._corrupt.append(DeadLetter(delivery.position, error.message, delivery.tenant, delivery.count, data))
             self._corrupt_bytes += len(data)
             return
-        self._funnel.add(Held(delivery.position, frame), len(data), frame.count)
+        count = delivery.count if delivery.replayed else frame.count
+        self._funnel.add(Held(delivery.position, frame, count, delivery.replayed), len(data), frame.count)

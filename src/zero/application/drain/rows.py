@@ -20,12 +20,13 @@ def absent_rows(frames: Sequence[Frame], rows: Sequence[RowRange], present: Mapp
     """Return the part of ``rows`` whose identities (batch id, index) are not among those present."""
     absent: list[RowRange] = []
     for part in rows:
-        start = part.start
-        for index in sorted(set(present.get(frames[part.frame].batch_id, ()))):
-            if start <= index < part.stop:
-                if start < index:
-                    absent.append(RowRange(part.frame, start, index))
-                start = index + 1
+        start, frame = part.start, frames[part.frame]
+        for index in sorted(set(present.get(frame.batch_id, ()))):
+            at = index - frame.first_index
+            if start <= at < part.stop:
+                if start < at:
+                    absent.append(RowRange(part.frame, start, at))
+                start = at + 1
         if start < part.stop:
             absent.append(RowRange(part.frame, start, part.stop))
     return absent

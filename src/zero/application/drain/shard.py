@@ -132,7 +132,11 @@ class ShardDrain:
             await self._gather()
         if self._intake.waiting:
             batch = self._intake.take()
-            ready = self._writer.prepare(batch.held, all_rows([one.frame for one in batch.held]))
+            rows = all_rows([one.frame for one in batch.held])
+            if any(one.replayed for one in batch.held):
+                await self._land()
+                rows = await self._verify(batch, rows)  # what was a dead letter may be stored in part, or by an older life
+            ready = self._writer.prepare(batch.held, rows)
             await self._land()
             self._flight = self._parts.start(self._store(batch, ready))
         elif self._flight is not None:
@@ -257,7 +261,7 @@ class ShardDrain:
 
 def _settlement(batch: Batch, written: Written) -> Settlement:
     """Return what to tell the buffer: every entry of the batch is stored, unless a dead letter speaks for it."""
-    by_frame: Counter[Position] = Counter({one.position: one.frame.count for one in batch.held})
+    by_frame: Counter[Position] = Counter({one.position: one.count for one in batch.held})
     for letter in (*written.corrupt, *written.refused):
         by_frame[letter.position] -= letter.count
     stored: Counter[str] = Counter()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, islice
 
 from zero.application.drain.intake import Held
 from zero.application.drain.lease import LeaseKeeper
@@ -130,13 +130,12 @@ class BlockWriter:
         ids = sorted({frames[part.frame].batch_id for part in rows})
         return absent_rows(frames, rows, await self._parts.store.present(ids))
 
-    def _refuse(self, one: Held, index: int, error: StoreRejected, written: Written) -> None:
+    def _refuse(self, one: Held, at: int, error: StoreRejected, written: Written) -> None:
         if len(written.refused) == self._options.poison_rows_max and not written.rows:
             reason = f"the first {len(written.refused)} rows of a block all refused: {error.message}"
             raise StoreHalted(reason, store_code=error.store_code)
         frame = one.frame
-        entry = next(entry for at, entry in enumerate(split_entries(frame.payload)) if at == index)
-        payload = join_entries([entry])
+        payload = join_entries(islice(split_entries(frame.payload), at, at + 1))
         data = pack_frame(frame.batch_id, frame.received_ms, 1, frame.tenant, [payload], self._parts.codec.crc32c)
         reason = f"store error {error.store_code}: {error.message}"
-        written.refused.append(DeadLetter(one.position, reason, frame.tenant, 1, data, index))
+        written.refused.append(DeadLetter(one.position, reason, frame.tenant, 1, data, frame.first_index + at))

@@ -100,8 +100,24 @@ class Buffer(Protocol):
     async def ledger(self) -> Mapping[str, TenantLedger]:
         """Return the ledger of every tenant, read in one atomic step for each shard."""
 
-    async def dead_letters(self, after: str, limit: int) -> Sequence[tuple[str, DeadLetter]]:
-        """Return up to ``limit`` (cursor, dead letter) pairs behind the cursor ``after`` ('' for the first)."""
-
     async def close(self) -> None:
         """Close the connections."""
+
+
+class DeadLetterStore(Protocol):
+    """Where dead letters lie: in the buffer, so that they can leave it in one step."""
+
+    async def dead_letters(self, after: str, limit: int) -> Sequence[tuple[str, DeadLetter]]:
+        """Return up to ``limit`` (id, dead letter) pairs behind the id ``after`` ('' for the first), oldest first."""
+
+    async def dead_letter(self, id: str) -> DeadLetter | None:
+        """Return the dead letter, if it is there. Raises InvalidInput for what is no id."""
+
+    async def replay(self, id: str, frame: bytes) -> bool:
+        """Put ``frame`` in the letter's place at the end of the stream, and in the ledger back into the buffer, in one step.
+
+        False: there is no such letter, and nothing was done.
+        """
+
+    async def drop(self, id: str) -> bool:
+        """Delete the letter and count its entries as dropped, in one step. False: there is no such letter."""

@@ -22,12 +22,14 @@ class Delivery:
     """One stream entry as read. ``data`` is None when it was deleted but is still in the pending list.
 
     ``tenant`` and ``count`` are what was appended, kept beside the frame, so that a corrupt frame can still be accounted for.
+    One that is ``replayed`` was a dead letter: its rows are verified before they are stored.
     """
 
     position: Position
     data: bytes | None
     tenant: str = ""
     count: int = 0
+    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

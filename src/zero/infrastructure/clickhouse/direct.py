@@ -16,7 +16,6 @@ from zero.application.ports import (
     Appended,
     BufferLevel,
     Codec,
-    DeadLetter,
     Durability,
     Position,
     Telemetry,
@@ -121,10 +120,6 @@ class ClickHouseBuffer:
     async def ledger(self) -> Mapping[str, TenantLedger]:
         """There is no ledger."""
         return {}
-
-    async def dead_letters(self, after: str, limit: int) -> Sequence[tuple[str, DeadLetter]]:
-        """There are none: what cannot be stored is refused, or lost."""
-        return []
 
     async def close(self) -> None:
         """Close the connections; inserts that have not begun are dropped."""

@@ -48,7 +48,7 @@ def _rows(frames: Sequence[Frame], ranges: Sequence[RowRange] | None) -> Iterabl
         if chosen.frame not in batches:
             batches[chosen.frame] = _entries(frame)
         for index in range(chosen.start, chosen.stop):
-            yield Row(frame, index, batches[chosen.frame][index])
+            yield Row(frame, frame.first_index + index, batches[chosen.frame][index])
 
 
 def _entries(frame: Frame) -> list[LogEntry]:

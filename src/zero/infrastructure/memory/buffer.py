@@ -11,6 +11,7 @@ from zero.application.ports import (
     BufferLevel,
     Clock,
     DeadLetter,
+    DeadLetterStore,
     Delivery,
     Durability,
     Lease,
@@ -45,16 +46,19 @@ class _Shard:
     stored: Counter[str] = field(default_factory=Counter)
     by_day: Counter[tuple[str, int]] = field(default_factory=Counter)
     dead: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+    replayed: set[int] = field(default_factory=set)
 
 
-class MemoryBuffer(Buffer, ShardLog):
-    """Both sides of the buffer over plain data; every method is one atomic step once it has stopped waiting."""
+class MemoryBuffer(Buffer, ShardLog, DeadLetterStore):
+    """All sides of the buffer over plain data; every method is one atomic step once it has stopped waiting."""
 
     def __init__(self, clock: Clock, shards: int = 1, options: MemoryBufferOptions | None = None) -> None:
         self._clock = clock
         self._options = options or MemoryBufferOptions()
         self._shards = [_Shard() for _ in range(shards)]
-        self._dead: list[DeadLetter] = []
+        self._dead: dict[int, DeadLetter] = {}
+        self._dead_count = 0
         self._receipts: dict[tuple[str, str], bytes] = {}
         self._process_epoch = 0
         self._used_bytes = 0
@@ -82,7 +86,7 @@ class MemoryBuffer(Buffer, ShardLog):
         ]
 
     def _dead_of(self, position: Position) -> Container[int]:
-        indexes = {letter.index for letter in self._dead if letter.position == position}
+        indexes = {letter.index for letter in self._dead.values() if letter.position == position}
         return EVERY_ENTRY if None in indexes else {index for index in indexes if index is not None}
 
     async def durability(self) -> Durability:
@@ -96,22 +100,46 @@ class MemoryBuffer(Buffer, ShardLog):
 
     async def ledger(self) -> Mapping[str, TenantLedger]:
         """Return the ledger; ``in_buffer`` is counted from the streams, not derived from the other three."""
-        accepted, stored, dead, waiting = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+        accepted, stored, dead, dropped, waiting = (Counter[str]() for _ in range(5))
         for shard in self._shards:
             accepted += shard.accepted
             stored += shard.stored
             dead += shard.dead
+            dropped += shard.dropped
             for append in shard.stream.values():
                 waiting[append.tenant] += append.count
         return {
-            name: TenantLedger(accepted[name], stored[name], dead[name], waiting[name], self._by_day(name))
+            name: TenantLedger(accepted[name], stored[name], dead[name], waiting[name], dropped[name], self._by_day(name))
             for name in sorted(accepted | dead)
         }
 
     async def dead_letters(self, after: str, limit: int) -> Sequence[tuple[str, DeadLetter]]:
         """Return dead letters behind the cursor."""
         start = int(after or 0)
-        return [(str(start + at + 1), letter) for at, letter in enumerate(self._dead[start : start + limit])]
+        return [(str(number), letter) for number, letter in self._dead.items() if number > start][:limit]
+
+    async def dead_letter(self, id: str) -> DeadLetter | None:
+        """Return the dead letter, if it is there."""
+        return self._dead.get(int(id)) if id.isdecimal() else None
+
+    async def replay(self, id: str, frame: bytes) -> bool:
+        """Move the letter back into its stream."""
+        letter = self._dead.pop(int(id), None)
+        if letter is None:
+            return False
+        state = self._shards[letter.position.shard]
+        state.dead[letter.tenant] -= letter.count
+        self._put(state, Append(letter.position.shard, frame, letter.tenant, letter.count))
+        state.replayed.add(state.appended)
+        return True
+
+    async def drop(self, id: str) -> bool:
+        """Delete the letter."""
+        letter = self._dead.pop(int(id), None)
+        if letter is None:
+            return False
+        self._shards[letter.position.shard].dropped[letter.tenant] += letter.count
+        return True
 
     async def close(self) -> None:
         """Do nothing: there is no connection."""
@@ -166,12 +194,14 @@ class MemoryBuffer(Buffer, ShardLog):
             number = _number(position.entry)
             state.pending.pop(number, None)
             gone = state.stream.pop(number, None)
+            state.replayed.discard(number)
             self._used_bytes -= len(gone.frame) if gone else 0
         state.stored.update(settlement.stored)
         state.by_day.update(settlement.stored_by_day)
         for letter in settlement.dead_letters:
             state.dead[letter.tenant] += letter.count
-        self._dead += settlement.dead_letters
+            self._dead_count += 1
+            self._dead[self._dead_count] = letter
 
     def delete(self, position: Position) -> None:
         """Delete an entry behind the drain's back; it stays on the pending list if it was delivered."""
@@ -185,11 +215,14 @@ class MemoryBuffer(Buffer, ShardLog):
         if key:
             self._receipts[key.tenant, key.key] = key.receipt
         state = self._shards[append.shard]
+        state.accepted[append.tenant] += append.count
+        self._put(state, append)
+        return Appended(Position(append.shard, f"{state.appended}-0"))
+
+    def _put(self, state: _Shard, append: Append) -> None:
         state.appended += 1
         state.stream[state.appended] = append
-        state.accepted[append.tenant] += append.count
         self._used_bytes += len(append.frame)
-        return Appended(Position(append.shard, f"{state.appended}-0"))
 
     def _by_day(self, name: str) -> Counter[int]:
         days = Counter[int]()
@@ -204,8 +237,11 @@ class MemoryBuffer(Buffer, ShardLog):
         return state
 
     def _delivery(self, shard: int, number: int) -> Delivery:
-        append, position = self._shards[shard].stream.get(number), Position(shard, f"{number}-0")
-        return Delivery(position, append.frame, append.tenant, append.count) if append else Delivery(position, None)
+        state, position = self._shards[shard], Position(shard, f"{number}-0")
+        append = state.stream.get(number)
+        if append is None:
+            return Delivery(position, None)
+        return Delivery(position, append.frame, append.tenant, append.count, number in state.replayed)
 
 
 def _number(entry: str) -> int:

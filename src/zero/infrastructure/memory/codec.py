@@ -26,10 +26,11 @@ class MemoryCodec:
         chosen = rows if rows is not None else [RowRange(at, 0, len(found)) for at, found in enumerate(entries)]
         packed = []
         for part in chosen:
-            batch, found = frames[part.frame].batch_id, entries[part.frame]
+            frame, found = frames[part.frame], entries[part.frame]
             if part.stop > len(found):
                 raise CorruptFrame(f"the frame holds {len(found)} entries, not {part.stop}")
-            packed += [ROW.pack(batch, index, entry_hash(found[index])) for index in range(part.start, part.stop)]
+            chosen_here = range(part.start, part.stop)
+            packed += [ROW.pack(frame.batch_id, frame.first_index + at, entry_hash(found[at])) for at in chosen_here]
         return Block(b"".join(packed), len(packed))
 
 

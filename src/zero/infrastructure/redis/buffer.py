@@ -7,9 +7,18 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from zero.application.ports import Append, Appended, BufferLevel, DeadLetter, Durability, Position
-from zero.domain.errors import InvalidInput, ZeroError
+from zero.domain.errors import ZeroError
 from zero.domain.ledger import TenantLedger
-from zero.infrastructure.redis.dead import dead_letter, format_cursor, parse_cursor, parse_dead_indexes
+from zero.infrastructure.redis.dead import (
+    Removal,
+    back_into_the_stream,
+    counted_as_dropped,
+    dead_letter,
+    format_cursor,
+    parse_cursor,
+    parse_dead_indexes,
+    remove,
+)
 from zero.infrastructure.redis.durability import durability
 from zero.infrastructure.redis.failures import FOREIGN, translate
 from zero.infrastructure.redis.gauge import memory
@@ -33,7 +42,7 @@ DEAD_LETTERS_MAX = 1000
 
 
 class RedisBuffer:
-    """Implements ``ports.Buffer``. Calls may overlap; appends to a shard keep the order of their calls."""
+    """Implements ``ports.Buffer`` and ``ports.DeadLetterStore``. Calls may overlap; appends to a shard keep their order."""
 
     def __init__(self, options: RedisOptions) -> None:
         self._options = options
@@ -169,10 +178,7 @@ class RedisBuffer:
 
     async def dead_letters(self, after: str, limit: int) -> Sequence[tuple[str, DeadLetter]]:
         """Return up to ``limit`` (at most 1,000) dead letters behind the cursor, shard by shard, oldest first."""
-        try:
-            first, entry = parse_cursor(after)
-        except ValueError as error:
-            raise InvalidInput(f"not a dead letter cursor: {after!r}", field="cursor") from error
+        first, entry = parse_cursor(after)
         limit = min(limit, DEAD_LETTERS_MAX)
         found: list[tuple[str, DeadLetter]] = []
         try:
@@ -187,6 +193,34 @@ class RedisBuffer:
         except FOREIGN as error:
             raise self._translate(error) from error
         return found
+
+    async def dead_letter(self, id: str) -> DeadLetter | None:
+        """Return the dead letter, if it is there."""
+        shard, entry = parse_cursor(id)
+        try:
+            if shard >= await self._shards():
+                return None
+            rows: Any = await (await self._nodes.client(shard)).xrange(self._keys_of(shard).dead, entry, entry, count=1)
+        except FOREIGN as error:
+            raise self._translate(error) from error
+        return dead_letter(shard, rows[0][1]) if rows else None
+
+    async def replay(self, id: str, frame: bytes) -> bool:
+        """Move the letter back into the stream in one transaction. Raises BufferFull when the server has no room."""
+        return await self._remove(id, back_into_the_stream(frame))
+
+    async def drop(self, id: str) -> bool:
+        """Delete the letter and count it as dropped in one transaction."""
+        return await self._remove(id, counted_as_dropped)
+
+    async def _remove(self, id: str, also: Removal) -> bool:
+        shard, entry = parse_cursor(id)
+        try:
+            if shard >= await self._shards():
+                return False
+            return await remove(await self._nodes.client(shard), self._keys_of(shard), shard, entry, also)
+        except FOREIGN as error:
+            raise self._translate(error) from error
 
     async def _shards(self) -> int:
         return await known_shards(await self._nodes.client(0), self._options)

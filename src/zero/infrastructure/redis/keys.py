@@ -11,6 +11,8 @@ CONSUMER = "drain"
 FIELD_FRAME = b"f"
 FIELD_TENANT = b"t"
 FIELD_COUNT = b"n"
+FIELD_REPLAYED = b"r"
+"""Stands in entries that were dead letters."""
 
 
 @dataclass(frozen=True, slots=True)

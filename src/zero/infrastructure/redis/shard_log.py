@@ -17,7 +17,16 @@ from zero.domain.errors import BufferUnavailable, LeaseLost, Overloaded
 from zero.domain.ledger import day_of
 from zero.infrastructure.redis.dead import dead_fields, dead_indexes
 from zero.infrastructure.redis.failures import FOREIGN, translate
-from zero.infrastructure.redis.keys import CONSUMER, FIELD_COUNT, FIELD_FRAME, FIELD_TENANT, GROUP, ShardKeys, shard_keys
+from zero.infrastructure.redis.keys import (
+    CONSUMER,
+    FIELD_COUNT,
+    FIELD_FRAME,
+    FIELD_REPLAYED,
+    FIELD_TENANT,
+    GROUP,
+    ShardKeys,
+    shard_keys,
+)
 from zero.infrastructure.redis.nodes import Nodes
 from zero.infrastructure.redis.options import RedisOptions
 from zero.infrastructure.redis.requests import day_counter, ledger_field
@@ -261,6 +270,7 @@ def _delivery(shard: int, entry: bytes, fields: Any) -> Delivery:
         fields.get(FIELD_FRAME, b""),
         fields.get(FIELD_TENANT, b"").decode(errors="replace"),
         int(count) if count.isdigit() else 0,
+        FIELD_REPLAYED in fields,
     )
 
 

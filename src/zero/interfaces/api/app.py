@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from zero.interfaces.api import failures
+from zero.interfaces.api.dead_letters import dead_letters_router
 from zero.interfaces.api.fields import fields_router
 from zero.interfaces.api.figures import figures_router, probes_router
 from zero.interfaces.api.following import Followers, following_router
@@ -31,6 +32,7 @@ def create_app(services: ApiServices, options: ApiOptions | None = None, followe
         patterns_router(services),
         fields_router(services),
         figures_router(services),
+        dead_letters_router(services),
         keys_router(services),
         probes_router(services),
         pages_router(),

@@ -1,19 +1,16 @@
-"""How the platform is doing: stats, ledger, dead letters, probes."""
+"""How the platform is doing: stats, ledger, probes."""
 
-from typing import Annotated, Any
-
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse, Response
 
 from zero.application.overview import TenantBalance
-from zero.application.ports import DeadLetter
 from zero.domain.key import KeyScope
-from zero.interfaces.api.access import Admin, ReaderOrAdmin, Tenant, asks_query_or_admin
+from zero.interfaces.api.access import ReaderOrAdmin, Tenant, asks_query_or_admin
 from zero.interfaces.api.logs import RESPONSES
 from zero.interfaces.api.services import ApiServices
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_FIGURES = ("accepted", "stored", "dead_lettered", "in_buffer")
+_FIGURES = ("accepted", "stored", "dead_lettered", "in_buffer", "dropped")
 _OF_THE_STORE = ("rows", "expired", "missing")
 
 
@@ -40,7 +37,8 @@ def figures_router(services: ApiServices) -> APIRouter:
     async def ledger(asker: ReaderOrAdmin) -> Response:
         """Show that accepted = stored + dead-lettered + in buffer, and the rows that the store itself counts.
 
-        Rows no longer there are ``expired`` where retention was due, else ``missing``.
+        Of the dead-lettered ``dropped`` are deleted; rows no longer there are ``expired`` where retention was due, else
+        ``missing``.
 
         With the scope ``admin`` that is of every tenant, else of one's own.
         """
@@ -51,17 +49,6 @@ def figures_router(services: ApiServices) -> APIRouter:
         totals = {name: sum(figures[name] for figures in tenants.values()) for name in (*_FIGURES, *_OF_THE_STORE)}
         balanced = all(balance.balanced for balance in balances.values())
         return JSONResponse({**totals, "balanced": balanced, "tenants": tenants})
-
-    @router.get("/dead-letters")
-    async def dead_letters(
-        admin: Admin,
-        after: Annotated[str, Query(max_length=256)] = "",
-        limit: Annotated[int, Query(description="1 to 1000")] = 100,
-    ) -> Response:
-        """List what could not be stored, oldest first, with the reason."""
-        letters = await services.overview.dead_letters(after, limit)
-        cursor = letters[-1][0] if len(letters) == limit else None
-        return JSONResponse({"dead_letters": [_letter(*letter) for letter in letters], "next_cursor": cursor})
 
     return router
 
@@ -94,16 +81,3 @@ def probes_router(services: ApiServices) -> APIRouter:
 def _balance(balance: TenantBalance) -> dict[str, int]:
     figures = {name: getattr(balance.ledger, name) for name in _FIGURES}
     return {**figures, "rows": balance.rows_now, "expired": balance.expired, "missing": balance.missing}
-
-
-def _letter(cursor: str, letter: DeadLetter) -> dict[str, Any]:
-    return {
-        "id": cursor,
-        "reason": letter.reason,
-        "tenant": letter.tenant,
-        "entries": letter.count,
-        "index": letter.index,
-        "shard": letter.position.shard,
-        "position": letter.position.entry,
-        "frame_bytes": len(letter.frame),
-    }

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from zero.application.dead_letters import DeadLetters
 from zero.application.fields import FieldSearch
 from zero.application.key_ring import KeyRing
 from zero.application.keys import Keys
@@ -30,3 +31,4 @@ class ApiServices:
     anomalies: Anomalies
     fields: FieldSearch
     meaning: MeaningSearch
+    dead_letters: DeadLetters

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from zero.application.ports import RowRange
 from zero.domain.entry import Level, LogEntry, MetadataValue
 from zero.domain.errors import CorruptFrame
-from zero.domain.frame import Frame, pack_frame, unpack_frame
+from zero.domain.frame import Frame, pack_frame, pack_part, unpack_frame
 from zero.infrastructure.codec import block_twin
 from zero.infrastructure.codec.json_twin import DYNAMIC_PATHS_MAX
 from zero.infrastructure.codec.log_batch import write_log_batch
@@ -49,13 +49,20 @@ def with_payload(payload: bytes, count: int) -> Frame:
     return unpack_frame(pack_frame(1, 2, count, "default", [payload], CODEC.crc32c), CODEC.crc32c)
 
 
-frame = st.builds(
+whole = st.builds(
     frame_of,
     st.lists(entry, max_size=8),
     st.integers(0, 2**64 - 1),
     st.integers(0, 2**64 - 1),
     st.text(st.characters(codec="utf-8"), max_size=5),
 )
+
+
+def part_of(frame: Frame, first_index: int) -> Frame:
+    return unpack_frame(pack_part(frame, first_index, CODEC.crc32c), CODEC.crc32c)
+
+
+frame = st.one_of(whole, st.builds(part_of, whole, st.integers(0, 2**32 - 9)))
 
 
 @st.composite

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from zero.application.dead_letters import DeadLetterParts, DeadLetters
 from zero.application.fields import FieldSearch
 from zero.application.key_ring import KeyRing
 from zero.application.keys import Keys
@@ -20,16 +21,19 @@ from zero.application.timeline import TimelineSearch
 from zero.domain.batch_id import batch_id
 from zero.domain.entry import LogEntry
 from zero.domain.stored import StoredEntry
+from zero.infrastructure.codec.log_batch import read_log_batch
 from zero.infrastructure.lucene.parser import LuceneParser
 from zero.infrastructure.memory import ManualClock, MemoryBuffer, MemoryKeyStore, MemoryTelemetry
 from zero.infrastructure.memory.meaning import MemoryMeaningReader, SpellingEmbedder
 from zero.infrastructure.memory.patterns import MemoryPatternReader
 from zero.infrastructure.memory.query_evaluator import message_id
 from zero.infrastructure.memory.reader import MemoryReader
+from zero.infrastructure.native.codec import NativeCodec
 from zero.interfaces.api.app import create_app
 from zero.interfaces.api.services import ApiServices
 
 NOW_S = 1_795_341_600
+CODEC = NativeCodec()
 
 
 class Api:
@@ -56,6 +60,7 @@ class Api:
             Anomalies(search, patterns, self.clock),
             FieldSearch(search, self.reader),
             MeaningSearch(search, self.ranker, self.reader, embedders, self.clock, message_id),
+            DeadLetters(DeadLetterParts(self.buffer, self.key_store, CODEC.crc32c, read_log_batch, self.clock, telemetry)),
         )
         self.app: FastAPI = create_app(self.services)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://127.0.0.1:8080")

@@ -6,9 +6,14 @@ import httpx
 import pytest
 from starlette.routing import Route
 
+from tests.unit.interfaces.api.conftest import CODEC
 from zero.application.key_ring import KeyRing, KeyRingOptions
 from zero.application.keys import KeyRequest
+from zero.application.ports import DeadLetter, Settlement
+from zero.domain.entry import LogEntry
+from zero.domain.frame import pack_frame
 from zero.domain.key import KeyScope, Quota
+from zero.infrastructure.codec.log_batch import write_log_batch
 from zero.infrastructure.memory import MemoryTelemetry
 from zero.interfaces.api.app import create_app
 from zero.interfaces.api.options import ApiOptions
@@ -39,6 +44,9 @@ RULES = {
     "GET /api/stats": {QUERY},
     "GET /api/ledger": {QUERY, ADMIN},
     "GET /api/dead-letters": {ADMIN},
+    "GET /api/dead-letters/{id}": {ADMIN},
+    "POST /api/dead-letters/{id}/replay": {ADMIN},
+    "DELETE /api/dead-letters/{id}": {ADMIN},
     "GET /api/keys": {ADMIN},
     "POST /api/keys": {ADMIN},
     "POST /api/keys/{id}/rotate": {ADMIN},
@@ -216,3 +224,26 @@ async def test_requests_in_flight_are_given_back_when_answered_or_refused(api):
     key = await make(api, QUERY, quota=Quota(in_flight_max=1))
     for path in ("/api/logs", "/api/logs?limit=0", "/api/logs", "/api/logs?q=(", "/api/logs"):
         assert (await api.client.get(path, headers={"x-api-key": key})).status_code in (200, 400)
+
+
+async def test_what_a_dead_letter_says_is_for_those_who_may_read_that_tenants_logs(api):
+    payload = write_log_batch([LogEntry("a secret", 1)])
+    await api.buffer.append([_append("acme")])
+    lease = await api.buffer.acquire(0, "me")
+    (read,) = await api.buffer.read(lease, 1, 0)
+    data = pack_frame(1, 1, 1, "acme", [payload], CODEC.crc32c)
+    letter = DeadLetter(read.position, "because", "acme", 3, data, 2)
+    await api.buffer.settle(lease, Settlement([read.position], dead_letters=[letter]))
+    stranger = await make(api, ADMIN, QUERY, tenant="ops")
+    operator, owner = await make(api, ADMIN, tenant="acme"), await make(api, ADMIN, QUERY, tenant="acme")
+    shown = [(await api.client.get("/api/dead-letters/1", headers={"x-api-key": key})).json() for key in (stranger, operator)]
+    assert [(one["reason"], one["logs"]) for one in shown] == [("because", None)] * 2
+    answer = await api.client.get("/api/dead-letters/1", headers={"x-api-key": owner})
+    assert answer.json()["logs"][0]["message"] == "a secret"
+
+
+async def test_a_web_page_cannot_replay_with_a_simple_request(api):
+    for media in ("text/plain", "application/x-www-form-urlencoded", None):
+        headers = {"content-type": media} if media else {}
+        answer = await api.client.post("/api/dead-letters/1/replay", content=b"{}", headers=headers)
+        assert answer.status_code == 400

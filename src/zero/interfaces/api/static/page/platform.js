@@ -69,7 +69,7 @@ async function figures(node, signal) {
 
 async function ledger(node, signal) {
   const found = await ask("/api/ledger", {}, { signal });
-  const names = ["accepted", "stored", "dead_lettered", "in_buffer", "rows", "expired", "missing"];
+  const names = ["accepted", "stored", "dead_lettered", "in_buffer", "dropped", "rows", "expired", "missing"];
   const tenants = Object.entries(found.tenants);
   const line = (name, of) => el("tr", { class: of.missing ? "bad" : "" }, el("th", { scope: "row" }, el("bdi", {}, visible(name))), names.map((one) => el("td", { class: "number" }, count(of[one]))));
   const verdict = found.missing ? "Lines are missing." : found.balanced ? "Every accepted line is accounted for." : "In motion: look again in a moment.";
@@ -86,9 +86,16 @@ async function letters(node, after, signal) {
   });
   if (!found) return void replace(node, heading, el("p", { class: "dim" }, "They are for keys with the scope admin."));
   if (!found.dead_letters.length) return void replace(node, heading, el("p", { class: "dim" }, after ? "No more." : "None: all that was accepted could be stored."));
-  const rows = found.dead_letters.map((one) => el("tr", {}, el("td", {}, visible(one.reason, { max: 500 })), el("td", {}, visible(one.tenant)), el("td", { class: "number" }, count(one.entries)), el("td", {}, el("code", {}, visible(one.id)))));
+  const rows = found.dead_letters.map((one) => el("tr", {}, el("td", {}, visible(one.reason, { max: 500 })), el("td", {}, visible(one.tenant)), el("td", { class: "number" }, count(one.entries)), el("td", {}, el("code", {}, visible(one.id))), el("td", {}, button("Store again", (event) => replay(one.id, event.target)))));
   replace(node, heading, el("p", { class: "dim" }, "Kept with their reason. zero dead-letters shows, stores again or deletes them."),
-    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "dead letters" }, el("table", { class: "figures" }, el("thead", {}, el("tr", {}, ["Reason", "Tenant", "Entries", "Id"].map((name) => el("th", { scope: "col" }, name)))), el("tbody", {}, rows))),
+    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "dead letters" }, el("table", { class: "figures" }, el("thead", {}, el("tr", {}, ["Reason", "Tenant", "Entries", "Id", "Act"].map((name) => el("th", { scope: "col" }, name)))), el("tbody", {}, rows))),
     found.next_cursor ? button("Later ones", () => change({ after: found.next_cursor })) : null);
   return undefined;
+}
+
+/** Put a letter back into the buffer; should it come back, it has a new id and stands last. */
+async function replay(id, node) {
+  node.disabled = true;
+  const told = await ask(`/api/dead-letters/${encodeURIComponent(id)}/replay`, {}, { body: {} }).then(() => "In the buffer again", (error) => error.message);
+  replace(node.parentNode, visible(told, { max: 200 }));
 }
