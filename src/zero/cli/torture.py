@@ -31,9 +31,7 @@ def _harness() -> ModuleType:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON line for each part.")
 @click.option("--keep/--no-keep", default=True, help="Keep results in bench/results/torture.  [default: keep]")
 @click.option("--table", is_flag=True, help="Run nothing: print the table of the results that are kept.")
-@click.option(
-    "--shrink", type=RESULTS, help="Replay the last failure of this file of results with ever fewer faults."
-)
+@click.option("--shrink", type=RESULTS, help="Replay the last failure of this file of results with ever fewer faults.")
 def torture(
     rows: tuple[str, ...], seed: int | None, as_json: bool, table: bool, shrink: Path | None, **how: int | str | bool
 ) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from zero.domain.errors import ConfigurationError
 from zero.embedded.child import ChildCommand
-from zero.embedded.listeners import free_port
+from zero.embedded.listeners import ENDING_SECONDS_MAX, free_port
 from zero.infrastructure.telemetry.exposition import FOLDER_VARIABLE, empty_folder
 from zero.settings import LISTENERS, Address, Settings, as_environment, environment_name
 
@@ -61,7 +61,8 @@ def _with_ports(settings: Settings) -> Settings:
         if address is None or (name == "embedded_clickhouse" and settings.clickhouse_url):
             continue
         try:
-            chosen[name] = replace(address, port=free_port(address.host, address.port, datagrams=name == "syslog_udp"))
+            how: dict[str, Any] = {"datagrams": name == "syslog_udp", "patience_seconds": ENDING_SECONDS_MAX}
+            chosen[name] = replace(address, port=free_port(address.host, address.port, **how))
         except OSError as error:
             raise ConfigurationError(
                 f"cannot listen on {address} ({error.strerror or error}); choose another address with {environment_name(name)}"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from tests.torture.harness.doors import Door, Told, all_doors
@@ -15,6 +16,7 @@ Strike = Callable[[Fault], Awaitable[None]]
 """Does one fault, waits until it is over, and counts in ``Outcome.hits`` what really happened."""
 
 LOAD_BEFORE_SECONDS = 1.0
+READ_SECONDS_MAX, READ_PAUSE_SECONDS = 5.0, 0.2
 
 
 async def under_load(
@@ -22,8 +24,9 @@ async def under_load(
 ) -> Outcome:
     """Load a platform that runs, strike, let it heal, and judge it. ``strike`` writes into the outcome that it closes over."""
     oracle = Oracle(plan.folder / "ledger.jsonl")
-    load, doors = Load(oracle, plan.seed, options), all_doors(place.ingest_url, place.grpc_address)
+    load, doors = Load(oracle, plan.seed, options), all_doors(place.sender_url, place.sender_grpc)
     load.start(doors)
+    reading = asyncio.create_task(read(place))
     try:
         await asyncio.sleep(LOAD_BEFORE_SECONDS)
         for fault in faults:
@@ -31,9 +34,18 @@ async def under_load(
             plan.say(f"{plan.at():8.2f} s  fault {fault.number}: {fault.kind} {fault.target}")
             await strike(fault)
     finally:
+        reading.cancel()
         await load.stop()
         oracle.close()
     return await judged(plan, place, oracle, load, doors)
+
+
+async def read(place: Place) -> None:
+    """Search while the others write, so that a fault on the way of the api meets somebody; what fails is asked again."""
+    while True:
+        with suppress(OSError, ValueError):
+            await asyncio.to_thread(place.get, "/api/logs?limit=20&q=torture", READ_SECONDS_MAX)
+        await asyncio.sleep(READ_PAUSE_SECONDS)
 
 
 async def judged(plan: Plan, place: Place, oracle: Oracle, load: Load, doors: Iterable[Door]) -> Outcome:

@@ -3,19 +3,21 @@
 import asyncio
 import json
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 from urllib.error import URLError
 
 from bench.processes import family, role_of
-from bench.running import free_port
 from tests.torture.harness.entries import STORED_SQL, stored_entry
 from tests.torture.harness.oracle import StoredEntry
 from zero.embedded.clickhouse.options import WRITER, read_passwords
@@ -23,9 +25,22 @@ from zero.embedded.clickhouse.options import WRITER, read_passwords
 READY_SECONDS_MAX = 90.0
 SETTLE_SECONDS_MAX = 120.0
 LOOK_SECONDS = 0.02
+SETTLED_LOOKS = 10
 PROBE_SECONDS_MAX = 5.0
 ROLES = ("ingest", "drain", "api", "valkey", "clickhouse")
 WORKERS = 2
+PORTS = (12_000, 32_000)
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nothing listens on, below those that outgoing connections take: they stay ours between two starts."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randrange(*PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+    return found
 
 
 class Place:
@@ -34,9 +49,10 @@ class Place:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.data = folder / "data"
-        self.ports = {name: free_port() for name in ("ingest_http", "ingest_grpc", "api", "embedded_clickhouse")}
-        self.ingest_url = f"http://127.0.0.1:{self.ports['ingest_http']}"
-        self.grpc_address = f"127.0.0.1:{self.ports['ingest_grpc']}"
+        names = ("ingest_http", "ingest_grpc", "api", "embedded_clickhouse")
+        self.ports = dict(zip(names, free_ports(len(names)), strict=True))
+        self.sender_url = self.ingest_url = f"http://127.0.0.1:{self.ports['ingest_http']}"
+        self.sender_grpc = f"127.0.0.1:{self.ports['ingest_grpc']}"
         self.api_url = f"http://127.0.0.1:{self.ports['api']}"
 
     def environment(self) -> dict[str, str]:
@@ -66,15 +82,16 @@ class Place:
             return False
 
     async def settled(self, seconds_max: float = SETTLE_SECONDS_MAX) -> dict[str, Any]:
-        """Return the ledger once nothing is in the buffer, or when the time is up."""
-        until, ledger = time.monotonic() + seconds_max, {"in_buffer": -1}
-        while time.monotonic() < until:
+        """Return the ledger once nothing is in the buffer (and it stays unbalanced, if it is), or when the time is up."""
+        until, ledger, settled = time.monotonic() + seconds_max, {"in_buffer": -1}, 0
+        while settled < SETTLED_LOOKS and time.monotonic() < until:
             try:
                 ledger = await asyncio.to_thread(self.get, "/api/ledger")
-                if ledger["in_buffer"] == 0 and ledger["balanced"]:
-                    return ledger
             except (OSError, ValueError) as error:
                 ledger = {"in_buffer": -1, "error": str(error)}
+            if ledger["in_buffer"] == 0 and ledger["balanced"]:
+                return ledger
+            settled = settled + 1 if ledger["in_buffer"] == 0 else 0
             await asyncio.sleep(0.2)
         return ledger
 

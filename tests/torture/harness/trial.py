@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 TRIALS = {
     "R2": "random_kills",
+    "R8": "network",
     "R12": "stop_under_load",
 }
 """Row → module in ``tests.torture.trials``, which has it as ``TRIAL``."""

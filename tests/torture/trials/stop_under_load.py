@@ -25,7 +25,7 @@ async def _run(plan: Plan) -> Outcome:
     moments = random.Random(f"{plan.seed} stops")
     platform, found = Platform(plan.folder), Outcome()
     oracle = Oracle(plan.folder / "ledger.jsonl")
-    load, doors = Load(oracle, plan.seed, LOAD), all_doors(platform.ingest_url, platform.grpc_address)
+    load, doors = Load(oracle, plan.seed, LOAD), all_doors(platform.sender_url, platform.sender_grpc)
     try:
         await platform.start()
         load.start(doors)

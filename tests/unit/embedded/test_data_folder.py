@@ -1,8 +1,10 @@
 import os
 import socket
+import threading
 
 import pytest
 
+from tests.patience import READY_SECONDS_MAX
 from zero.domain.errors import ConfigurationError
 from zero.embedded.data_folder import held
 from zero.embedded.listeners import free_port
@@ -42,3 +44,12 @@ def test_a_port_that_processes_share_is_seen_as_taken():
         shared.listen()
         with pytest.raises(OSError, match="in use"):
             free_port("127.0.0.1", shared.getsockname()[1])
+
+
+def test_a_port_of_servers_that_were_killed_is_waited_for():
+    with socket.create_server(("127.0.0.1", 0)) as ending:
+        port = ending.getsockname()[1]
+        timer = threading.Timer(0.2, ending.close)
+        timer.start()
+        assert free_port("127.0.0.1", port, patience_seconds=READY_SECONDS_MAX) == port
+        timer.join()

@@ -131,6 +131,9 @@ class Application:
 
     async def _serve_hooks(self, method: str, receive: Receive, send: Send) -> None:
         body = await _skip(receive)
+        if method == "GET":
+            await self._plain(send, 200, json.dumps({"struck": self._hooks.struck}).encode())
+            return
         if method == "DELETE":
             self._hooks.clear()
         else:

@@ -29,6 +29,7 @@ class Hooks:
     """The faults that are armed."""
 
     def __init__(self) -> None:
+        self.struck = 0
         self._armed: list[Hook] = []
 
     def arm(self, wish: Mapping[str, Any]) -> None:
@@ -64,4 +65,5 @@ class Hooks:
         found = [hook for hook in self._armed if hook.kind in kinds and hook.times > 0 and hook.match in sql]
         for hook in found:
             hook.times -= 1
+        self.struck += len(found)
         return found

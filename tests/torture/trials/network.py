@@ -1,0 +1,126 @@
+"""R8: a network that cuts, hangs, loses replies and crawls, between any two parts; and a store that fails around its commit."""
+
+import asyncio
+import random
+import sys
+import time
+from collections.abc import Callable
+
+from tests.torture.harness.campaign import under_load
+from tests.torture.harness.load import LoadOptions
+from tests.torture.harness.nemesis import Fault, schedule, unstruck
+from tests.torture.harness.proxy import CALM, Faults
+from tests.torture.harness.results import Summary
+from tests.torture.harness.trial import Outcome, Plan, Trial
+from tests.torture.harness.wired import LINKS, WiredPlatform
+
+WAYS = {
+    "cut": Faults(),
+    "half_open": Faults(half_open=True),
+    "refused": Faults(refuse=True),
+    "reply_lost": Faults(lose_replies=True),
+    "reply_lost_and_cut": Faults(lose_replies=True, cut_after_reply=True),
+    "delay": Faults(delay_seconds=0.1),
+    "slow": Faults(bytes_per_second=125_000),  # 1 Mbit/s
+    "cut_after_bytes": Faults(cut_after_bytes=3_000),
+}
+HOOKS = {
+    "commit_then_cut": {},
+    "error_after_commit": {"code": 210},
+    "error_before": {"code": 252},
+    "store_delay": {"seconds": 2.0},
+}
+HEALED_SECONDS_MAX = 30.0
+LOAD = LoadOptions(senders=8, pause_seconds=0.05, insist_seconds_max=60.0)
+
+
+def draw(source: random.Random, number: int) -> Fault:
+    """Draw a way and what it does there, or a fault of the store itself."""
+    if source.random() < 0.25:
+        return Fault(number, source.choice(list(HOOKS)), "store", source.uniform(0.1, 0.8), 0.0)
+    kind, link = source.choice(list(WAYS)), source.choice(LINKS)
+    return Fault(number, kind, link, source.uniform(0.1, 0.8), source.uniform(0.3, 4.0))
+
+
+def sabotage_draw(source: random.Random, number: int) -> Fault:
+    """Draw what meets an insert around its commit: where a missing protection shows."""
+    return Fault(
+        number, source.choice(("commit_then_cut", "error_after_commit", "error_before")), "store", source.uniform(0.1, 0.5)
+    )
+
+
+def run(plan: Plan) -> Outcome:
+    """Strike ``amount`` times."""
+    return asyncio.run(_run(plan))
+
+
+async def _run(plan: Plan) -> Outcome:
+    faults = schedule(plan.seed, plan.amount, sabotage_draw if plan.sabotage else draw, plan.only)
+    drain = (sys.executable, "-m", "tests.torture.harness.sabotaged_drain", plan.sabotage) if plan.sabotage else ()
+    platform, struck = WiredPlatform(plan.folder, drain), Outcome(hits=unstruck(faults))
+    try:
+        await platform.start()
+        plan.say(f"{plan.at():8.2f} s  ready")
+
+        async def strike(fault: Fault) -> None:
+            at = plan.at()
+            hits = await (_armed if fault.target == "store" else _networked)(platform, fault)
+            struck.hits[fault.kind] += hits
+            struck.timeline.append({"at": at, "until": plan.at(), "fault": fault.number, "hits": hits})
+            struck.amount += 1
+
+        outcome = await under_load(plan, platform, faults, strike, LOAD)
+    finally:
+        await platform.stop()
+    outcome.amount, outcome.hits = struck.amount, struck.hits
+    outcome.schedule, outcome.timeline = [fault.line() for fault in faults], struck.timeline
+    return outcome
+
+
+async def _networked(platform: WiredPlatform, fault: Fault) -> int:
+    """Let a way go wrong for a while; return how often that was felt."""
+    link = platform.links[fault.target]
+    before = link.hits.total()
+    link.set(WAYS[fault.kind])
+    if fault.kind in ("cut", "refused", "cut_after_bytes"):
+        link.cut()
+    await asyncio.sleep(fault.seconds)
+    link.set(CALM)
+    if fault.kind in ("reply_lost", "half_open"):
+        link.cut()  # what was lost never comes: a real peer's keepalive ends such a connection too
+    return link.hits.total() - before
+
+
+async def _armed(platform: WiredPlatform, fault: Fault) -> int:
+    """Have the next insert fail; return how often that happened."""
+    hooks = platform.hooks()
+    before = await asyncio.to_thread(hooks.struck)
+    kind = "delay" if fault.kind == "store_delay" else fault.kind
+    await asyncio.to_thread(lambda: hooks.arm(kind, **HOOKS[fault.kind]))
+    return await _waited(lambda: hooks.struck() - before)
+
+
+async def _waited(look: Callable[[], int]) -> int:
+    """Return what the look finds once it finds something, or 0 when the time is up."""
+    until, found = time.monotonic() + HEALED_SECONDS_MAX, 0
+    while not found and time.monotonic() < until:
+        await asyncio.sleep(0.05)
+        found = await asyncio.to_thread(look)
+    return found
+
+
+def told(summary: Summary) -> str:
+    """Say what was found."""
+    return f"{summary.found()}; {summary.hits.total():,} hits"
+
+
+TRIAL = Trial(
+    row="R8",
+    fault="network between any two parts: cut, half-open, replies lost, 1 Mbit/s, delay; a store that fails around its commit",
+    promise="0 lost, 0 double",
+    unit="faults",
+    wanted=600,
+    amounts={"subset": 10, "quick": 20, "full": 40},
+    run=run,
+    told=told,
+)
