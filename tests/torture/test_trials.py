@@ -22,7 +22,8 @@ def test_what_is_promised_holds(row: str, tmp_path: Path):
     outcome = about.run(Plan(SEED, about.amounts["subset"], tmp_path, say=print))
     if outcome.skipped:
         pytest.skip(outcome.skipped)
-    assert not outcome.problems, f"zero torture --row {row} --seed {SEED} --amount {about.amounts['subset']}: {outcome.problems}"
+    again = f"zero torture --row {row} --seed {SEED} --amount {about.amounts['subset']}"
+    assert not outcome.problems, f"{again}: {outcome.problems}"
     assert not outcome.missed, f"these faults never struck, so nothing is proved: {outcome.missed}"
 
 
