@@ -2,11 +2,15 @@
 VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := CMakeLists.txt $(shell find native -name '*.[ch]pp')
+# Several workers, a module at a time each, in our order: tests/conftest.py says how many, and which come first.
+SIDE_BY_SIDE := -n auto --dist loadfile --no-loadscope-reorder
 ZERO_FUZZ_RUNS ?= 200000000
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Hundreds of short-lived interpreters: each would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test lint bench fuzz fuzzlong torture proto lock clean
+.PHONY: help setup up test lint bench fuzz fuzzlong torture proto lock clean FORCE
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -16,8 +20,11 @@ setup: $(VENV)/.native ## install what is missing and build; a second run is ins
 up: setup ## start everything, with embedded servers for whatever URL is not set
 	@exec $(BIN)/zero up
 
-test: setup $(VENV)/.test-system lint ## every check and every test
-	$(BIN)/pytest -ra
+test: setup $(VENV)/.test-system lint ## every check and every test; first what can run side by side, then what measures
+	@failed=0; \
+	set -x; $(BIN)/pytest -ra $(SIDE_BY_SIDE) -m 'not alone' || failed=1; \
+	$(BIN)/pytest -ra -m alone || failed=1; \
+	exit $$failed
 
 lint: setup ## style, types, import contracts
 	$(BIN)/ruff check .
@@ -65,6 +72,10 @@ $(VENV)/.packages: constraints.txt | $(VENV)/.system
 	$(BIN)/pip install -qq --no-input --only-binary :all: --require-hashes -r constraints.txt
 	@touch $@
 
-$(VENV)/.native: $(VENV)/.packages pyproject.toml $(NATIVE)
+# The installation knows the modules by name: it is made anew when one comes, goes or moves.
+$(VENV)/.modules: FORCE
+	@mkdir -p $(VENV) && find src -name '*.py' | sort >$@.now && if cmp -s $@.now $@; then rm $@.now; else mv $@.now $@; fi
+
+$(VENV)/.native: $(VENV)/.packages $(VENV)/.modules pyproject.toml $(NATIVE)
 	$(BIN)/pip install -qq --no-input --no-build-isolation --no-deps -e .
 	@touch $@

@@ -1,18 +1,39 @@
-"""What the whole tree shares: patience with a machine that has other work."""
+"""What the whole tree shares: patience with a machine that has other work, and how the tests are shared out."""
+
+import os
+import signal
+from pathlib import Path
 
 import pytest
 from _pytest.runner import runtestprotocol
 from hypothesis import HealthCheck, settings
 
 TRIES_MAX = 4
+WORKERS_MAX = 6
+WORKER_MEMORY_BYTES = 2 << 30
+"""What a worker may need with its servers: most of it is for an embedded store or two."""
+AGAIN = "tried again"
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
-_again = pytest.StashKey[list[str]]()
+
+def pytest_configure() -> None:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever is told to end ends what it has started
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_again] = []
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one more than there are cores, since a good part of the time is waiting; fewer where memory is short."""
+    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min((os.cpu_count() or 1) + 1, memory_bytes // WORKER_MEMORY_BYTES, WORKERS_MAX))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put modules with slow tests first, so that no worker begins a long one when the others are about to end."""
+    slow: dict[Path, int] = {}
+    for item in items:
+        slow[item.path] = slow.get(item.path, 0) + (item.get_closest_marker("slow") is not None)
+    items.sort(key=lambda item: -slow[item.path])
 
 
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
@@ -20,13 +41,15 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     if item.get_closest_marker("timed") is None:
         return None
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    again = []
     for tried in range(1, TRIES_MAX + 1):
         item._initrequest()  # type: ignore[attr-defined]
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
         failed = [report for report in reports if report.failed]
         if not failed or tried == TRIES_MAX:
             break
-        item.config.stash[_again].append(f"{item.nodeid}, try {tried}: {_reason(failed[0])}")
+        again.append((AGAIN, f"{item.nodeid}, try {tried}: {_reason(failed[0])}"))
+    reports[-1].user_properties += again
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
@@ -38,7 +61,10 @@ def _reason(report: pytest.TestReport) -> str:
     return str(crash.message).splitlines()[0] if crash else report.when
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say which tests were tried again: a name that comes back in run after run is not the machine's."""
-    for line in config.stash[_again]:
-        terminalreporter.write_line(f"tried again: {line}")
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, line in getattr(report, "user_properties", ()):
+                if name == AGAIN:
+                    terminalreporter.write_line(f"{AGAIN}: {line}")

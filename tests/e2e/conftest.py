@@ -14,8 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.test_up import ZERO, Platform, free_ports
+from tests.e2e.test_up import ZERO, Platform
 from tests.patience import READY_SECONDS_MAX
+from tests.ports import free_port
 
 DATA = "zero-data"
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH")
@@ -31,7 +32,7 @@ class Shipping(Platform):
         self.environment |= {"ZERO_DATA_DIR": str(folder / DATA), "ZERO_INGEST_WORKERS": "1"}
         self.environment = {name: value for name, value in self.environment.items() if name not in CA_VARIABLES}
         self.keys: dict[str, str] = {}
-        syslog, self.tls_port = free_ports(2)
+        syslog, self.tls_port = free_port(), free_port()
         self.environment |= dict.fromkeys(("ZERO_SYSLOG_TCP", "ZERO_SYSLOG_UDP"), f"127.0.0.1:{syslog}")
 
     def port(self, setting: str) -> int:

@@ -14,17 +14,11 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from tests.ports import free_port
+
 ZERO = (sys.executable, "-P", "-m", "zero")
 START_SECONDS_MAX = 120
 SETTLE_SECONDS_MAX = 120
-
-
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [sock.getsockname()[1] for sock in sockets]
-    for sock in sockets:
-        sock.close()
-    return ports
 
 
 class Platform:
@@ -32,7 +26,7 @@ class Platform:
 
     def __init__(self, folder):
         self.folder = folder
-        ingest, grpc, api, store = free_ports(4)
+        ingest, grpc, api, store = (free_port() for _ in range(4))
         self.ingest, self.api = f"http://127.0.0.1:{ingest}", f"http://127.0.0.1:{api}"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ZERO_")}
         self.environment = {

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_up import Platform, free_ports
+from tests.e2e.test_up import Platform
 from tests.integration.test_ingest_syslog import GTLS, LOGGER, Rsyslog, needs_gtls, needs_logger, needs_rsyslog
 from tests.patience import READY_SECONDS_MAX
+from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.slow,
@@ -57,9 +58,7 @@ class SyslogPlatform(Platform):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        tcp, tls = free_ports(2)
-        (udp,) = free_ports(1)
-        self.ports = {"tcp": tcp, "tls": tls, "udp": udp}
+        self.ports = {transport: free_port() for transport in ("tcp", "tls", "udp")}
         self.tls = folder / "data" / "tls"
         self.made("certs", "--client", "shipper")
         key = re.search(r"\bzero_\S+", self.made("keys", "create", "--tenant", "acme", "--scope", "ingest,query"))

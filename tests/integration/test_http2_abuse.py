@@ -21,6 +21,7 @@ from tests.integration.test_ingest_http import ENTRY, Workers
 from tests.patience import READY_SECONDS_MAX, hardly_noticed
 
 pytestmark = [
+    pytest.mark.alone,
     pytest.mark.timed,
     pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of a process from /proc"),
 ]

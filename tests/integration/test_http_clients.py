@@ -21,7 +21,8 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.integration.servers import Server, embedded_valkey
-from tests.integration.test_ingest_http import ENTRY, Workers, accepted, free_port
+from tests.integration.test_ingest_http import ENTRY, Workers, accepted
+from tests.ports import free_port
 
 CURL, H2LOAD = shutil.which("curl"), shutil.which("h2load")
 UNTRUSTED, NO_HANDSHAKE = 60, 35

@@ -26,8 +26,9 @@ from tests.integration.h2_frames import (
     message,
 )
 from tests.integration.servers import Server, embedded_valkey
-from tests.integration.test_ingest_http import PATIENT_MS, free_port
+from tests.integration.test_ingest_http import PATIENT_MS
 from tests.patience import READY_SECONDS_MAX, TRIES_MAX, best, hardly_noticed
+from tests.ports import free_port
 from tests.unit.interfaces.ingest_grpc.conftest import batch, parsed
 
 INGEST, STREAM = "/zero.v1.LogService/IngestLogs", "/zero.v1.LogService/IngestStream"
@@ -206,6 +207,7 @@ def test_a_flood_of_tiny_messages_in_a_stream_is_over_in_bounded_time(peer: Call
     assert raw.status(READY_SECONDS_MAX) == ("3" if not body else "0")
 
 
+@pytest.mark.alone
 @pytest.mark.usefixtures("frugal")
 def test_half_sent_messages_do_not_add_up(worker: Worker, peer: Callable[[], RawPeer]) -> None:
     def half_send() -> float:
@@ -217,24 +219,30 @@ def test_half_sent_messages_do_not_add_up(worker: Worker, peer: Callable[[], Raw
     hardly_noticed(worker.p99_seconds, half_send)
 
 
-@pytest.mark.usefixtures("frugal")
-@pytest.mark.parametrize(
-    "flood",
-    [
-        b"".join(frame(PING, 0, 0, b"12345678") for _ in range(20_000)),
-        b"".join(frame(SETTINGS, 0, 0) for _ in range(50_000)),
-        b"".join(
-            frame(HEADERS, END_HEADERS | END_STREAM, 2 * number + 1, head(INGEST))
-            + frame(RST_STREAM, 0, 2 * number + 1, struct.pack(">I", 8))
-            for number in range(20_000)
-        ),
+FLOODS: dict[str, Callable[[], bytes]] = {
+    "ping": lambda: frame(PING, 0, 0, b"12345678") * 20_000,
+    "settings": lambda: frame(SETTINGS, 0, 0) * 50_000,
+    "rapid reset": lambda: b"".join(
+        frame(HEADERS, END_HEADERS | END_STREAM, 2 * number + 1, head(INGEST))
+        + frame(RST_STREAM, 0, 2 * number + 1, struct.pack(">I", 8))
+        for number in range(20_000)
+    ),
+    "continuation": lambda: (
         frame(HEADERS, 0, 1, head(INGEST))
-        + b"".join(frame(CONTINUATION, 0, 1, literal(f"a{number}", "b" * 1000)) for number in range(8_000)),
-        frame(HEADERS, END_HEADERS, 1, head(INGEST) + b"".join(literal(f"a{number}", "b" * 100) for number in range(120))),
-    ],
-    ids=["ping", "settings", "rapid reset", "continuation", "large head"],
-)
-def test_floods_of_frames_slow_nobody_down(worker: Worker, peer: Callable[[], RawPeer], flood: bytes) -> None:
+        + b"".join(frame(CONTINUATION, 0, 1, literal(f"a{number}", "b" * 1000)) for number in range(8_000))
+    ),
+    "large head": lambda: frame(
+        HEADERS, END_HEADERS, 1, head(INGEST) + b"".join(literal(f"a{number}", "b" * 100) for number in range(120))
+    ),
+}
+
+
+@pytest.mark.alone
+@pytest.mark.usefixtures("frugal")
+@pytest.mark.parametrize("name", FLOODS)
+def test_floods_of_frames_slow_nobody_down(worker: Worker, peer: Callable[[], RawPeer], name: str) -> None:
+    flood = FLOODS[name]()
+
     def flooded() -> float:
         peer().send(flood)
         return worker.p99_seconds()
@@ -242,6 +250,7 @@ def test_floods_of_frames_slow_nobody_down(worker: Worker, peer: Callable[[], Ra
     hardly_noticed(worker.p99_seconds, flooded)
 
 
+@pytest.mark.alone
 def test_header_tables_that_unfold_are_bounded(worker: Worker, peer: Callable[[], RawPeer]) -> None:
     worker.forget_peak()
     before = worker.memory_mib()
@@ -254,6 +263,7 @@ def test_header_tables_that_unfold_are_bounded(worker: Worker, peer: Callable[[]
     assert worker.memory_mib("VmHWM") - before <= MEMORY_MAX_MIB
 
 
+@pytest.mark.alone
 @pytest.mark.usefixtures("frugal")
 def test_connections_that_say_nothing_are_bounded(worker: Worker) -> None:
     sockets = [socket.create_connection(("127.0.0.1", worker.port), timeout=2) for _ in range(900)]

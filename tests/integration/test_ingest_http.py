@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from backports import zstd
 
 from tests.integration.servers import Server, debian_redis, embedded_valkey
 from tests.patience import READY_SECONDS_MAX
+from tests.ports import free_port
 from zero.application.ports import Settlement
 from zero.domain.frame import unpack_frame
 from zero.infrastructure.codec.log_batch import read_log_batch
@@ -34,12 +34,6 @@ ENTRY = b'{"message":"hello"}'
 PATIENT_MS = "2000"
 """Of the buffer: its silence is not the subject, and a machine with other work may keep it so long."""
 JSON = {"Content-Type": "application/json"}
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 class Workers:

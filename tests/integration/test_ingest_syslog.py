@@ -16,8 +16,9 @@ import pytest
 
 from tests.integration.servers import Server, embedded_valkey
 from tests.integration.test_http_clients import TlsWorkers, zero_certs
-from tests.integration.test_ingest_http import drained, free_port
+from tests.integration.test_ingest_http import drained
 from tests.patience import READY_SECONDS_MAX
+from tests.ports import free_port
 from zero.domain.entry import Level, LogEntry
 
 RSYSLOGD = shutil.which("rsyslogd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.servers import Server
-from tests.integration.test_ingest_http import ENTRY, Workers, free_port
+from tests.integration.test_ingest_http import ENTRY, Workers
+from tests.ports import free_port
 
 KEY = re.compile(r"zero_[0-9a-f]{16}_[0-9a-f]{64}\n")
 

@@ -15,14 +15,18 @@ import pytest
 from tests.integration.servers import Server, embedded_valkey
 from tests.integration.test_http2_abuse import ATTACK_SECONDS, MEMORY_BYTES_MAX, PAUSE_SECONDS, Worker
 from tests.integration.test_http_clients import zero_certs
-from tests.integration.test_ingest_http import Workers, drained, free_port
+from tests.integration.test_ingest_http import Workers, drained
 from tests.integration.test_ingest_syslog import Syslog, stream_over_tls
 from tests.patience import READY_SECONDS_MAX, hardly_noticed
+from tests.ports import free_port
 from zero.application.ports import Settlement
 from zero.infrastructure.redis.options import RedisOptions
 from zero.infrastructure.redis.shard_log import RedisShardLog
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of a process from /proc")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of a process from /proc"),
+]
 
 MILLION = 1_000_000
 

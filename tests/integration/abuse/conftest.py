@@ -12,7 +12,8 @@ import pytest
 from tests.integration.abuse.doors import DOORS
 from tests.integration.abuse.victim import Victim
 from tests.integration.servers import Server, embedded_valkey
-from tests.integration.test_ingest_http import Workers, free_port
+from tests.integration.test_ingest_http import Workers
+from tests.ports import free_port
 from zero.application.ports import Settlement
 from zero.infrastructure.redis.options import RedisOptions
 from zero.infrastructure.redis.shard_log import RedisShardLog

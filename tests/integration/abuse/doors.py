@@ -3,7 +3,9 @@
 import gzip
 import http.client
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import cramjam
@@ -68,20 +70,29 @@ def _streamed(compressor: Any, size: int) -> bytes:
     return b"".join(compressor.compress(piece) for _ in range(size >> 20)) + compressor.flush()
 
 
-def bombs() -> dict[str, tuple[str, bytes]]:
-    """Return small bodies that are very large, by a name, with the content encoding each is in."""
-    wide = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: 27})
-    gzipped = _streamed(zlib.compressobj(wbits=31), 128 << 20)
-    return {
-        "gzip": ("gzip", gzipped),
-        "gzip behind honest gzip": ("gzip", gzip.compress(b" " * (15 << 20), 1) + gzipped),
-        "gzip of many members": ("gzip", gzip.compress(b"") * 500_000),
-        "zlib": ("deflate", _streamed(zlib.compressobj(), 128 << 20)),
-        "deflate": ("deflate", _streamed(zlib.compressobj(wbits=-15), 128 << 20)),
-        "zstd": ("zstd", _streamed(zstd.ZstdCompressor(), 2 << 30)),
-        "zstd of a wide window": ("zstd", _streamed(wide, 256 << 20)),
-        "zstd of many frames": ("zstd", zstd.compress(b"") * 500_000),
-        "lz4": ("lz4", lz4.frame.compress(bytes(256 << 20))),
-        "snappy": ("snappy", bytes(cramjam.snappy.compress_raw(bytes(128 << 20)))),
-        "snappy in frames": ("snappy", bytes(cramjam.snappy.compress(bytes(128 << 20)))),
-    }
+def _zstd(size: int, **options: int) -> bytes:
+    chosen = {zstd.CompressionParameter[name]: value for name, value in options.items()}
+    return _streamed(zstd.ZstdCompressor(options=chosen), size)
+
+
+BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "gzip": ("gzip", lambda: _streamed(zlib.compressobj(wbits=31), 128 << 20)),
+    "gzip behind honest gzip": ("gzip", lambda: gzip.compress(b" " * (15 << 20), 1) + bomb("gzip")[1]),
+    "gzip of many members": ("gzip", lambda: gzip.compress(b"") * 500_000),
+    "zlib": ("deflate", lambda: _streamed(zlib.compressobj(), 128 << 20)),
+    "deflate": ("deflate", lambda: _streamed(zlib.compressobj(wbits=-15), 128 << 20)),
+    "zstd": ("zstd", lambda: _zstd(2 << 30)),
+    "zstd of a wide window": ("zstd", lambda: _zstd(256 << 20, window_log=27)),
+    "zstd of many frames": ("zstd", lambda: zstd.compress(b"") * 500_000),
+    "lz4": ("lz4", lambda: lz4.frame.compress(bytes(256 << 20))),
+    "snappy": ("snappy", lambda: bytes(cramjam.snappy.compress_raw(bytes(128 << 20)))),
+    "snappy in frames": ("snappy", lambda: bytes(cramjam.snappy.compress(bytes(128 << 20)))),
+}
+"""Small bodies that are very large, by a name: the content encoding, and what makes the body."""
+
+
+@cache
+def bomb(name: str) -> tuple[str, bytes]:
+    """Return the content encoding of a bomb, and its bytes."""
+    encoding, make = BOMBS[name]
+    return encoding, make()

@@ -15,12 +15,12 @@ import pytest
 from tests.integration.abuse.test_connections import crowd
 from tests.integration.abuse.victim import Victim
 from tests.integration.servers import Server
-from tests.integration.test_ingest_http import free_port
 from tests.patience import READY_SECONDS_MAX, soon
+from tests.ports import free_port
 from zero.infrastructure.clickhouse.migrations import migrate
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
 
-pytestmark = pytest.mark.timed
+pytestmark = [pytest.mark.alone, pytest.mark.timed]
 HEAD = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
 POST = b"POST /api/logs/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 

@@ -9,13 +9,12 @@ import grpc
 import pytest
 
 from tests.integration.abuse.conftest import Ingest
-from tests.integration.abuse.doors import DOORS, RPCS, Door, bombs, call
+from tests.integration.abuse.doors import BOMBS, DOORS, RPCS, Door, bomb, call
 from zero.infrastructure.codec.protobuf_wire import bytes_field, varint, varint_field
 
-pytestmark = pytest.mark.timed
+pytestmark = [pytest.mark.alone, pytest.mark.timed]
 PAUSE_SECONDS = 0.05
 """Between two knocks: without it the attacker would compete for the same cores, and win."""
-BOMBS = bombs()
 MILLION = 1_000_000
 
 
@@ -40,14 +39,14 @@ def knocking(
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_refused_at_every_door(ingest: Ingest, name: str) -> None:
-    encoding, body = BOMBS[name]
+    encoding, body = bomb(name)
     attack, statuses = knocking(ingest.port, body, encoding)
     ingest.http.bears(attack)
     assert statuses <= {400, 413}
 
 
 def test_bombs_at_the_same_time_wait_for_each_other(ingest: Ingest) -> None:
-    kinds = [bomb for bomb in BOMBS.values() if len(bomb[1]) < 2 * MILLION]
+    kinds = [one for one in map(bomb, BOMBS) if len(one[1]) < 2 * MILLION]
 
     statuses: set[int] = set()
 
@@ -68,7 +67,7 @@ def test_bombs_at_the_same_time_wait_for_each_other(ingest: Ingest) -> None:
 @pytest.mark.parametrize("rpc", RPCS)
 @pytest.mark.parametrize("name", ["gzip", "zlib"])
 def test_a_bomb_is_refused_by_every_rpc(ingest: Ingest, rpc: str, name: str) -> None:
-    _, body = BOMBS[name]
+    _, body = bomb(name)
     codes: set[grpc.StatusCode] = set()
 
     def attack() -> None:
@@ -165,11 +164,9 @@ def test_malformed_protobuf_is_refused_at_every_door(ingest: Ingest) -> None:
     assert {where: what for where, what in found.items() if what not in refusals} == {}
 
 
-NESTED = {
-    "arrays": nested(20_000, lambda inner: bytes_field(5, bytes_field(1, inner))),
-    "lists of pairs": nested(
-        20_000, lambda inner: bytes_field(6, bytes_field(1, bytes_field(1, b"k") + bytes_field(2, inner)))
-    ),
+NESTED: dict[str, Callable[[bytes], bytes]] = {
+    "arrays": lambda inner: bytes_field(5, bytes_field(1, inner)),
+    "lists of pairs": lambda inner: bytes_field(6, bytes_field(1, bytes_field(1, b"k") + bytes_field(2, inner))),
 }
 DEEP_JSON = {
     "arrays": ("[" * (2 * MILLION), "]" * (2 * MILLION)),
@@ -179,7 +176,7 @@ DEEP_JSON = {
 
 @pytest.mark.parametrize("name", NESTED)
 def test_nested_values_of_protobuf_cost_no_stack(ingest: Ingest, name: str) -> None:
-    body = otlp(NESTED[name])
+    body = otlp(nested(20_000, NESTED[name]))
 
     def attack() -> None:
         assert DOORS["OTLP"].knock(ingest.port, body) in (200, 400)

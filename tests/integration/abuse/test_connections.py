@@ -12,7 +12,7 @@ from hpack import Encoder
 from tests.integration.abuse.conftest import Ingest
 from tests.integration.h2_frames import DATA, END_HEADERS, HEADERS, SETTINGS, frame
 
-pytestmark = pytest.mark.timed
+pytestmark = [pytest.mark.alone, pytest.mark.timed]
 ATTACK_SECONDS = 1.0
 HEAD = b"POST /api/logs HTTP/1.1\r\nHost: x\r\n"
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS, 0, 0)

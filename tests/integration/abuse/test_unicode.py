@@ -13,7 +13,7 @@ from tests.integration.abuse.doors import DOORS, RPCS, call
 from tests.integration.test_ingest_http import drained
 from zero.infrastructure.codec.protobuf_wire import bytes_field, varint_field
 
-pytestmark = pytest.mark.timed
+pytestmark = [pytest.mark.alone, pytest.mark.timed]
 TEXTS = {
     "NUL": "a\0b",
     "controls": "a\x1b[2J\x07\x7f\x9bb",

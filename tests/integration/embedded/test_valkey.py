@@ -4,6 +4,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -69,13 +70,12 @@ def test_a_truncated_tail_of_the_append_only_file_loses_only_itself(own_valkey: 
 
 
 def test_a_deep_data_directory_gets_its_socket_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    runtime = tmp_path / "run"
-    runtime.mkdir()
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
-    server = embedded_valkey(tmp_path / ("d" * 100) / "data").start()
-    assert f"@{runtime}/zero-" in server.url
-    assert [stat.S_IMODE(path.stat().st_mode) for path in runtime.iterdir()] == [0o700]
-    server.close()
+    with tempfile.TemporaryDirectory(prefix="zero-") as runtime:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+        server = embedded_valkey(tmp_path / ("d" * 100) / "data").start()
+        assert f"@{runtime}/zero-" in server.url
+        assert [stat.S_IMODE(path.stat().st_mode) for path in Path(runtime).iterdir()] == [0o700]
+        server.close()
 
 
 def test_a_second_server_on_the_same_directory_does_not_start(

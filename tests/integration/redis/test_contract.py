@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,23 @@ from zero.application.ports import Settlement
 from zero.domain.ledger import day_of
 from zero.infrastructure.redis import RedisBuffer, RedisOptions, RedisShardLog
 
-LEASE_SECONDS = 0.3
-PATIENT: dict[str, Any] = {"lease_seconds": LEASE_SECONDS, "timeout_seconds": 2.0}
-pytestmark = pytest.mark.timed  # a lease of 0.3 s may end in a stall
+SHORT_SECONDS, LONG_SECONDS = 0.5, 60.0
+"""A lease that a test waits out, and one that no stall of the machine outlives."""
+PATIENT: dict[str, Any] = {"timeout_seconds": 2.0}
+pytestmark = pytest.mark.timed  # a short lease may end in a stall
 
 
 class Both:
     """A buffer and its shard log behind one name, as the contract has it."""
 
     def __init__(self, options: RedisOptions) -> None:
+        self.options = options
         self.parts = (RedisBuffer(options), RedisShardLog(options))
+
+    async def lease_for(self, seconds: float) -> None:
+        """Give leases of another length from now on."""
+        await self.parts[1].close()
+        self.parts = (self.parts[0], RedisShardLog(replace(self.options, lease_seconds=seconds)))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.parts[hasattr(self.parts[1], name)], name)
@@ -36,15 +44,17 @@ class Both:
 
 class RedisContract(BufferContract):
     @pytest.fixture
-    async def buffer(self, url: str, namespace: str) -> AsyncIterator[Both]:
-        both = Both(RedisOptions(url, shards=2, namespace=namespace, **PATIENT))
+    async def buffer(self, request: pytest.FixtureRequest, url: str, namespace: str) -> AsyncIterator[Both]:
+        lease_seconds = SHORT_SECONDS if "lease_over" in request.fixturenames else LONG_SECONDS
+        both = Both(RedisOptions(url, shards=2, namespace=namespace, lease_seconds=lease_seconds, **PATIENT))
         yield both
         await both.close()
 
     @pytest.fixture
-    def lease_over(self) -> LeaseOver:
+    def lease_over(self, buffer: Both) -> LeaseOver:
         async def over() -> None:
-            await asyncio.sleep(LEASE_SECONDS + 0.05)
+            await asyncio.sleep(SHORT_SECONDS + 0.05)
+            await buffer.lease_for(LONG_SECONDS)
 
         return over
 
