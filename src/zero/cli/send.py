@@ -14,8 +14,9 @@ import click
 
 from zero.cli import settings_flags
 from zero.cli.trust import TRUST_FLAGS, trust
+from zero.client.receipt import Receipt
 from zero.client.records import FORMATS, Record, RecordOptions, Unreadable, read_records
-from zero.client.sender import Encode, Receipt, Refused, Sender, SenderOptions, Unreachable
+from zero.client.uploader import Encode, Refused, Unreachable, Uploader, UploaderOptions
 from zero.domain.errors import InvalidInput
 from zero.settings import Settings
 
@@ -63,7 +64,7 @@ def send(settings: Settings, files: tuple[str, ...], as_json: bool, batch: int, 
         patience = given["retry_seconds"]
         key, tls = settings.api_key, trust(settings)
         encode = _encoder() if given["protobuf"] else None
-        sender = Sender(SenderOptions(url, 15.0, patience, compress=given["compress"], encode=encode, api_key=key, tls=tls))
+        sender = Uploader(UploaderOptions(url, 15.0, patience, compress=given["compress"], encode=encode, api_key=key, tls=tls))
         with _progress(files) as show:
             for name in files:
                 _send_file(sender, name, records, batch, tally, show)
@@ -92,7 +93,7 @@ def _encoder() -> Encode:
     return encode
 
 
-def _send_file(sender: Sender, name: str, options: RecordOptions, batch: int, tally: _Tally, show: Any) -> None:
+def _send_file(sender: Uploader, name: str, options: RecordOptions, batch: int, tally: _Tally, show: Any) -> None:
     with _opened(name) as stream:
         waiting: list[Record] = []
         size = 0
@@ -111,7 +112,7 @@ def _send_file(sender: Sender, name: str, options: RecordOptions, batch: int, ta
             _flush(sender, name, waiting, tally, show)
 
 
-def _flush(sender: Sender, name: str, waiting: list[Record], tally: _Tally, show: Any) -> None:
+def _flush(sender: Uploader, name: str, waiting: list[Record], tally: _Tally, show: Any) -> None:
     receipt = sender.send([record.data for record in waiting])
     tally.sent += len(waiting)
     tally.accepted += receipt.accepted

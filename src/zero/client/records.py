@@ -4,6 +4,8 @@ A record is one JSON object on one line. What the server would refuse is sent al
 why; only what cannot become a line at all (too long) is refused here.
 """
 
+from __future__ import annotations
+
 import codecs
 import csv
 import io
@@ -38,7 +40,7 @@ class Unreadable(Exception):
     """The file is not in the form it should be in."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RecordOptions:
     """How to read a file. ``app_id`` and ``level`` are for records that name none. The columns are those of a CSV header."""
 
@@ -49,7 +51,7 @@ class RecordOptions:
     timestamp_column: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Record:
     """One JSON object without newlines, and the line of the file where it ends; or the reason why there is none."""
 

@@ -1,168 +1,326 @@
-"""Sends batches of records to the ingest door, again if need be, without ever doubling one. Standard library only."""
+"""The sender: takes entries at once, delivers them from a thread of its own, and never troubles whoever logs.
 
-import gzip
-import json
-import random
+A process that forks has a sender in both: what waited stays with the parent, the child begins empty, with keys, a connection
+and a thread of its own, which starts with the first entry.
+"""
+
+from __future__ import annotations
+
+import contextlib
 import ssl
+import threading
 import time
-import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from collections.abc import Mapping
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import Any
-from urllib.parse import urlsplit
 
-_RETRYABLE = frozenset((429, 502, 503, 504))
-_ANSWER_BYTES_MAX = 1 << 20
+from zero.client import lifetime
+from zero.client.batches import Batch, Keys
+from zero.client.complaints import Complaints
+from zero.client.context import bound_fields, current_span
+from zero.client.delivery import Delivery
+from zero.client.door import Door, DoorOptions
+from zero.client.inbox import NEVER, Inbox
+from zero.client.lines import Item, Lines, TooLarge
+from zero.client.options import ACKS, SenderOptions
+from zero.client.receipt import Receipt
 
-
-class Unreachable(Exception):
-    """No answer came for as long as the options allow; what was not acknowledged may be sent again under the same key."""
-
-
-class Refused(Exception):
-    """The server will not take what we send, whatever the entries are (keys, media type)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What became of one batch; ``errors`` holds (index in the batch, reason), the first 100."""
-
-    accepted: int
-    rejected: int
-    errors: Sequence[tuple[int, str]] = ()
+_DEFECT_PAUSE_SECONDS = 1.0
+_JOIN_SECONDS = 0.1
 
 
-Encode = Callable[[Sequence[bytes]], tuple[bytes, Receipt]]
-"""JSON objects to the ``zero.v1.LogBatch`` of those that are good, and what would become of them all."""
+@dataclass
+class _Flush:
+    """Somebody who waits until what is in the inbox now is delivered."""
 
-
-@dataclass(frozen=True, slots=True)
-class SenderOptions:
-    """``retry_seconds_max`` bounds the time one batch is tried; between tries lies Retry-After or a growing, jittered pause.
-
-    ``tls`` says whom an https URL may be; None trusts the CAs of the system. With ``encode`` batches go out as protobuf.
-    """
-
-    url: str = "http://127.0.0.1:4318"
-    timeout_seconds: float = 15.0
-    retry_seconds_max: float = 30.0
-    pause_seconds: float = 0.1
-    pause_seconds_max: float = 5.0
-    compress: bool = False
-    encode: Encode | None = None
-    api_key: str = field(default="", repr=False)
-    tls: ssl.SSLContext | None = field(default=None, repr=False)
+    ack: str
+    done: SimpleQueue[None]
 
 
 class Sender:
-    """One connection to the ingest door; each batch has an Idempotency-Key of its own, so a retry is never stored twice."""
+    """Sends entries. ``Sender(url=…, app_id=…, api_key=…)``; every option is described in SenderOptions."""
 
-    def __init__(self, options: SenderOptions, sleep: Callable[[float], None] = time.sleep) -> None:
-        parts = urlsplit(options.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"expected a URL such as http://127.0.0.1:4318, not {options.url!r}")
-        host, port, seconds = parts.hostname, parts.port, options.timeout_seconds
-        self._connection = (
-            HTTPSConnection(host, port, timeout=seconds, context=options.tls)
-            if parts.scheme == "https"
-            else HTTPConnection(host, port, timeout=seconds)
-        )
-        self._path = parts.path.rstrip("/") + "/api/logs"
-        self._options = options
-        self._sleep = sleep
-        self._run = uuid.uuid4().hex
-        self._batches = 0
-        self.retries = 0
+    def __init__(self, options: SenderOptions | None = None, **given: Any) -> None:
+        self.options = options or SenderOptions(**given)
+        tls = None
+        if self.options.url.startswith("https"):
+            tls = ssl.create_default_context(cafile=self.options.ca_file or None)
+        self._door_options = DoorOptions(self.options.url, self.options.timeout_seconds, self.options.api_key, tls)
+        common = {"app_id": self.options.app_id, "source": self.options.source, "environment": self.options.environment}
+        self.lines = Lines(**common)
+        self._complaints = Complaints(self.options.report_seconds, self.options.api_key)
+        self._unfit = 0
+        self.own_records = 0
+        self.closed_by_logging = False
+        self._begin()
+        lifetime.remember(self)
+        if self._delivery.replay_seconds is not None:
+            self._start()
 
-    def send(self, records: Sequence[bytes]) -> Receipt:
-        """Send one batch of JSON objects and return its receipt. Raises Unreachable or Refused."""
-        if self._options.encode is None:
-            return self._deliver(b"\n".join(records), "application/x-ndjson", len(records))
-        batch, foreseen = self._options.encode(records)
-        if not foreseen.accepted:
-            return foreseen
-        return _joined(foreseen, self._deliver(batch, "application/x-protobuf", foreseen.accepted))
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} to {self.options.url} as {self.options.app_id!r}, {len(self.inbox)} waiting>"
 
-    def _deliver(self, body: bytes, media_type: str, count: int) -> Receipt:
-        headers = {"Content-Type": media_type, "Idempotency-Key": f"{self._run}-{self._batches}"}
-        self._batches += 1
-        if self._options.api_key:
-            headers["X-API-Key"] = self._options.api_key
-        if self._options.compress:
-            body = gzip.compress(body, 1)
-            headers["Content-Encoding"] = "gzip"
-        deadline = time.monotonic() + self._options.retry_seconds_max
-        for attempt in range(1_000_000):
-            status, answer, wait, problem = self._try_once(body, headers)
-            if status and status not in _RETRYABLE:
-                return _receipt(status, answer, count)
-            pause = max(wait, self._pause(attempt))
-            if time.monotonic() + pause > deadline:
-                break
-            self.retries += 1
-            self._sleep(pause)
-        raise Unreachable(f"no receipt from {self._options.url} within {self._options.retry_seconds_max:g} s: {problem}")
+    def send(self, message: str, level: str = "INFO", timestamp_ns: int | None = None, **fields: Any) -> bool:
+        """Take an entry; False when it had to be dropped. ``fields`` are its metadata, and are read before this returns."""
+        return self.put(message, level, timestamp_ns or time.time_ns(), fields)
 
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
-
-    def _pause(self, attempt: int) -> float:
-        longest = min(self._options.pause_seconds * 2.0 ** min(attempt, 16), self._options.pause_seconds_max)
-        return longest * (0.5 + random.random() / 2)  # noqa: S311 - jitter, not a secret
-
-    def _try_once(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes, float, str]:
-        """Return (status or 0, answer, seconds to wait, what went wrong)."""
+    def put(self, message: str, level: str, timestamp_ns: int, fields: Mapping[str, Any]) -> bool:
+        """Take an entry whose fields may have any names; False when it had to be dropped."""
         try:
-            self._connection.request("POST", self._path, body, headers)
-            response = self._connection.getresponse()
-            answer = response.read(_ANSWER_BYTES_MAX)
-            if not response.isclosed():
-                self._connection.close()
-            return response.status, answer, _retry_after(response), f"HTTP {response.status} {_reason(answer)}"
-        except ssl.SSLCertVerificationError as error:  # trying again cannot help
-            raise Unreachable(f"{self._options.url} cannot be trusted: {error.verify_message}") from error
-        except (OSError, HTTPException) as error:
-            self._connection.close()
-            return 0, b"", 0.0, f"{type(error).__name__}: {error}"
+            if threading.get_ident() == self.inbox.reader:
+                self.own_records += 1
+                return False
+            known = {**bound_fields(), **fields}
+            span = current_span()
+            if span is not None:
+                known.setdefault("trace_id", f"{span[0]:032x}")
+                known.setdefault("span_id", f"{span[1]:016x}")
+            line = self.lines.entry(str(message), str(level), timestamp_ns, known)
+        except Exception:
+            self._unfit += 1
+            return False
+        return self.inbox.put(line, len(line))
+
+    def flush(self, wait_for: str = "durable", timeout_seconds: float | None = None) -> list[Receipt]:
+        """Wait until what was taken is delivered, and return the receipts since the last flush. Never raises for the network.
+
+        ``stored`` waits until what still waited here can be searched; what had gone out before is durable. An entry without an
+        answer in time is ``pending`` in the last receipt: it is tried on.
+        """
+        if wait_for not in ACKS:
+            raise ValueError(f"wait_for is one of {', '.join(ACKS)}, not {wait_for!r}")
+        if threading.get_ident() == self.inbox.reader:
+            return []
+        if self.inbox.closed:
+            return self._collect()
+        seconds = self.options.exit_seconds_max if timeout_seconds is None else timeout_seconds
+        flush = _Flush(wait_for, SimpleQueue())
+        self._flushes.put(flush)
+        if self._start():
+            self.inbox.wake()
+            with contextlib.suppress(Empty):
+                flush.done.get(timeout=max(0.0, min(seconds, self._time_left())))
+        else:
+            self._serve_here()
+        return self._collect()
+
+    def close(self, timeout_seconds: float | None = None) -> None:
+        """Deliver what waits for at most ``exit_seconds_max``, keep the rest in the spool if there is one, and stop."""
+        if self.inbox.closed:
+            return
+        self._set_deadline(self.options.exit_seconds_max if timeout_seconds is None else timeout_seconds)
+        self._closing = True
+        self.inbox.close()
+        if self._thread is not None or len(self.inbox):
+            if self._start() and self._thread is not None:
+                self.inbox.wake()
+                self._thread.join(self._time_left() + _JOIN_SECONDS)
+            else:
+                self._serve_here()
+        if self._thread is None or self._thread.is_alive():
+            self._rescue()
+        else:
+            self._door.close()
+
+    def counters(self) -> dict[str, int]:
+        """Return entries by what became of them so far."""
+        counts = dict(vars(self._delivery.counts))
+        current = self._delivery.current
+        return {
+            **counts,
+            "waiting": len(self.inbox) + (current.count if current else 0),
+            "dropped_oldest": self.inbox.dropped_oldest,
+            "dropped_newest": self.inbox.dropped_newest,
+            "too_large": counts["too_large"] + self._unfit,
+            "own_records": self.own_records,
+            "spool_broken": self._delivery.broken,
+        }
+
+    def prepare_exit(self) -> None:
+        """From now on all flushing and closing together has ``exit_seconds_max``."""
+        self._set_deadline(self.options.exit_seconds_max)
+
+    def after_fork(self) -> None:
+        """Begin anew in a child: locks may be held, and the rest belongs to the parent."""
+        self._door.forget()
+        closed = self.inbox.closed
+        self._begin()
+        if closed:
+            self.inbox.close()
+
+    def _begin(self) -> None:
+        self._keys = Keys()
+        self._door = Door(self._door_options)
+        self.inbox = Inbox(self.options, self._roused)
+        self._delivery = Delivery(self.options, self._door, self._complaints, self._pause)
+        self._flushes: SimpleQueue[_Flush] = SimpleQueue()
+        self._starting = threading.RLock()
+        self._thread: threading.Thread | None = None
+        self._closing = False
+        self._deadline: float | None = None
+        self._held: str | None = None
+        self._told_dropped = 0
+
+    def _roused(self) -> None:
+        self._start()
+        self.inbox.wake()
+
+    def _start(self) -> bool:
+        """Start the thread unless it runs; False when the interpreter no longer lets us."""
+        if self._thread is not None and self._thread.is_alive():
+            return True
+        with self._starting:
+            if self._thread is not None and self._thread.is_alive():
+                return True
+            thread = threading.Thread(target=self._run, name="zero.client", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                return False
+            self._thread = thread
+        lifetime.watch_child()
+        return True
+
+    def _run(self) -> None:
+        self.inbox.reader = threading.get_ident()
+        delivery, door = self._delivery, self._door
+        while not delivery.abandoned:
+            try:
+                self._wait()
+                self._serve()
+                if self._closing and not len(self.inbox) and self._held is None:
+                    break
+            except Exception as error:  # a defect of ours must not end the delivery
+                self._complaints.tell("defect", f"{type(error).__name__}: {error}")
+                time.sleep(_DEFECT_PAUSE_SECONDS)
+        door.close()
+
+    def _wait(self) -> None:
+        """Sleep until there is a batch, or an entry for as long as entries may wait, or somebody who wants it now."""
+        inbox = self.inbox
+        inbox.wake_at = 1
+        if not len(inbox) and not self._wanted() and not inbox.sleep(self._delivery.replay_seconds):
+            return
+        deadline = time.monotonic() + self.options.flush_seconds
+        while not inbox.full_batch and not self._wanted():
+            inbox.wake_at = self.options.batch_entries_max
+            if not inbox.sleep(deadline - time.monotonic()):
+                break
+        inbox.wake_at = NEVER
+
+    def _wanted(self) -> bool:
+        return self._closing or not self._flushes.empty()
+
+    def _serve(self) -> None:
+        """Deliver what is in the inbox now, then answer those who wait for it."""
+        flushes = []
+        while not self._flushes.empty():
+            flushes.append(self._flushes.get())
+        ack = "stored" if any(flush.ack == "stored" for flush in flushes) else self.options.ack
+        if flushes:
+            self._delivery.replay(ack, at_once=True)
+        else:
+            self._delivery.replay(ack)
+        left = len(self.inbox) + (self._held is not None)
+        while left > 0 and not self._delivery.abandoned:
+            batch, taken = self._gathered()
+            left -= taken
+            if batch is not None:
+                self._delivery.deliver(batch, ack)
+            if not flushes and not self._closing and not self.inbox.full_batch:
+                break
+        self._tell_dropped()
+        for flush in flushes:
+            flush.done.put(None)
+
+    def _gathered(self) -> tuple[Batch | None, int]:
+        """Return the next batch and how many items went into it or were unfit."""
+        lines: list[str] = []
+        size = taken = 0
+        while len(lines) < self.options.batch_entries_max:
+            line = self._held or self._next_line()
+            if line is None:
+                if not len(self.inbox):
+                    break
+                taken += 1
+                continue
+            length = len(line) if line.isascii() else len(line.encode("utf-8", "replace"))
+            if lines and size + length >= self.options.batch_bytes_max:
+                self._held = line
+                break
+            self._held = None
+            lines.append(line)
+            size += length + 1
+            taken += 1
+        if not lines:
+            return None, max(taken, 1)
+        return Batch(self._keys.next(), "\n".join(lines).encode("utf-8", "replace"), len(lines)), taken
+
+    def _next_line(self) -> str | None:
+        """Return the line of the next item; None when there is none, or it is unfit, which is counted."""
+        try:
+            item: str | Item = self.inbox.take()
+        except IndexError:
+            return None
+        try:
+            return item if isinstance(item, str) else self.lines.record(item)
+        except TooLarge as error:
+            self._complaints.tell("too large", f"an entry is lost: {error}")
+        except Exception as error:
+            self._complaints.tell("unfit", f"an entry is lost: {type(error).__name__}: {error}")
+        self._unfit += 1
+        return None
+
+    def _pause(self, seconds: float) -> bool:
+        """Wait before a retry; False when the end comes before."""
+        until = time.monotonic() + seconds
+        while True:
+            if self._closing and (self.options.spool or time.monotonic() + seconds > (self._deadline or 0.0)):
+                return False
+            left = until - time.monotonic()
+            if left <= 0:
+                return True
+            self.inbox.sleep(left)
+
+    def _serve_here(self) -> None:
+        """Deliver from the calling thread: the interpreter ends, and starts no more threads."""
+        self.inbox.reader = threading.get_ident()
+        self._set_deadline(self.options.exit_seconds_max)
+        self._closing, closing = True, self._closing
+        self._serve()
+        self._closing, self.inbox.reader = closing, None
+
+    def _tell_dropped(self) -> None:
+        dropped = self.inbox.dropped_oldest + self.inbox.dropped_newest
+        if dropped > self._told_dropped:
+            self._complaints.tell("dropped", f"{dropped - self._told_dropped} entries were dropped: the queue was full")
+            self._told_dropped = dropped
+
+    def _set_deadline(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        self._deadline = until if self._deadline is None else min(until, self._deadline)
+
+    def _time_left(self) -> float:
+        return 1e9 if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+
+    def _collect(self) -> list[Receipt]:
+        receipts = []
+        while self._delivery.receipts:
+            receipts.append(self._delivery.receipts.popleft())
+        current = self._delivery.current
+        pending = len(self.inbox) + (self._held is not None) + (current.count if current else 0)
+        return [*receipts, Receipt(0, 0, pending=pending)] if pending else receipts
+
+    def _rescue(self) -> None:
+        """Keep what is left at the end: the thread hangs in a request, or could not be started."""
+        delivery = self._delivery
+        delivery.abandoned = True
+        if delivery.current is not None:
+            delivery.keep(delivery.current)
+        while len(self.inbox) or self._held is not None:
+            batch, _ = self._gathered()
+            if batch is not None:
+                delivery.keep(batch)
 
 
-def _joined(foreseen: Receipt, found: Receipt) -> Receipt:
-    """Return what became of all records, of those that went out and those that did not."""
-    errors = list(foreseen.errors)
-    if len(errors) == foreseen.rejected:  # else it is not known which ones went out
-        bad = {index for index, _ in errors}
-        out = [index for index in range(foreseen.accepted + foreseen.rejected) if index not in bad]
-        errors += [(out[index], reason) for index, reason in found.errors]
-    return Receipt(found.accepted, found.rejected + foreseen.rejected, sorted(errors))
-
-
-def _retry_after(response: HTTPResponse) -> float:
-    try:
-        return min(float(response.headers.get("Retry-After", "0")), 60.0)
-    except ValueError:
-        return 0.0
-
-
-def _parsed(answer: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(answer)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _reason(answer: bytes) -> str:
-    error = _parsed(answer).get("error")
-    return str(error.get("message", error)) if isinstance(error, dict) else str(error or answer[:200].decode(errors="replace"))
-
-
-def _receipt(status: int, answer: bytes, count: int) -> Receipt:
-    found = _parsed(answer)
-    if "accepted" in found:
-        errors = [(int(item["index"]), str(item["error"])) for item in found.get("errors", ())]
-        return Receipt(int(found["accepted"]), int(found["rejected"]), errors)
-    if status == 400:
-        return Receipt(0, count, [(0, _reason(answer))])
-    raise Refused(f"HTTP {status}: {_reason(answer)}")

@@ -6,7 +6,8 @@ from click.testing import CliRunner
 
 from zero.cli import cli
 from zero.cli import send as send_module
-from zero.client.sender import Receipt, Unreachable
+from zero.client.receipt import Receipt
+from zero.client.uploader import Unreachable
 from zero.infrastructure.codec.log_batch import read_log_batch
 
 
@@ -27,7 +28,7 @@ class Door:
 
 @pytest.fixture
 def send(monkeypatch, tmp_path):
-    monkeypatch.setattr(send_module, "Sender", Door)
+    monkeypatch.setattr(send_module, "Uploader", Door)
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments, **more):

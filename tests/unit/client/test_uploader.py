@@ -1,54 +1,9 @@
 import gzip
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from zero.client.sender import Receipt, Refused, Sender, SenderOptions, Unreachable
-
-
-class Door(ThreadingHTTPServer):
-    """Answers from a list of (status, headers, body), and keeps what it was asked."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Answering)
-        self.answers, self.asked = [], []
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class Answering(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.asked.append((self.path, dict(self.headers), body))
-        status, headers, answer = self.server.answers.pop(0)
-        if status == 0:
-            self.close_connection = True
-            return
-        data = json.dumps(answer).encode()
-        self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(data))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def door():
-    with Door() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+from zero.client.receipt import Receipt
+from zero.client.uploader import Refused, Unreachable, Uploader, UploaderOptions
 
 
 @pytest.fixture
@@ -56,7 +11,7 @@ def send(door):
     slept, senders = [], []
 
     def make(**options):
-        senders.append(Sender(SenderOptions(door.url, **options), slept.append))
+        senders.append(Uploader(UploaderOptions(door.url, **options), slept.append))
         senders[-1].slept = slept
         return senders[-1]
 
@@ -119,7 +74,7 @@ def test_an_answer_that_no_retry_can_help_is_raised_at_once(door, send, status):
 
 
 def test_a_door_that_never_answers_is_given_up_in_bounded_time():
-    sender = Sender(SenderOptions("http://127.0.0.1:9", retry_seconds_max=0.3, pause_seconds=0.01))
+    sender = Uploader(UploaderOptions("http://127.0.0.1:9", retry_seconds_max=0.3, pause_seconds=0.01))
     with pytest.raises(Unreachable, match=r"within 0\.3 s: ConnectionRefusedError"):
         sender.send([b"{}"])
 
@@ -135,7 +90,7 @@ def test_a_compressed_body_says_so(door, send):
 @pytest.mark.parametrize("url", ["ftp://x", "127.0.0.1:4318", "http://"])
 def test_an_address_that_is_no_http_url_is_refused(url):
     with pytest.raises(ValueError, match="expected a URL"):
-        Sender(SenderOptions(url))
+        Uploader(UploaderOptions(url))
 
 
 def encode(records):
