@@ -109,7 +109,7 @@ class Awkward:
     __repr__ = __str__
 
 
-@pytest.mark.parametrize("extra", [{"logger": "mine", "line": "mine"}, {"thing": Awkward()}, {"a": [[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]}])
+@pytest.mark.parametrize("extra", [{"logger": "mine", "line": "mine"}, {"thing": Awkward()}, {"a": {b"b": (1, {2})}}])
 def test_no_extra_is_too_odd(door, log, extra):
     loop: list = []
     loop.append(loop)
