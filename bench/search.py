@@ -62,6 +62,8 @@ LINES = 200_000
 RARE_WORDS = 9
 WARM_RUNS = 5
 TIMESTAMP = re.compile(rb'"timestamp":"[^"]*",')
+TRACE = re.compile(rb'"trace_id":"[^"]*",|,"trace_id":"[^"]*"')
+GOLDEN = 0x9E3779B97F4A7C15F39CC0605CEDC835  # its multiples are spread over 128 bits as random ones are
 OURS = "active AND database = currentDatabase() AND table = 'logs'"
 PARTS = f"SELECT sum(rows), sum(bytes_on_disk), count() FROM system.parts WHERE {OURS}"
 COLUMNS = f"""
@@ -87,19 +89,25 @@ def store() -> Iterator[dict[str, ClickHouseOptions]]:
                 process.terminate()
 
 
+def trace(number: int) -> bytes:
+    """Return the trace id of an entry: 32 hex digits."""
+    return b"%032x" % (number * GOLDEN % (1 << 128))
+
+
 def fill(options: ClickHouseOptions, lines: list[bytes], entries: int) -> None:
-    """Store the lines round and round, each with a time of its own, with nine rare words among them."""
+    """Store the lines round and round, each with a time and a trace id of its own, with nine rare words among them."""
     migrate(options)
     client = connect_writer(options)
     batches = entries // BATCH_ENTRIES
     start_ms = time.time_ns() // 1_000_000 - batches * BATCH_MS
-    bare = [TIMESTAMP.sub(b"", line, count=1)[1:] for line in lines]
+    bare = [TIMESTAMP.sub(b"", TRACE.sub(b"", line, count=1), count=1)[1:] for line in lines]
     for first in range(0, batches, BLOCK_BATCHES):
         frames = []
         for number in range(first, min(first + BLOCK_BATCHES, batches)):
             now_ms, at = start_ms + number * BATCH_MS, number * BATCH_ENTRIES
             body = b"\n".join(
-                b'{"timestamp":%d,%b' % (now_ms + index * ENTRY_MS, bare[(at + index) % len(bare)])
+                b'{"timestamp":%d,"trace_id":"%b",%b'
+                % (now_ms + index * ENTRY_MS, trace(at + index), bare[(at + index) % len(bare)])
                 for index in range(BATCH_ENTRIES)
             )
             if number % (batches // RARE_WORDS or 1) == 0:
@@ -217,7 +225,7 @@ def cases(users: dict[str, ClickHouseOptions], lines: list[bytes], entries: int)
     """Ask everything, and return the figures by case."""
     apps = sorted({json.loads(line)["app_id"] for line in lines[:1000]})
     hosts = [f"node-{number:03d}" for number in (3, 50, 177)]
-    traces = [json.loads(lines[number])["trace_id"] for number in (5, 500, 1000) if number < len(lines)]
+    traces = [trace(entries * part // 4).decode() for part in (1, 2, 3)]
     minutes = max(1, min(1000, entries * ENTRY_MS // 60_000 + 1))
     since = datetime.now(UTC) - timedelta(minutes=minutes)
     window = {"from": since.isoformat().replace("+00:00", "Z")}

@@ -9,14 +9,15 @@ from zero.application.retry import BackoffOptions
 class DrainOptions:
     """Bounds and times of one shard's drain.
 
-    Memory of a shard is at most the frames in flight, two halves of the funnel, two encoded blocks and the reply to one
-    read: about 6 x ``block_bytes_max``.
+    Memory of a shard is at most the frames of three blocks in flight, two halves of the funnel, four encoded blocks and the
+    reply to one read: about 10 x ``block_bytes_max``.
     """
 
     block_rows_max: int = 100_000
     block_frames_max: int = 8_192  # bounds the ids in one presence query and in one settlement
     block_bytes_max: int = 48 * 1024 * 1024
     read_frames_max: int = 512
+    flights_max: int = 3  # blocks inserted at once: some wait for the disk while another is sorted and compressed
     poison_rows_max: int = 256  # so many refused and none taken means that the table is wrong, not the rows
     linger_seconds: float = 0.5
     idle_seconds: float = 1.0
@@ -25,8 +26,8 @@ class DrainOptions:
     retry: BackoffOptions = field(default_factory=BackoffOptions)
 
     def __post_init__(self) -> None:
-        counts = (self.block_rows_max, self.block_frames_max, self.block_bytes_max, self.read_frames_max, self.poison_rows_max)
-        if min(counts) < 1:
+        bounds = (self.block_rows_max, self.block_frames_max, self.block_bytes_max, self.read_frames_max, self.flights_max)
+        if min(*bounds, self.poison_rows_max) < 1:
             raise ValueError("every bound of a drain is at least 1")
         if self.block_rows_max > 100_000:
             raise ValueError("a block holds at most 100,000 rows: more are split by the store, no longer one insert")

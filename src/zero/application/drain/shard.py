@@ -7,13 +7,14 @@
 A failure leaves requests behind whose outcome is unknown, and which may not even have reached their server. So recovery begins
 with a new epoch of the lease, also when the lease was never lost: whatever is still on its way is fenced by buffer and store.
 
-While one block is in flight (inserted, then settled) the next is gathered and encoded; it takes off when that one has landed.
-So inserts and settlements stay one behind the other, in order.
+While blocks are in flight (inserted, then settled) the next is gathered and encoded; it takes off when fewer than
+``flights_max`` are. Blocks share no frame, each is settled by itself, and after any failure all of them have ended before the
+recovery begins; so their order does not matter.
 
 It waits for nothing but its ports, so a deterministic scheduler can drive it.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable
 from enum import Enum
 
@@ -52,7 +53,7 @@ class ShardDrain:
         self._intake = Intake(parts.codec.crc32c, self._options)
         self._writer = BlockWriter(self._keeper, parts, self._options)
         self._backoff = Backoff(parts.random, self._options.retry)
-        self._flight: Awaitable[None] | None = None
+        self._flights: deque[Awaitable[None]] = deque()
         self._stop_at: float | None = None
         self._swept = 0.0
 
@@ -134,12 +135,13 @@ class ShardDrain:
             batch = self._intake.take()
             rows = all_rows([one.frame for one in batch.held])
             if any(one.replayed for one in batch.held):
-                await self._land()
+                await self._land_all()
                 rows = await self._verify(batch, rows)  # what was a dead letter may be stored in part, or by an older life
             ready = self._writer.prepare(batch.held, rows)
-            await self._land()
-            self._flight = self._parts.start(self._store(batch, ready))
-        elif self._flight is not None:
+            if len(self._flights) >= self._options.flights_max:
+                await self._land()
+            self._flights.append(self._parts.start(self._store(batch, ready)))
+        elif self._flights:
             await self._land()
         elif sweep:
             await self._sweep()
@@ -176,17 +178,20 @@ class ShardDrain:
         return list(await self._parts.log.read(await self._keeper.fresh(), limit, wait))
 
     async def _land(self) -> None:
-        """Wait until the block in flight is settled. Raises what went wrong with it."""
-        flight, self._flight = self._flight, None
-        if flight is not None:
-            await flight
+        """Wait until the oldest block in flight is settled. Raises what went wrong with it."""
+        await self._flights.popleft()
+
+    async def _land_all(self) -> None:
+        while self._flights:
+            await self._land()
 
     async def _abandon(self) -> None:
-        """Wait for the end of the block in flight, whatever that is: recovery finds out."""
-        try:
-            await self._land()
-        except ZeroError as error:
-            self._parts.telemetry.emit(DrainFailed(error.code, self.shard, self._backoff.attempts, 0.0, error.message))
+        """Wait for the end of every block in flight, whatever that is: recovery finds out."""
+        while self._flights:
+            try:
+                await self._land()
+            except ZeroError as error:
+                self._parts.telemetry.emit(DrainFailed(error.code, self.shard, self._backoff.attempts, 0.0, error.message))
 
     async def _store_absent(self) -> None:
         """Store and settle what waits, without the rows that the store has."""

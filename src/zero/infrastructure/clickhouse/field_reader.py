@@ -69,9 +69,7 @@ class ClickHouseFieldReader:
 
     async def _newest(self, scope: Scope, start: str, end: tuple[str, Mapping[str, Any]]) -> list[list[Any]]:
         """Ask between ``start`` and ``end`` for growing windows of time, until one has something."""
-        oldest_ns, newest_ns = await self._reader.extent()
-        to_ns = newest_ns + 1 if scope.to_ns is None else min(newest_ns + 1, scope.to_ns)
-        for window in backwards(max(scope.from_ns or 0, oldest_ns), to_ns):
+        for window in backwards(scope.from_ns, scope.to_ns, await self._reader.extent()):
             condition, parameters = scope_condition(scope, window)
             found = await self._reader.ask(f"{start}{condition}{end[0]}", {**parameters, **end[1]})
             if rows := list(read_json_rows(found)):

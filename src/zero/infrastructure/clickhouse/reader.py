@@ -1,6 +1,7 @@
 """Searching the store: bound parameters only, the tenant in every query, a bound on time, memory and rows."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from zero.domain.batch_id import batch_id, batch_id_ms
 from zero.domain.entry import EntryLimits, Level
 from zero.domain.errors import Overloaded, QueryTooExpensive, ZeroError
 from zero.domain.instant import NANOSECONDS
-from zero.domain.query import TEXT_FIELDS, And, Node, TimeBetween
+from zero.domain.query import TEXT_FIELDS, And, Field, HasId, HasWord, Is, Node, TimeBetween
 from zero.domain.stored import EntryKey, StoredEntry
 from zero.infrastructure.clickhouse.errors import error_code, translate
 from zero.infrastructure.clickhouse.query_compiler import Parameters, compile_query
@@ -24,7 +25,9 @@ MILLISECOND_NS = 1_000_000
 FIVE_MINUTES_NS = 300 * NANOSECONDS
 FACET_FIELDS = (*TEXT_FIELDS, "level")
 # How far back a search looks at first, then next, before it looks at everything: most pages fill from the newest entries.
-WINDOWS_NS = (2 * FIVE_MINUTES_NS, 72 * FIVE_MINUTES_NS)
+WINDOWS_NS = (FIVE_MINUTES_NS, 72 * FIVE_MINUTES_NS)
+EXTENT_SECONDS = 10.0
+TRACE_ID = Field("trace_id")
 NEWEST_FIRST = "ORDER BY timestamp DESC, _bid DESC, _idx DESC"
 # ClickHouse: too many rows, timeout exceeded, memory limit, too many bytes, result too large.
 _TOO_EXPENSIVE = frozenset({158, 159, 160, 241, 307, 396})
@@ -67,15 +70,16 @@ class ClickHouseReader:
         self._connecting = asyncio.Lock()
         self._free = asyncio.Semaphore(self._options.queries_max)
         self._waiting = 0
+        self._extent = 0.0, (0, 0)
         self._threads = ThreadPoolExecutor(self._options.queries_max, thread_name_prefix="clickhouse-reader")
 
     async def latest(self, scope: Scope, limit: int, before: EntryKey | None = None) -> Sequence[StoredEntry]:
         """Look backwards in growing windows of time until the page is full."""
-        oldest_ns, newest_ns = await self.extent()
-        ends = [newest_ns + 1, *([] if scope.to_ns is None else [scope.to_ns])]
-        to_ns = min(*ends, before.timestamp_ns + 1) if before else min(ends)
+        to_ns = scope.to_ns
+        if before is not None:
+            to_ns = before.timestamp_ns + 1 if to_ns is None else min(to_ns, before.timestamp_ns + 1)
         found: list[StoredEntry] = []
-        for window in backwards(max(scope.from_ns or 0, oldest_ns), to_ns):
+        for window in backwards(scope.from_ns, to_ns, await self.extent(), looks(scope.query)):
             condition, parameters = scope_condition(scope, window)
             if before is not None:
                 condition += _AFTER_KEY
@@ -174,10 +178,14 @@ class ClickHouseReader:
             self._client = None
 
     async def extent(self) -> tuple[int, int]:
-        """Return the oldest and newest timestamp of any tenant: read from the parts' own figures; a bound, never shown."""
-        sql = "SELECT toUnixTimestamp64Nano(min(timestamp)), toUnixTimestamp64Nano(max(timestamp)) FROM logs"
-        oldest_ns, newest_ns = next(read_json_rows(await self.ask(sql, {})))
-        return int(oldest_ns), int(newest_ns)
+        """Return the oldest and newest timestamp of any tenant, some seconds old: where to look first, never a bound."""
+        asked, extent = self._extent
+        if not extent[1] or time.monotonic() - asked > EXTENT_SECONDS:
+            asked = time.monotonic()
+            sql = "SELECT toUnixTimestamp64Nano(min(timestamp)), toUnixTimestamp64Nano(max(timestamp)) FROM logs"
+            oldest_ns, newest_ns = next(read_json_rows(await self.ask(sql, {})))
+            self._extent = asked, (int(oldest_ns), int(newest_ns))
+        return self._extent[1]
 
     async def _number(self, sql: str, parameters: Mapping[str, Any]) -> int:
         return int(next(read_json_rows(await self.ask(sql, parameters)))[0])
@@ -229,17 +237,31 @@ def scope_condition(scope: Scope, window: TimeBetween) -> tuple[str, dict[str, A
     return f"tenant = {{tenant:String}} AND {compiled.sql}", {**parameters, **compiled.parameters}
 
 
-def backwards(from_ns: int, to_ns: int) -> Iterator[TimeBetween]:
-    """Yield windows of time that together cover ``from_ns`` up to ``to_ns`` (exclusive), newest first."""
+def looks(query: Node) -> Sequence[int]:
+    """Return how far back to look before everything is: not at all for an identity, once for a word, which may be rare."""
+    terms = query.children if isinstance(query, And) else (query,)
+    if any(isinstance(term, HasId) or (isinstance(term, Is) and term.field == TRACE_ID) for term in terms):
+        return ()
+    return WINDOWS_NS[: 1 if any(isinstance(term, HasWord) for term in terms) else None]
+
+
+def backwards(
+    from_ns: int | None, to_ns: int | None, extent: tuple[int, int], widths_ns: Sequence[int] = WINDOWS_NS
+) -> Iterator[TimeBetween]:
+    """Yield windows of time that together cover ``from_ns`` up to ``to_ns`` (exclusive), newest first.
+
+    They begin where the entries end; when little is left beyond the next one, it reaches over all of it.
+    """
+    oldest_ns, newest_ns = max(from_ns or 0, extent[0]), extent[1]
+    start_ns = newest_ns if to_ns is None else min(to_ns, newest_ns)
     upper_ns = to_ns
-    for width_ns in WINDOWS_NS:
-        lower_ns = (to_ns - width_ns) // FIVE_MINUTES_NS * FIVE_MINUTES_NS
-        if lower_ns <= from_ns:
+    for width_ns in widths_ns:
+        lower_ns = (start_ns - width_ns) // FIVE_MINUTES_NS * FIVE_MINUTES_NS
+        if lower_ns <= oldest_ns:
             break
         yield TimeBetween(lower_ns, upper_ns)
         upper_ns = lower_ns
-    if from_ns < upper_ns:
-        yield TimeBetween(from_ns, upper_ns)
+    yield TimeBetween(from_ns, upper_ns)
 
 
 def _translate(error: Exception) -> ZeroError:

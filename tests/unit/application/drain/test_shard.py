@@ -251,38 +251,57 @@ async def test_entries_that_a_former_reader_was_given_are_swept_up(bench: Bench)
     assert bench.clock.monotonic() < 30.0
 
 
-async def test_the_next_block_is_encoded_while_one_is_in_flight_and_inserted_after_its_settlement(bench: Bench) -> None:
-    for bid in range(4):
+@pytest.mark.parametrize("flights", [1, 2, 3])
+async def test_so_many_blocks_are_in_flight_and_the_next_is_encoded_meanwhile(bench: Bench, flights: int) -> None:
+    for bid in range(4 * flights):
         await bench.append(bid)
-    seen: list[str] = []
-    encode, insert, settle = bench.codec.encode_block, bench.store.insert, bench.log.settle
-    encoded = asyncio.Event()
+    encode, insert, together = bench.codec.encode_block, bench.store.insert, asyncio.Barrier(flights)
+    encoded, inserted, flying, most = 0, 0, 0, 0
 
     def encoding(*arguments: Any) -> Any:
-        seen.append("encode")
-        if seen.count("encode") == 2:
-            encoded.set()
+        nonlocal encoded
+        encoded += 1
         return encode(*arguments)
 
     async def inserting(*arguments: Any) -> None:
-        seen.append("insert")
-        await encoded.wait()
+        nonlocal inserted, flying, most
+        flying += 1
+        most = max(most, flying)
+        await together.wait()
+        assert inserted or encoded == flights + 1
+        inserted += 1
         await insert(*arguments)
+        flying -= 1
 
-    async def settling(*arguments: Any) -> None:
-        await settle(*arguments)
-        seen.append("settled")
+    bench.codec.encode_block, bench.store.insert = encoding, inserting  # type: ignore[method-assign]
+    await asyncio.wait_for(bench.to_empty(bench.drain(block_rows_max=6, flights_max=flights)), 30.0)
+    assert most == flights
+    assert bench.store.blocks == [6] * (2 * flights)
 
-    bench.codec.encode_block, bench.store.insert, bench.log.settle = encoding, inserting, settling  # type: ignore[method-assign]
+
+async def test_what_was_in_flight_beside_a_failed_block_is_stored_once(bench: Bench) -> None:
+    for bid in range(8):
+        await bench.append(bid)
+    insert, calls = bench.store.insert, 0
+
+    async def inserting(*arguments: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise StoreUnavailable("cut before anything was stored")
+        await insert(*arguments)
+        if calls == 2:
+            raise StoreUnavailable("cut after everything was stored")
+
+    bench.store.insert = inserting
     await asyncio.wait_for(bench.to_empty(bench.drain(block_rows_max=6)), 30.0)
-    assert sorted(seen[:3]) == ["encode", "encode", "insert"]
-    assert seen[3:] == ["settled", "insert", "settled"]
+    assert bench.stored == {bid: [0, 1, 2] for bid in range(8)}
 
 
 async def test_a_stop_finishes_the_blocks_in_hand_and_gives_the_lease_back(bench: Bench) -> None:
-    for bid in range(6):
+    for bid in range(8):
         await bench.append(bid)
-    drain, insert = bench.drain(block_rows_max=6), bench.store.insert
+    drain, insert = bench.drain(block_rows_max=6, flights_max=2), bench.store.insert
 
     async def stop_within(*arguments: object) -> None:
         drain.stop()
@@ -291,7 +310,7 @@ async def test_a_stop_finishes_the_blocks_in_hand_and_gives_the_lease_back(bench
     bench.store.insert = stop_within
     await drain.run()
     assert drain.state is DrainState.STOPPED
-    assert bench.store.blocks == [6, 6]
+    assert bench.store.blocks == [6, 6, 6]
     assert (await bench.log.level()).frames == 2
     assert await bench.log.acquire(0, "drain-b")
 
