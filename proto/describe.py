@@ -1,4 +1,5 @@
-"""Compile the contract: writes the descriptors that the gRPC door serves and reads its control messages with (`make proto`)."""
+"""Compile the contract: writes the descriptors that the gRPC door serves and reads its control messages with, and those that
+the codec of PostgreSQL reads frames with (`make proto`)."""
 
 import tempfile
 from importlib import import_module
@@ -10,6 +11,7 @@ from grpc_tools import protoc
 
 ROOT = Path(__file__).parents[1]
 TARGET = ROOT / "src" / "zero" / "interfaces" / "ingest_grpc" / "descriptors.binpb"
+LOG_TARGET = ROOT / "src" / "zero" / "infrastructure" / "postgres" / "log.binpb"
 FOREIGN = (
     "google.rpc.status_pb2",
     "google.rpc.error_details_pb2",
@@ -25,6 +27,12 @@ def described() -> bytes:
     for name in FOREIGN:
         _add(import_module(name).DESCRIPTOR, files)
     return FileDescriptorSet(file=files.values()).SerializeToString(deterministic=True)
+
+
+def described_log() -> bytes:
+    """Return the descriptor set of what a frame carries."""
+    file = next(file for file in _own() if file.name == "zero/v1/log.proto")
+    return FileDescriptorSet(file=[file]).SerializeToString(deterministic=True)
 
 
 def _own() -> list[FileDescriptorProto]:
@@ -44,3 +52,4 @@ def _add(file: FileDescriptor, files: dict[str, FileDescriptorProto]) -> None:
 
 if __name__ == "__main__":
     TARGET.write_bytes(described())
+    LOG_TARGET.write_bytes(described_log())

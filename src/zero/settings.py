@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from zero.application.pipeline import PIPELINES, PLATFORM, Pipeline
 from zero.domain.errors import ConfigurationError
@@ -20,6 +21,9 @@ from zero.domain.errors import ConfigurationError
 PREFIX = "ZERO_"
 FILE_KEY = "ZERO_CONFIG"
 DEFAULT_FILE = Path("zero.toml")
+POSTGRES_SCHEMES = ("postgresql", "postgres")
+STORE_SCHEMES = (*POSTGRES_SCHEMES, "http", "https")
+"""What the URL of a store begins with, which says what kind it is."""
 LISTENERS = ("ingest_http", "ingest_grpc", "syslog_tcp", "syslog_tls", "api", "drain_http", "embedded_clickhouse")
 """The settings that are addresses of TCP listeners."""
 
@@ -82,6 +86,16 @@ class Settings:
     )
     clickhouse_reader_url: str = field(
         default="", metadata=_about("The same store for the api, best as a user who can only read. Empty: ZERO_CLICKHOUSE_URL.")
+    )
+    store_url: str = field(
+        default="",
+        metadata=_about(
+            "The store, whose kind its scheme tells: postgresql://user:password@host:port/database (docs/postgres.md), or a "
+            "ClickHouse as in ZERO_CLICKHOUSE_URL, which is then left empty."
+        ),
+    )
+    store_reader_url: str = field(
+        default="", metadata=_about("The same store for the api, best as a user who can only read. Empty: ZERO_STORE_URL.")
     )
     ingest_http: Address = field(default=Address("127.0.0.1", 4318), metadata=_about("Where ingest listens for HTTP."))
     ingest_grpc: Address | None = field(
@@ -201,6 +215,7 @@ class Settings:
             _check_range(item, getattr(self, item.name))
         if bool(self.tls_cert) != bool(self.tls_key) or (self.tls_client_ca and not self.tls_cert):
             raise ConfigurationError("TLS needs ZERO_TLS_CERT and ZERO_TLS_KEY, and ZERO_TLS_CLIENT_CA needs both")
+        self._check_store()
         if self.durability == "strict" and not (self.stage.buffered and self.stage.waits):
             raise ConfigurationError(f"ZERO_PIPELINE={self.pipeline} keeps no promise that ZERO_DURABILITY=strict could check")
         if self.syslog_tls and not self.tls_cert:
@@ -214,6 +229,28 @@ class Settings:
             if other != name:
                 both = f"{environment_name(other)}, {environment_name(name)}"
                 raise ConfigurationError(f"{both} need an address each, not {address} for both")
+
+    def _check_store(self) -> None:
+        if self.store_url and (self.clickhouse_url or self.clickhouse_reader_url):
+            raise ConfigurationError("ZERO_STORE_URL and ZERO_CLICKHOUSE_URL both name the store: leave one of them empty")
+        if self.store_reader_url and not self.store_url:
+            raise ConfigurationError("ZERO_STORE_READER_URL needs ZERO_STORE_URL: it is the same store as another user")
+        for name, url in (("store_url", self.store_url), ("store_reader_url", self.store_reader_url)):
+            if url and urlsplit(url).scheme not in STORE_SCHEMES:
+                begins = ", ".join(f"{scheme}://" for scheme in STORE_SCHEMES)
+                raise ConfigurationError(f"{environment_name(name)} names no kind of store: it begins with one of {begins}")
+        if urlsplit(self.store_url).scheme in POSTGRES_SCHEMES and self.pipeline != PLATFORM:
+            raise ConfigurationError(f"ZERO_PIPELINE={self.pipeline} inserts into ClickHouse: it needs ZERO_CLICKHOUSE_URL")
+
+    @property
+    def store(self) -> str:
+        """The URL of the store; empty where it is embedded."""
+        return self.store_url or self.clickhouse_url
+
+    @property
+    def store_of_readers(self) -> str:
+        """The same with the rights of the api."""
+        return self.store_reader_url or self.clickhouse_reader_url or self.store
 
     @property
     def stage(self) -> Pipeline:

@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.integration.clickhouse_server import ClickHouseServer
+from tests.integration.postgres_server import FORGETFUL, TABLES, PostgresServer, postgres_folder
 from tests.integration.servers import Server, embedded_valkey
 from zero.infrastructure.clickhouse.connection import connect_writer
 from zero.infrastructure.clickhouse.migrations import migrate
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
+from zero.infrastructure.postgres.migrations import migrate as migrate_postgres
+from zero.infrastructure.postgres.options import PostgresOptions
 
 _numbers = itertools.count(1)
 
@@ -63,3 +66,29 @@ def clickhouse_options(clickhouse_server: ClickHouseServer) -> Iterator[ClickHou
     client = connect_writer(options, "default")
     client.command(f"DROP DATABASE {options.database} SYNC")
     client.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL cluster for the whole run; tests keep apart by database, or by emptying the tables."""
+    if postgres_folder() is None:
+        pytest.skip("PostgreSQL is not installed on this machine: deploy/machine.sh test-packages")
+    server = PostgresServer(*FORGETFUL).start()
+    yield server
+    server.kill()
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: PostgresServer) -> PostgresOptions:
+    """A migrated database of the shared cluster."""
+    options = postgres_server.create("shared")
+    migrate_postgres(options)
+    return options
+
+
+@pytest.fixture
+def postgres_options(postgres_server: PostgresServer, migrated_postgres: PostgresOptions) -> PostgresOptions:
+    """The shared database, its tables empty."""
+    postgres_server.command("shared", f"TRUNCATE {TABLES}")
+    return migrated_postgres

@@ -36,6 +36,10 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_file(tmp_path):
         ({"ZERO_API": "127.0.0.1:70000"}, ["ZERO_API", "host:port"]),
         ({"ZERO_API": "127.0.0.1:4318"}, ["ZERO_INGEST_HTTP, ZERO_API", "an address each"]),
         ({"ZERO_DURABILITY": "maybe"}, ["ZERO_DURABILITY", "report or strict"]),
+        ({"ZERO_STORE_URL": "postgresql://a/b", "ZERO_CLICKHOUSE_URL": "http://a"}, ["both name the store"]),
+        ({"ZERO_STORE_URL": "mysql://a/b"}, ["ZERO_STORE_URL", "postgresql://", "https://"]),
+        ({"ZERO_STORE_READER_URL": "postgresql://a/b"}, ["ZERO_STORE_READER_URL needs ZERO_STORE_URL"]),
+        ({"ZERO_STORE_URL": "postgresql://a/b", "ZERO_PIPELINE": "direct"}, ["ZERO_PIPELINE=direct", "ZERO_CLICKHOUSE_URL"]),
         ({"ZERO_CONFIG": "absent.toml"}, ["cannot read absent.toml"]),
     ],
 )

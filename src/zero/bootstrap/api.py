@@ -11,25 +11,22 @@ from zero.bootstrap.parts import (
     Ready,
     announce,
     bound,
-    clickhouse_options,
     key_admin,
     key_ring,
-    reader_options,
     redis_options,
     server_tls,
 )
+from zero.bootstrap.stores import store_kind
 from zero.settings import Settings
 
 if TYPE_CHECKING:
     from zero.application.dead_letters import DeadLetters
-    from zero.application.fields import FieldSearch
     from zero.application.ports import DeadLetterStore, Telemetry
-    from zero.application.search import Search
-    from zero.infrastructure.clickhouse.reader import ClickHouseReader
 
 
 async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
     """Answer queries until ``stop`` is set."""
+    from zero.application.fields import FieldSearch
     from zero.application.ledger_gauge import watch_ledger
     from zero.application.overview import Overview
     from zero.application.patterns.anomalies import Anomalies
@@ -37,9 +34,6 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
     from zero.application.search import Search
     from zero.application.tail import Tail
     from zero.application.timeline import TimelineSearch
-    from zero.infrastructure.clickhouse.connection import connect
-    from zero.infrastructure.clickhouse.pattern_reader import ClickHousePatternReader
-    from zero.infrastructure.clickhouse.reader import ClickHouseReader
     from zero.infrastructure.lucene.parser import LuceneParser
     from zero.infrastructure.redis.buffer import RedisBuffer
     from zero.infrastructure.system.clock import SystemClock
@@ -50,12 +44,11 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
 
     telemetry, metrics = process_telemetry()
     clock, buffer = SystemClock(), RedisBuffer(redis_options(settings))
-    store = reader_options(settings)
-    reader = ClickHouseReader(lambda: connect(store))
+    readers = store_kind(settings).readers()
+    reader = readers.logs
     search, overview = Search(LuceneParser(), reader, clock), Overview(buffer, reader, clock, settings.retention_days)
     timeline, tail = TimelineSearch(search, reader, clock), Tail(search, reader, clock)
-    pattern_reader = ClickHousePatternReader(reader)
-    patterns, fields = PatternSearch(search, pattern_reader, clock), completion(search, reader)
+    patterns, fields = PatternSearch(search, readers.patterns, clock), FieldSearch(search, readers.fields)
     with bound("api", settings):
         family = socket.AF_INET6 if ":" in settings.api.host else socket.AF_INET
         sock = socket.create_server((settings.api.host, settings.api.port), family=family)
@@ -69,8 +62,9 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
             admin = await stack.enter_async_context(key_admin(settings, telemetry))
             letters = await stack.enter_async_context(dead_letters(settings, buffer, telemetry))
             await stack.enter_async_context(kept_catalogue(settings, telemetry))
-            meaning = asked_by_meaning(search, reader, await stack.enter_async_context(kept_meanings(settings, telemetry)))
-            of_patterns = patterns, Anomalies(search, pattern_reader, clock, meaning.about)
+            chosen = await stack.enter_async_context(kept_meanings(settings, telemetry))
+            meaning = asked_by_meaning(search, reader, readers.meaning, chosen)
+            of_patterns = patterns, Anomalies(search, readers.patterns, clock, meaning.about)
             parts = search, timeline, tail, overview, metrics.text, keys, admin, *of_patterns, fields, meaning, letters
             await serve(ApiServices(*parts), options, [sock], stop, tls.context("http/1.1") if tls else None)
     finally:
@@ -95,27 +89,18 @@ async def dead_letters(settings: Settings, store: "DeadLetterStore", telemetry: 
         await journal.close()
 
 
-def completion(search: "Search", reader: "ClickHouseReader") -> "FieldSearch":
-    """Return what completes queries."""
-    from zero.application.fields import FieldSearch
-    from zero.infrastructure.clickhouse.field_reader import ClickHouseFieldReader
-
-    return FieldSearch(search, ClickHouseFieldReader(reader))
-
-
 @asynccontextmanager
 async def kept_catalogue(settings: Settings, telemetry: "Telemetry") -> AsyncIterator[None]:
     """Keep the catalogue of patterns meanwhile. An api that has only a reader's rights leaves it to others."""
-    if not settings.clickhouse_url:
+    if not settings.store:
         yield
         return
     from zero.application.background import end
     from zero.application.patterns.catalogue import Catalogue
-    from zero.infrastructure.clickhouse.patterns import ClickHousePatternStore
     from zero.infrastructure.native.codec import NativeCodec
     from zero.infrastructure.system.clock import SystemClock
 
-    store = ClickHousePatternStore(clickhouse_options(settings))
+    store = store_kind(settings).pattern_store()
     keeping = asyncio.create_task(Catalogue(store, NativeCodec().mask, SystemClock(), telemetry).run())
     try:
         yield

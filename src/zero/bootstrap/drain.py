@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from zero.bootstrap.parts import Ready, announce, bound, chosen_codec, clickhouse_options, key_ring, redis_options, server_tls
+from zero.bootstrap.parts import Ready, announce, bound, key_ring, redis_options, server_tls
+from zero.bootstrap.stores import store_kind
 from zero.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,17 +24,17 @@ async def run_drain(shard: int | None, owner: str | None, settings: Settings, st
     from zero.application.drain.parts import DrainParts
     from zero.application.drain.service import DrainService, DrainServiceOptions, ShardShare
     from zero.application.drain.shard import ShardDrain
-    from zero.infrastructure.clickhouse.store import ClickHouseStore
     from zero.infrastructure.redis.shard_log import RedisShardLog
     from zero.infrastructure.system.clock import SystemClock
     from zero.infrastructure.telemetry.process import process_telemetry
 
     telemetry, metrics = process_telemetry()
-    log, store = RedisShardLog(redis_options(settings)), ClickHouseStore(clickhouse_options(settings))
-    parts = DrainParts(log, store, chosen_codec(settings), SystemClock(), random.Random(), telemetry)  # noqa: S311 - jitter, not a secret
+    kind = store_kind(settings)
+    log, store = RedisShardLog(redis_options(settings)), kind.store()
+    parts = DrainParts(log, store, kind.codec(), SystemClock(), random.Random(), telemetry)  # noqa: S311 - jitter, not a secret
     name = owner or f"{socket.gethostname()}-{os.getpid()}"
     options = DrainServiceOptions(drain_seconds=settings.stop_seconds_max * 0.8)
-    bounds = DrainOptions(block_rows_max=settings.stage.drain_block_rows_max)
+    bounds = DrainOptions(block_rows_max=kind.block_rows_max)
     share = ShardShare() if shard is None else ShardShare(shard, settings.shards)
     small = replace(bounds, block_bytes_max=bounds.block_bytes_max // 8)  # shards of a former setting are many at once
 
@@ -47,7 +48,7 @@ async def run_drain(shard: int | None, owner: str | None, settings: Settings, st
 
     announcing = asyncio.create_task(announce(ready, is_ready))
     try:
-        async with _drain_page(settings, service, telemetry, metrics.text):
+        async with _drain_page(settings, service, telemetry, metrics.text), kind.kept(telemetry):
             await service.run(stop)
     finally:
         announcing.cancel()

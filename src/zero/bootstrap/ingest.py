@@ -7,19 +7,18 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from zero.bootstrap.clickhouse import chosen_codec, clickhouse_options
 from zero.bootstrap.parts import (
     DOORS_SHARE,
     Ready,
     announce,
     bound,
-    chosen_codec,
-    clickhouse_options,
     key_ring,
     most_exposed,
-    reader_options,
     redis_options,
     server_tls,
 )
+from zero.bootstrap.stores import ClosingLogReader, store_kind
 from zero.domain.entry import BatchLimits
 from zero.domain.errors import ConfigurationError, Forbidden, Unauthenticated, Unavailable
 from zero.settings import Settings
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from zero.application.ingest import Ingest
     from zero.application.ports import Buffer, Codec, Telemetry
     from zero.application.search import Search
-    from zero.infrastructure.clickhouse.reader import ClickHouseReader
     from zero.infrastructure.tls.server import ServerTls
     from zero.interfaces.ingest_grpc.server import GrpcDoor
     from zero.interfaces.ingest_http.server import IngestServices
@@ -50,19 +48,16 @@ async def _lazy_search(settings: Settings) -> AsyncIterator["Callable[[], Search
     from zero.application.search import Search
     from zero.infrastructure.system.clock import SystemClock
 
-    readers: list[ClickHouseReader] = []
+    readers: list[ClosingLogReader] = []
 
     def make() -> Search:
-        from zero.infrastructure.clickhouse.connection import connect
-        from zero.infrastructure.clickhouse.reader import ClickHouseReader
         from zero.infrastructure.lucene.parser import LuceneParser
 
-        store = reader_options(settings)
-        readers.append(ClickHouseReader(lambda: connect(store)))
+        readers.append(store_kind(settings).readers().logs)
         return Search(LuceneParser(), readers[-1], SystemClock())
 
     try:
-        yield make if settings.clickhouse_url else None
+        yield make if settings.store else None
     finally:
         for reader in readers:
             await reader.close()

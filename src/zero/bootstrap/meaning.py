@@ -5,15 +5,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from zero.bootstrap.parts import clickhouse_options
+from zero.bootstrap.stores import store_kind
 from zero.settings import Settings
 
 if TYPE_CHECKING:
     from zero.application.meaning.embedders import Embedders, Maker
     from zero.application.meaning.search import MeaningSearch
-    from zero.application.ports import Telemetry
+    from zero.application.ports import LogReader, MeaningReader, Telemetry
     from zero.application.search import Search
-    from zero.infrastructure.clickhouse.reader import ClickHouseReader
 
 
 def embedders(settings: Settings) -> "Embedders":
@@ -43,14 +42,15 @@ def embedders(settings: Settings) -> "Embedders":
     return Embedders(current, makers)
 
 
-def asked_by_meaning(search: "Search", reader: "ClickHouseReader", chosen: "Embedders") -> "MeaningSearch":
+def asked_by_meaning(
+    search: "Search", reader: "LogReader", meaning: "MeaningReader", chosen: "Embedders"
+) -> "MeaningSearch":
     """Return what answers questions."""
     from zero.application.meaning.search import MeaningSearch
-    from zero.infrastructure.clickhouse.meaning_reader import ClickHouseMeaningReader
     from zero.infrastructure.native.codec import NativeCodec
     from zero.infrastructure.system.clock import SystemClock
 
-    return MeaningSearch(search, ClickHouseMeaningReader(reader), reader, chosen, SystemClock(), NativeCodec().pattern_id)
+    return MeaningSearch(search, meaning, reader, chosen, SystemClock(), NativeCodec().pattern_id)
 
 
 @asynccontextmanager
@@ -58,14 +58,13 @@ async def kept_meanings(settings: Settings, telemetry: "Telemetry") -> AsyncIter
     """Give the embedders, and keep words and vectors of patterns meanwhile, as ``kept_catalogue`` keeps the patterns."""
     from zero.application.background import end
     from zero.application.meaning.upkeep import MeaningUpkeep
-    from zero.infrastructure.clickhouse.meaning_store import ClickHouseMeaningStore
     from zero.infrastructure.system.clock import SystemClock
 
     chosen = embedders(settings)
-    if not settings.clickhouse_url:
+    if not settings.store:
         yield chosen
         return
-    store = ClickHouseMeaningStore(clickhouse_options(settings))
+    store = store_kind(settings).meaning_store()
     keeping = asyncio.create_task(MeaningUpkeep(store, chosen, SystemClock(), telemetry).run())
     try:
         yield chosen

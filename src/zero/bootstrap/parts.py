@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +12,7 @@ from zero.settings import Address, Settings, environment_name
 if TYPE_CHECKING:
     from zero.application.key_ring import KeyRing
     from zero.application.keys import Keys
-    from zero.application.ports import Codec, Telemetry
-    from zero.infrastructure.clickhouse.options import ClickHouseOptions
+    from zero.application.ports import Telemetry
     from zero.infrastructure.redis.options import RedisOptions
     from zero.infrastructure.tls.server import ServerTls
 
@@ -38,27 +36,6 @@ def redis_options(settings: Settings) -> "RedisOptions":
     return RedisOptions(
         url, shards=settings.shards, timeout_seconds=timeout_seconds, lease_seconds=LEASE_SECONDS, ledger_days=days
     )
-
-
-def clickhouse_options(settings: Settings) -> "ClickHouseOptions":
-    """Return how to reach the store. Raises ConfigurationError when no URL is set."""
-    from zero.infrastructure.clickhouse.options import ClickHouseOptions
-
-    if not settings.clickhouse_url:
-        raise ConfigurationError("ZERO_CLICKHOUSE_URL is empty: set it, or run `zero up`, which starts a store of its own")
-    return ClickHouseOptions(settings.clickhouse_url, retention_days=settings.retention_days)
-
-
-def reader_options(settings: Settings) -> "ClickHouseOptions":
-    """Return how searches reach the store."""
-    return clickhouse_options(replace(settings, clickhouse_url=settings.clickhouse_reader_url or settings.clickhouse_url))
-
-
-def run_migrations(settings: Settings) -> list[str]:
-    """Bring the store up to date; returns what was applied."""
-    from zero.infrastructure.clickhouse.migrations import migrate
-
-    return migrate(clickhouse_options(settings))
 
 
 @asynccontextmanager
@@ -114,13 +91,6 @@ def most_exposed(*addresses: Address | None) -> Address:
     return next((address for address in given if not address.is_loopback), given[0])
 
 
-def native_codec() -> "Codec":
-    """Return the codec of the platform."""
-    from zero.infrastructure.native.codec import NativeCodec
-
-    return NativeCodec()
-
-
 async def announce(ready: Ready, look: Callable[[], Awaitable[bool]]) -> None:
     """Call ``ready`` once ``look`` says so."""
     while not await look():  # noqa: ASYNC110 - readiness lies outside this process
@@ -136,12 +106,3 @@ def bound(name: str, settings: Settings) -> Iterator[None]:
     except OSError as error:
         address = f"{environment_name(name)}={getattr(settings, name)}"
         raise ConfigurationError(f"cannot listen on {address}: {error.strerror or error}; choose another address") from error
-
-
-def chosen_codec(settings: Settings) -> "Codec":
-    """Return the codec of the pipeline."""
-    if settings.stage.native:
-        return native_codec()
-    from zero.infrastructure.codec.python_codec import PythonCodec
-
-    return PythonCodec(native_codec().crc32c)

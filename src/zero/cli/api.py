@@ -8,7 +8,7 @@ from zero.settings import Settings
 
 @click.command()
 @parent_option
-@settings_flags("buffer_url", "clickhouse_url", "api", "shards")
+@settings_flags("buffer_url", "clickhouse_url", "store_url", "api", "shards")
 def api(settings: Settings, parent: int | None) -> None:
     """Answer searches, live tails and statistics over HTTP."""
     from zero.bootstrap import run_api

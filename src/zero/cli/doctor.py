@@ -41,7 +41,9 @@ class Finding:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One finding a line, as JSON.")
-@settings_flags("data_dir", "buffer_url", "clickhouse_url", "ingest_http", "ingest_grpc", "api", "embedded_clickhouse")
+@settings_flags(
+    "data_dir", "buffer_url", "clickhouse_url", "store_url", "ingest_http", "ingest_grpc", "api", "embedded_clickhouse"
+)
 def doctor(settings: Settings, as_json: bool) -> None:
     """Look at versions, settings, disk, ports, durability, store and clock. Exit code 1 when something cannot work."""
     failed = False
@@ -157,13 +159,14 @@ async def _durability(settings: Settings) -> Durability:
 
 
 def _store(settings: Settings) -> Iterator[Finding]:
-    if not settings.clickhouse_url:
+    if not settings.store:
         yield Finding("store", "ok", f"embedded: chdb-core {version('chdb-core')}")
         return
-    from zero.bootstrap import clickhouse_options
-    from zero.infrastructure.clickhouse.connection import server_version
+    from zero.bootstrap import store_kind
 
-    found = server_version(clickhouse_options(settings))
-    yield Finding("store", "ok" if found.fits else "fail", f"ClickHouse {found.version}; 26.2 or newer is needed")
+    found = store_kind(settings).report()
+    yield Finding("store", "ok" if found.fits else "fail", found.description)
+    if found.warning:
+        yield Finding("store", "warn", found.warning)
     skew = abs(found.now_seconds - time.time())
     yield Finding("clock", "warn" if skew > _CLOCK_SECONDS_WARN else "ok", f"{skew:.1f} s apart from the store's")

@@ -16,7 +16,7 @@ from zero.settings import Settings
 )
 @click.option("--owner", help="Whose leases these are; a restart under the same name need not wait.  [default: one of its own]")
 @parent_option
-@settings_flags("buffer_url", "clickhouse_url", "drain_http", "shards")
+@settings_flags("buffer_url", "clickhouse_url", "store_url", "drain_http", "shards")
 def drain(settings: Settings, shard: int | None, owner: str | None, parent: int | None) -> None:
     """Move logs from the buffer into the store, each exactly once; one owner for each shard at a time."""
     from zero.bootstrap import run_drain

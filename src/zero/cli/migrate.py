@@ -11,15 +11,15 @@ from zero.settings import Settings
 
 @click.command()
 @parent_option
-@settings_flags("clickhouse_url", "retention_days")
+@settings_flags("clickhouse_url", "store_url", "retention_days")
 def migrate(settings: Settings, parent: int | None) -> None:
     """Apply the numbered migrations that the store, or that of the running `zero up`, does not have yet."""
-    from zero.bootstrap import run_migrations
+    from zero.bootstrap import store_kind
     from zero.embedded.lifeline import die_with
 
     if parent is not None:
         die_with(parent)
-    for name in run_migrations(_reached(settings)):
+    for name in store_kind(_reached(settings)).migrate():
         click.echo(f"applied {name}")
     click.echo("the store is up to date")
 
@@ -28,7 +28,7 @@ def _reached(settings: Settings) -> Settings:
     """Return settings whose store answers."""
     from zero.embedded.clickhouse.options import running_url
 
-    if settings.clickhouse_url:
+    if settings.store:
         return settings
     url = running_url(settings.data_dir, str(settings.embedded_clickhouse))
     if url is None:

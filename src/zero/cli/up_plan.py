@@ -47,7 +47,7 @@ def plan(settings: Settings, folder: Path) -> Plan:
     if not settings.buffer_url:
         command, settings = _embedded_buffer(settings)
         servers.append(command)
-    if not settings.clickhouse_url:
+    if not settings.store:
         command, settings = _embedded_store(settings)
         servers.append(command)
     return Plan(settings, folder, tuple(servers), _role(settings, "migrate"), _roles(settings))
@@ -58,7 +58,7 @@ def _with_ports(settings: Settings) -> Settings:
     chosen: dict[str, Any] = {}
     for name in (*LISTENERS, "syslog_udp"):
         address: Address | None = getattr(settings, name)
-        if address is None or (name == "embedded_clickhouse" and settings.clickhouse_url):
+        if address is None or (name == "embedded_clickhouse" and settings.store):
             continue
         try:
             how: dict[str, Any] = {"datagrams": name == "syslog_udp", "patience_seconds": ENDING_SECONDS_MAX}

@@ -5,8 +5,6 @@ from zero.application.meaning.embedders import Embedders
 from zero.application.meaning.upkeep import MeaningUpkeep
 from zero.application.patterns.catalogue import Catalogue
 from zero.application.ports import Embedder
-from zero.infrastructure.clickhouse.meaning_store import ClickHouseMeaningStore
-from zero.infrastructure.clickhouse.patterns import ClickHousePatternStore
 from zero.infrastructure.embedding.bundled import BundledEmbedder
 from zero.infrastructure.memory import MemoryTelemetry
 from zero.infrastructure.system.clock import SystemClock
@@ -16,9 +14,8 @@ TABLES = ("patterns", "pattern_words", "pattern_vectors")
 
 async def catalogued(log_store: LogStore, embedder: Embedder | None = None) -> None:
     """Do at once what happens in the background, for what is stored now and nothing else."""
-    for table in TABLES:
-        log_store.writer.command(f"TRUNCATE TABLE {table}")
-    patterns = ClickHousePatternStore(log_store.options("default"))
+    log_store.empty(*TABLES)
+    patterns = log_store.pattern_store()
     await Catalogue(patterns, CODEC.mask, SystemClock(), MemoryTelemetry()).look()
     await patterns.close()
     await embedded(log_store, embedder or BundledEmbedder())
@@ -26,7 +23,7 @@ async def catalogued(log_store: LogStore, embedder: Embedder | None = None) -> N
 
 async def embedded(log_store: LogStore, embedder: Embedder) -> None:
     """Embed what is in the catalogue."""
-    store = ClickHouseMeaningStore(log_store.options("default"))
+    store = log_store.meaning_store()
     upkeep = MeaningUpkeep(store, Embedders(embedder.name, {embedder.name: lambda: embedder}), SystemClock(), MemoryTelemetry())
     while await upkeep.step():
         pass

@@ -1,30 +1,126 @@
-"""A real store with entries in it, and readers of it."""
+"""Real stores with entries in them, and readers of them: every test here runs over each kind of store."""
 
+import asyncio
 import itertools
 import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
-from clickhouse_connect.driver.client import Client
 
+from tests.integration.postgres_server import CODEC as POSTGRES_CODEC
+from tests.integration.postgres_server import TABLES, PostgresServer
+from zero.application.ports import FieldReader, Lease, LogReader, MeaningReader, PatternReader
+from zero.bootstrap.stores import ClosingMeaningStore, ClosingPatternStore
 from zero.domain.batch_id import batch_id_ms
-from zero.domain.frame import pack_frame, unpack_frame
+from zero.domain.frame import Frame, pack_frame, unpack_frame
 from zero.domain.stored import StoredEntry
 from zero.infrastructure.clickhouse.connection import connect, connect_writer
+from zero.infrastructure.clickhouse.field_reader import ClickHouseFieldReader
+from zero.infrastructure.clickhouse.field_reader import SampleOptions as ClickHouseSample
+from zero.infrastructure.clickhouse.meaning_reader import ClickHouseMeaningReader
+from zero.infrastructure.clickhouse.meaning_store import ClickHouseMeaningStore
 from zero.infrastructure.clickhouse.migrations import migrate
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
+from zero.infrastructure.clickhouse.pattern_reader import ClickHousePatternReader
+from zero.infrastructure.clickhouse.patterns import ClickHousePatternStore
 from zero.infrastructure.clickhouse.reader import ClickHouseReader
+from zero.infrastructure.clickhouse.reader import ReaderOptions as ClickHouseBounds
 from zero.infrastructure.codec.log_batch import write_log_batch
 from zero.infrastructure.native.codec import NativeCodec
+from zero.infrastructure.postgres.field_reader import PostgresFieldReader
+from zero.infrastructure.postgres.field_reader import SampleOptions as PostgresSample
+from zero.infrastructure.postgres.meaning_reader import PostgresMeaningReader
+from zero.infrastructure.postgres.meaning_store import PostgresMeaningStore
+from zero.infrastructure.postgres.options import PostgresOptions
+from zero.infrastructure.postgres.pattern_reader import PostgresPatternReader
+from zero.infrastructure.postgres.patterns import PostgresPatternStore
+from zero.infrastructure.postgres.reader import PostgresReader
+from zero.infrastructure.postgres.reader import ReaderOptions as PostgresBounds
+from zero.infrastructure.postgres.store import PostgresStore
 
 CODEC = NativeCodec()
 
 
-class LogStore:
+class Reader(LogReader, Protocol):
+    """A reader of any store, as the tests use it."""
+
+    async def close(self) -> None: ...
+
+    async def ask(self, sql: str, parameters: dict[str, Any]) -> Any: ...
+
+
+class LogStore(Protocol):
+    """A server of the tests' own. Entries of one batch that are stored stand together, their indexes count from 0."""
+
+    name: str
+
+    def store(self, entries: Iterable[StoredEntry], tenant: str = "default") -> None:
+        """Store entries as the drain would."""
+
+    def empty(self, *tables: str) -> None:
+        """Empty the tables."""
+
+    def count(self, table: str) -> int:
+        """Count a table's rows."""
+
+    def patterns(self) -> list[tuple[object, ...]]:
+        """Return what the catalogue says of each pattern."""
+
+    def reader(self, *, waiting_max: int = 64, queries_max: int = 4) -> Reader:
+        """Return a reader with the rights of the api."""
+
+    def writers_reader(self) -> Reader:
+        """Return a reader that connects as whoever may write."""
+
+    def hasty_reader(self) -> Reader:
+        """Return a reader whose bounds a search for anything passes."""
+
+    def distant_reader(self) -> Reader:
+        """Return a reader of a server that is not there."""
+
+    def field_reader(self, reader: Reader, rows: int | None = None) -> FieldReader:
+        """Return what completes queries, from a sample of so many rows."""
+
+    def pattern_reader(self, reader: Reader) -> PatternReader:
+        """Return what reads patterns."""
+
+    def meaning_reader(self, reader: Reader) -> MeaningReader:
+        """Return what ranks patterns."""
+
+    def pattern_store(self) -> ClosingPatternStore:
+        """Return where the catalogue is kept."""
+
+    def distant_pattern_store(self) -> ClosingPatternStore:
+        """Return one of a server that is not there."""
+
+    def meaning_store(self) -> ClosingMeaningStore:
+        """Return where words and vectors are kept."""
+
+    def close(self) -> None:
+        """Stop what the tests started."""
+
+
+def frames(entries: Iterable[StoredEntry], tenant: str) -> list[Frame]:
+    """Return the frames that hold the entries."""
+    made = []
+    for identity, group in itertools.groupby(entries, key=lambda stored: stored.batch_id):
+        batch = list(group)
+        assert [stored.index for stored in batch] == list(range(len(batch)))
+        payload = write_log_batch(stored.entry for stored in batch)
+        data = pack_frame(identity, batch_id_ms(identity), len(batch), tenant, [payload], CODEC.crc32c)
+        made.append(unpack_frame(data, CODEC.crc32c))
+    return made
+
+
+class ClickHouseLogs:
     """A ClickHouse server of the tests' own."""
+
+    name = "clickhouse"
 
     def __init__(self, path: Path) -> None:
         argv = [sys.executable, "-m", "zero.embedded.clickhouse", "--path", str(path), "--listen", "127.0.0.1:0"]
@@ -38,19 +134,51 @@ class LogStore:
     def options(self, user: str) -> ClickHouseOptions:
         return ClickHouseOptions(self.url, user=user, password=self._passwords[user], retention_days=36_500)
 
-    def connect(self, user: str = "reader") -> Client:
-        return connect(self.options(user))
-
     def store(self, entries: Iterable[StoredEntry], tenant: str = "default") -> None:
-        """Store entries as the drain would; those of one batch stand together, their indexes count from 0."""
-        frames = []
-        for identity, group in itertools.groupby(entries, key=lambda stored: stored.batch_id):
-            batch = list(group)
-            assert [stored.index for stored in batch] == list(range(len(batch)))
-            payload = write_log_batch(stored.entry for stored in batch)
-            data = pack_frame(identity, batch_id_ms(identity), len(batch), tenant, [payload], CODEC.crc32c)
-            frames.append(unpack_frame(data, CODEC.crc32c))
-        self.writer.command("INSERT INTO logs FORMAT Native", data=CODEC.encode_block(frames).data)
+        data = CODEC.encode_block(frames(entries, tenant)).data
+        self.writer.command("INSERT INTO logs FORMAT Native", data=data)
+
+    def empty(self, *tables: str) -> None:
+        for table in tables:
+            self.writer.command(f"TRUNCATE TABLE {table}")
+
+    def count(self, table: str) -> int:
+        return int(str(self.writer.command(f"SELECT count() FROM {table}")))
+
+    def patterns(self) -> list[tuple[object, ...]]:
+        columns = "tenant, pattern_id, text, example, group_id, group_text, first_seen, last_seen, count, first_bid, first_idx"
+        return list(self.writer.query(f"SELECT {columns} FROM patterns FINAL ORDER BY tenant, pattern_id").result_rows)
+
+    def reader(self, *, waiting_max: int = 64, queries_max: int = 4) -> ClickHouseReader:
+        bounds = ClickHouseBounds(queries_max=queries_max, waiting_max=waiting_max)
+        return ClickHouseReader(lambda: connect(self.options("reader")), bounds)
+
+    def writers_reader(self) -> ClickHouseReader:
+        return ClickHouseReader(lambda: connect(self.options("default")))
+
+    def hasty_reader(self) -> ClickHouseReader:
+        return ClickHouseReader(lambda: connect(self.options("default")), ClickHouseBounds(rows_read_max=10))
+
+    def distant_reader(self) -> ClickHouseReader:
+        return ClickHouseReader(lambda: connect(ClickHouseOptions("http://127.0.0.1:1")))
+
+    def field_reader(self, reader: ClickHouseReader, rows: int | None = None) -> ClickHouseFieldReader:
+        return ClickHouseFieldReader(reader, ClickHouseSample(rows=rows) if rows else None)
+
+    def pattern_reader(self, reader: ClickHouseReader) -> ClickHousePatternReader:
+        return ClickHousePatternReader(reader)
+
+    def meaning_reader(self, reader: ClickHouseReader) -> ClickHouseMeaningReader:
+        return ClickHouseMeaningReader(reader)
+
+    def pattern_store(self) -> ClickHousePatternStore:
+        return ClickHousePatternStore(self.options("default"))
+
+    def distant_pattern_store(self) -> ClickHousePatternStore:
+        return ClickHousePatternStore(ClickHouseOptions("http://127.0.0.1:9", connect_timeout_seconds=1))
+
+    def meaning_store(self) -> ClickHouseMeaningStore:
+        return ClickHouseMeaningStore(self.options("default"))
 
     def close(self) -> None:
         self.writer.close()
@@ -60,10 +188,78 @@ class LogStore:
         self.process.stdout.close()
 
 
-@pytest.fixture(scope="session")
-def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogStore]:
-    """The server for the whole run."""
-    server = LogStore(tmp_path_factory.mktemp("clickhouse"))
+class PostgresLogs:
+    """A database of the PostgreSQL of the whole run."""
+
+    name = "postgres"
+
+    def __init__(self, server: PostgresServer, options: PostgresOptions) -> None:
+        self.server, self.options = server, options
+        server.command("shared", f"TRUNCATE {TABLES}")
+
+    def store(self, entries: Iterable[StoredEntry], tenant: str = "default") -> None:
+        block = POSTGRES_CODEC.encode_block(frames(entries, tenant))
+        with ThreadPoolExecutor(1) as thread:  # the caller may be in an event loop of its own
+            thread.submit(asyncio.run, self._store(block)).result()
+
+    async def _store(self, block: Any) -> None:
+        store, lease = PostgresStore(self.options), Lease(0, "tests", 1)
+        await store.fence(lease)
+        await store.insert(block, lease)
+        await store.close()
+
+    def empty(self, *tables: str) -> None:
+        self.server.command("shared", f"TRUNCATE {', '.join(tables)}")
+
+    def count(self, table: str) -> int:
+        return int(str(self.server.command("shared", f"SELECT count(*) FROM {table}")[0][0]))
+
+    def patterns(self) -> list[tuple[object, ...]]:
+        columns = "tenant, pattern_id, text, example, group_id, group_text, first_seen_ns, last_seen_ns, count, first_bid"
+        return self.server.command("shared", f"SELECT {columns}, first_idx FROM patterns ORDER BY tenant, pattern_id")
+
+    def reader(self, *, waiting_max: int = 64, queries_max: int = 4) -> PostgresReader:
+        return PostgresReader(self.options, PostgresBounds(queries_max=queries_max, waiting_max=waiting_max))
+
+    def writers_reader(self) -> PostgresReader:
+        return PostgresReader(self.options)
+
+    def hasty_reader(self) -> PostgresReader:
+        return PostgresReader(self.options, PostgresBounds(rows_max=5))
+
+    def distant_reader(self) -> PostgresReader:
+        return PostgresReader(PostgresOptions("postgresql://zero@127.0.0.1:1/nowhere"))
+
+    def field_reader(self, reader: PostgresReader, rows: int | None = None) -> PostgresFieldReader:
+        return PostgresFieldReader(reader, PostgresSample(rows=rows) if rows else None)
+
+    def pattern_reader(self, reader: PostgresReader) -> PostgresPatternReader:
+        return PostgresPatternReader(reader)
+
+    def meaning_reader(self, reader: PostgresReader) -> PostgresMeaningReader:
+        return PostgresMeaningReader(reader)
+
+    def pattern_store(self) -> PostgresPatternStore:
+        return PostgresPatternStore(self.options)
+
+    def distant_pattern_store(self) -> PostgresPatternStore:
+        return PostgresPatternStore(PostgresOptions("postgresql://zero@127.0.0.1:9/nowhere", connect_timeout_seconds=1))
+
+    def meaning_store(self) -> PostgresMeaningStore:
+        return PostgresMeaningStore(self.options)
+
+    def close(self) -> None:
+        """Leave the server to who started it."""
+
+
+@pytest.fixture(scope="session", params=["clickhouse", "postgres"])
+def log_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogStore]:
+    """A server of each kind for the whole run."""
+    server: LogStore
+    if request.param == "clickhouse":
+        server = ClickHouseLogs(tmp_path_factory.mktemp("clickhouse"))
+    else:
+        server = PostgresLogs(request.getfixturevalue("postgres_server"), request.getfixturevalue("migrated_postgres"))
     yield server
     server.close()
 
@@ -71,13 +267,13 @@ def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogStore]:
 @pytest.fixture
 def log_store(log_server: LogStore) -> LogStore:
     """The server with an empty table."""
-    log_server.writer.command("TRUNCATE TABLE logs")
+    log_server.empty("logs")
     return log_server
 
 
 @pytest.fixture
-async def reader(log_server: LogStore) -> AsyncIterator[ClickHouseReader]:
+async def reader(log_server: LogStore) -> AsyncIterator[Reader]:
     """A reader with the rights of the api."""
-    reader = ClickHouseReader(log_server.connect)
+    reader = log_server.reader()
     yield reader
     await reader.close()

@@ -2,14 +2,12 @@
 
 import pytest
 
-from tests.integration.search.conftest import LogStore
-from zero.application.ports import Scope
+from tests.integration.search.conftest import LogStore, Reader
+from zero.application.ports import FieldReader, Scope
 from zero.domain.batch_id import batch_id
 from zero.domain.entry import LogEntry, MetadataValue
 from zero.domain.query import Everything, Field
 from zero.domain.stored import StoredEntry
-from zero.infrastructure.clickhouse.field_reader import ClickHouseFieldReader, SampleOptions
-from zero.infrastructure.clickhouse.reader import ClickHouseReader
 
 START_S = 1_795_341_600
 MINE = Scope("default", Everything())
@@ -22,8 +20,8 @@ def batch(seconds: int, *metadata: dict[str, MetadataValue], app_id: str = "web"
 
 
 @pytest.fixture
-def fields(reader: ClickHouseReader) -> ClickHouseFieldReader:
-    return ClickHouseFieldReader(reader)
+def fields(log_server: LogStore, reader: Reader) -> FieldReader:
+    return log_server.field_reader(reader)
 
 
 async def test_keys_of_every_app_are_found_though_one_app_drowns_the_others(log_store: LogStore, fields) -> None:
@@ -62,7 +60,7 @@ async def test_names_and_values_are_those_of_the_tenant(log_store: LogStore, fie
 
 async def test_the_rows_of_a_sample_are_bounded_and_long_values_are_left_out(log_store: LogStore, reader) -> None:
     log_store.store(batch(0, *[{"v": "x"}] * 50, {"v": "y" * 300}))
-    fields = ClickHouseFieldReader(reader, SampleOptions(rows=20))
+    fields = log_store.field_reader(reader, rows=20)
     assert await fields.values(MINE, Field("v", is_key=True), "", 10) == [("x", 20)]
 
 

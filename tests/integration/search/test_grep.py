@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.search.conftest import LogStore
+from tests.integration.search.conftest import LogStore, Reader
 from zero.application.ports import Scope
 from zero.domain.batch_id import batch_id
 from zero.domain.entry import LogEntry
 from zero.domain.stored import StoredEntry
-from zero.infrastructure.clickhouse.reader import ClickHouseReader
 from zero.infrastructure.lucene.parser import LuceneParser
 
 LOGHUB = Path("/work/shared/data/loghub")
@@ -26,7 +25,7 @@ def lines(log_server: LogStore) -> list[str]:
         pytest.skip("the real log lines are not on this machine")
     if shutil.which("grep") is None:
         pytest.skip("there is no grep on this machine")
-    log_server.writer.command("TRUNCATE TABLE logs")
+    log_server.empty("logs")
     every = []
     for number, path in enumerate(sorted(path for path in LOGHUB.glob("*.csv") if "templates" not in path.name)):
         with path.open(newline="", encoding="utf-8", errors="replace") as file:
@@ -61,7 +60,7 @@ def grep(lines: list[str], options: list[str]) -> int:
     ],
 )
 async def test_a_search_counts_what_grep_counts(
-    lines: list[str], reader: ClickHouseReader, query: str, options: list[str]
+    lines: list[str], reader: Reader, query: str, options: list[str]
 ) -> None:
     counted = grep(lines, options)
     found = await reader.histogram(Scope("default", LuceneParser().parse(query, 0)), 3600)

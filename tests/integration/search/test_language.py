@@ -14,7 +14,6 @@ from zero.domain.batch_id import batch_id
 from zero.domain.entry import Level, LogEntry, MetadataValue
 from zero.domain.query import And, Field, Is, Node, Not
 from zero.domain.stored import StoredEntry
-from zero.infrastructure.clickhouse.reader import ClickHouseReader
 from zero.infrastructure.lucene.parser import LuceneParser
 from zero.infrastructure.memory.query_evaluator import matches
 
@@ -63,7 +62,7 @@ class Finder:
     def __init__(self, store: LogStore) -> None:
         self.store = store
         self._runner = asyncio.Runner()
-        self._reader = ClickHouseReader(store.connect)
+        self._reader = store.reader()
 
     def find(self, node: Node, tenant: str = "default") -> list[StoredEntry]:
         return list(self._runner.run(self._reader.latest(Scope(tenant, node), 1000)))
@@ -76,7 +75,7 @@ class Finder:
 @pytest.fixture(scope="module")
 def filled(log_server: LogStore) -> Iterator[Finder]:
     """The store with ENTRIES in three parts, and the same under another tenant."""
-    log_server.writer.command("TRUNCATE TABLE logs")
+    log_server.empty("logs")
     for start in range(0, len(ENTRIES), 210):
         log_server.store(ENTRIES[start : start + 210])
     log_server.store(ENTRIES, "other")

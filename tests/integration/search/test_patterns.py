@@ -5,19 +5,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.integration.search.conftest import CODEC, LogStore
+from tests.integration.search.conftest import CODEC, LogStore, Reader
 from zero.application.background import end
 from zero.application.patterns.catalogue import Catalogue, CatalogueOptions
 from zero.application.patterns.events import PatternsHalted, PatternsRefused
 from zero.application.ports import PatternQuery, Scope
+from zero.bootstrap.stores import ClosingPatternStore
 from zero.domain.batch_id import batch_id
 from zero.domain.entry import Level, LogEntry
 from zero.domain.query import Everything, InPattern
 from zero.domain.stored import StoredEntry
-from zero.infrastructure.clickhouse.options import ClickHouseOptions
-from zero.infrastructure.clickhouse.pattern_reader import ClickHousePatternReader
-from zero.infrastructure.clickhouse.patterns import ClickHousePatternStore
-from zero.infrastructure.clickhouse.reader import ClickHouseReader
 from zero.infrastructure.memory import MemoryTelemetry
 from zero.infrastructure.system.clock import SystemClock
 
@@ -42,15 +39,15 @@ MESSAGES = [f"served request {number} in {number * 2} ms" for number in range(50
 
 
 @pytest.fixture
-async def pattern_store(log_store: LogStore) -> AsyncIterator[ClickHousePatternStore]:
-    log_store.writer.command("TRUNCATE TABLE patterns")
-    store = ClickHousePatternStore(log_store.options("default"))
+async def pattern_store(log_store: LogStore) -> AsyncIterator[ClosingPatternStore]:
+    log_store.empty("patterns")
+    store = log_store.pattern_store()
     yield store
     await store.close()
 
 
 @pytest.fixture
-def catalogue(pattern_store: ClickHousePatternStore) -> Catalogue:
+def catalogue(pattern_store: ClosingPatternStore) -> Catalogue:
     return Catalogue(pattern_store, CODEC.mask, SystemClock(), MemoryTelemetry())
 
 
@@ -59,12 +56,12 @@ def everything(tenant: str = "default") -> Scope:
 
 
 async def test_what_arrives_is_in_the_catalogue_after_a_look(
-    log_store: LogStore, catalogue: Catalogue, reader: ClickHouseReader
+    log_store: LogStore, catalogue: Catalogue, reader: Reader
 ) -> None:
     log_store.store(entries(MESSAGES))
     assert await catalogue.look() == 2
     assert await catalogue.look() == 0
-    patterns = ClickHousePatternReader(reader)
+    patterns = log_store.pattern_reader(reader)
     served, failed = await patterns.count(PatternQuery(everything()))
     assert (served.text, served.example, served.count) == ("served request <*> in <*>", MESSAGES[0], 50)
     assert (served.first_seen_ns, served.last_seen_ns) == (START_S * SECOND, (START_S + 49) * SECOND)
@@ -76,21 +73,21 @@ async def test_what_arrives_is_in_the_catalogue_after_a_look(
 
 
 async def test_a_query_finds_the_lines_of_a_pattern(
-    log_store: LogStore, catalogue: Catalogue, reader: ClickHouseReader
+    log_store: LogStore, catalogue: Catalogue, reader: Reader
 ) -> None:
     log_store.store(entries(MESSAGES))
     await catalogue.look()
-    served, failed = await ClickHousePatternReader(reader).count(PatternQuery(everything()))
+    served, failed = await log_store.pattern_reader(reader).count(PatternQuery(everything()))
     found = await reader.latest(Scope("default", InPattern(failed.id)), 100)
     assert [stored.entry.message for stored in found] == MESSAGES[-1:]
     assert len(await reader.latest(Scope("default", InPattern(served.id)), 100)) == 50
     assert await reader.latest(Scope("other", InPattern(served.id)), 100) == []
 
 
-async def test_counts_over_time_add_up(log_store: LogStore, catalogue: Catalogue, reader: ClickHouseReader) -> None:
+async def test_counts_over_time_add_up(log_store: LogStore, catalogue: Catalogue, reader: Reader) -> None:
     log_store.store(entries(MESSAGES))
     await catalogue.count()
-    patterns = ClickHousePatternReader(reader)
+    patterns = log_store.pattern_reader(reader)
     scope = Scope("default", Everything(), START_S * SECOND, (START_S + 60) * SECOND)
     served, failed = await patterns.count(PatternQuery(scope))
     tallies = await patterns.tallies(scope, [served.id, failed.id], 10 * SECOND)
@@ -106,36 +103,31 @@ async def test_counts_over_time_add_up(log_store: LogStore, catalogue: Catalogue
     assert (member.text, member.count) == ("payment of <*> EUR failed", 1)
 
 
-async def rows(log_store: LogStore) -> list[tuple[object, ...]]:
-    columns = "tenant, pattern_id, text, example, group_id, group_text, first_seen, last_seen, count, first_bid, first_idx"
-    return list(log_store.writer.query(f"SELECT {columns} FROM patterns FINAL ORDER BY tenant, pattern_id").result_rows)
-
-
 def names(start: int) -> list[str]:
     return [f"session opened for user {chr(97 + number)}x by (uid=0)" for number in range(start, start + 4)]
 
 
 async def test_an_emptied_catalogue_becomes_what_it_was(
-    log_store: LogStore, pattern_store: ClickHousePatternStore, catalogue: Catalogue
+    log_store: LogStore, pattern_store: ClosingPatternStore, catalogue: Catalogue
 ) -> None:
     log_store.store(entries(names(2) + MESSAGES, START_S + 1000))
     await catalogue.count()
     log_store.store(entries([*names(0), "late"], START_S))  # stored later, though accepted before
     await catalogue.look()
     await catalogue.count()
-    before = await rows(log_store)
+    before = log_store.patterns()
     assert {row[5] for row in before} >= {"session opened for user <*> by (uid=<*>)", "late"}
     assert len({row[4] for row in before}) == len({row[5] for row in before}) == 4
     for again in (catalogue, Catalogue(pattern_store, CODEC.mask, SystemClock(), MemoryTelemetry())):
-        log_store.writer.command("TRUNCATE TABLE patterns")
+        log_store.empty("patterns")
         await again.count()
-        assert await rows(log_store) == before
+        assert log_store.patterns() == before
 
 
 async def test_two_processes_that_keep_it_at_once_do_no_harm(
-    log_store: LogStore, pattern_store: ClickHousePatternStore
+    log_store: LogStore, pattern_store: ClosingPatternStore
 ) -> None:
-    stores = [ClickHousePatternStore(log_store.options("default")) for _ in range(2)]
+    stores = [log_store.pattern_store() for _ in range(2)]
     keepers = [Catalogue(store, CODEC.mask, SystemClock(), MemoryTelemetry()) for store in stores]
     for turn in range(3):
         log_store.store(entries([*names(4 * turn), f"part {'xyz'[turn]} done"], START_S + turn))
@@ -143,21 +135,21 @@ async def test_two_processes_that_keep_it_at_once_do_no_harm(
     await asyncio.gather(*(keeper.count() for keeper in keepers))
     for keeper in keepers:
         await keeper.count()
-    found = await rows(log_store)
+    found = log_store.patterns()
     for store in stores:
         await store.close()
-    log_store.writer.command("TRUNCATE TABLE patterns")
+    log_store.empty("patterns")
     await Catalogue(pattern_store, CODEC.mask, SystemClock(), MemoryTelemetry()).count()
-    assert await rows(log_store) == found
+    assert log_store.patterns() == found
     assert len(found) == 15
 
 
 async def test_a_group_is_one_pattern_to_those_who_list_and_search(
-    log_store: LogStore, catalogue: Catalogue, reader: ClickHouseReader
+    log_store: LogStore, catalogue: Catalogue, reader: Reader
 ) -> None:
     log_store.store(entries(names(0) + names(0)))
     await catalogue.count()
-    patterns = ClickHousePatternReader(reader)
+    patterns = log_store.pattern_reader(reader)
     (group,) = await patterns.count(PatternQuery(everything()))
     assert (group.text, group.count) == ("session opened for user <*> by (uid=<*>)", 8)
     members = await patterns.members("default", group.id, 10)
@@ -168,7 +160,7 @@ async def test_a_group_is_one_pattern_to_those_who_list_and_search(
 
 
 async def test_patterns_beyond_the_bound_are_left_out_and_said(
-    log_store: LogStore, pattern_store: ClickHousePatternStore, reader: ClickHouseReader
+    log_store: LogStore, pattern_store: ClosingPatternStore, reader: Reader
 ) -> None:
     telemetry = MemoryTelemetry()
     options = CatalogueOptions(tenant_patterns_max=1)
@@ -179,9 +171,9 @@ async def test_patterns_beyond_the_bound_are_left_out_and_said(
     assert [type(event) for event in telemetry.events].count(PatternsRefused) == 1
 
 
-async def test_an_outage_of_the_store_is_waited_out() -> None:
+async def test_an_outage_of_the_store_is_waited_out(log_server: LogStore) -> None:
     telemetry = MemoryTelemetry()
-    nowhere = ClickHousePatternStore(ClickHouseOptions("http://127.0.0.1:9", connect_timeout_seconds=1))
+    nowhere = log_server.distant_pattern_store()
     keeping = asyncio.create_task(Catalogue(nowhere, CODEC.mask, SystemClock(), telemetry).run())
     async with asyncio.timeout(30):
         while not any(isinstance(event, PatternsHalted) for event in telemetry.events):  # noqa: ASYNC110
@@ -192,10 +184,10 @@ async def test_an_outage_of_the_store_is_waited_out() -> None:
 
 
 async def test_long_and_hostile_messages_come_through(
-    log_store: LogStore, catalogue: Catalogue, reader: ClickHouseReader
+    log_store: LogStore, catalogue: Catalogue, reader: Reader
 ) -> None:
     hostile = ["a\tb\nc\\N", '{"x": null}', "\\", "\0", "'; DROP TABLE logs --", "\u2028 \U0001f600", "word " * 20_000]
     log_store.store(entries(hostile))
     assert await catalogue.look() == len(hostile)
-    found = await ClickHousePatternReader(reader).count(PatternQuery(everything()))
+    found = await log_store.pattern_reader(reader).count(PatternQuery(everything()))
     assert {one.example for one in found} == {message[:4096] for message in hostile}

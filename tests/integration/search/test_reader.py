@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from tests.integration.search.conftest import LogStore
+from tests.integration.search.conftest import LogStore, Reader
 from zero.application.ports import Scope
 from zero.application.search import Search, SearchRequest
 from zero.domain.batch_id import batch_id
@@ -13,8 +13,6 @@ from zero.domain.entry import Level, LogEntry
 from zero.domain.errors import Overloaded, QueryTooExpensive, StoreHalted, StoreUnavailable
 from zero.domain.query import Everything, HasWord, Not
 from zero.domain.stored import StoredEntry
-from zero.infrastructure.clickhouse.options import ClickHouseOptions
-from zero.infrastructure.clickhouse.reader import ClickHouseReader, ReaderOptions
 from zero.infrastructure.lucene.parser import LuceneParser
 from zero.infrastructure.system.clock import SystemClock
 
@@ -37,27 +35,27 @@ def newest_first(entries: list[StoredEntry]) -> list[StoredEntry]:
     return sorted(entries, key=lambda stored: stored.key, reverse=True)
 
 
-async def test_the_newest_come_first_over_days_and_ties(log_store: LogStore, reader: ClickHouseReader) -> None:
+async def test_the_newest_come_first_over_days_and_ties(log_store: LogStore, reader: Reader) -> None:
     entries = batch(0, 300, 1800) + batch(5, 50, 0) + batch(6, 50, 0)
     log_store.store(entries)
     assert list(await reader.latest(ALL, 1000)) == newest_first(entries)
     assert list(await reader.latest(ALL, 7)) == newest_first(entries)[:7]
 
 
-async def test_an_empty_store_has_no_entries(log_store: LogStore, reader: ClickHouseReader) -> None:
+async def test_an_empty_store_has_no_entries(log_store: LogStore, reader: Reader) -> None:
     assert list(await reader.latest(ALL, 10)) == []
     assert (await reader.figures("default", START_S * 10**9)).entries == 0
     assert await reader.rows() == {}
 
 
-async def test_times_bound_the_search_to_the_nanosecond(log_store: LogStore, reader: ClickHouseReader) -> None:
+async def test_times_bound_the_search_to_the_nanosecond(log_store: LogStore, reader: Reader) -> None:
     entries = [StoredEntry(batch_id(START_S * 1000, 1, 0), n, LogEntry("m", START_S * 10**9 + n)) for n in range(5)]
     log_store.store(entries)
     scope = Scope("default", Everything(), START_S * 10**9 + 1, START_S * 10**9 + 3)
     assert [stored.index for stored in await reader.latest(scope, 10)] == [2, 1]
 
 
-async def test_pages_neither_repeat_nor_skip_while_logs_are_stored(log_store: LogStore, reader: ClickHouseReader) -> None:
+async def test_pages_neither_repeat_nor_skip_while_logs_are_stored(log_store: LogStore, reader: Reader) -> None:
     before = batch(0, 400, 30)
     log_store.store(before)
     search = Search(LuceneParser(), reader, SystemClock())
@@ -77,7 +75,7 @@ async def test_pages_neither_repeat_nor_skip_while_logs_are_stored(log_store: Lo
     assert [stored for stored in found if stored.id in known] == newest_first(before)
 
 
-async def test_arrivals_are_told_by_the_time_of_acceptance(log_store: LogStore, reader: ClickHouseReader) -> None:
+async def test_arrivals_are_told_by_the_time_of_acceptance(log_store: LogStore, reader: Reader) -> None:
     entries = batch(0, 3) + batch(100, 3)
     log_store.store(entries)
     log_store.store(batch(100, 3), "other")
@@ -90,7 +88,7 @@ async def test_arrivals_are_told_by_the_time_of_acceptance(log_store: LogStore, 
     assert list(await reader.entries("default", [])) == []
 
 
-async def test_counts_by_time_value_and_tenant_add_up(log_store: LogStore, reader: ClickHouseReader) -> None:
+async def test_counts_by_time_value_and_tenant_add_up(log_store: LogStore, reader: Reader) -> None:
     levels = [Level.INFO, Level.ERROR, Level.ERROR]
     entries = [
         StoredEntry(batch_id(START_S * 1000, 1, 0), n, LogEntry("m", (START_S + n * 40) * 10**9, levels[n % 3], f"app{n % 2}"))
@@ -112,7 +110,7 @@ async def test_counts_by_time_value_and_tenant_add_up(log_store: LogStore, reade
     assert await reader.rows_by_day() == {("default", today): 6, ("other", today): 2}
 
 
-async def test_the_longest_and_worst_queries_are_answered(log_store: LogStore, reader: ClickHouseReader) -> None:
+async def test_the_longest_and_worst_queries_are_answered(log_store: LogStore, reader: Reader) -> None:
     log_store.store(batch(0, 3))
     parser = LuceneParser()
     for query in (
@@ -129,7 +127,7 @@ async def test_the_longest_and_worst_queries_are_answered(log_store: LogStore, r
 
 
 async def test_a_search_beyond_the_limits_says_what_to_do(log_server: LogStore) -> None:
-    reader = ClickHouseReader(lambda: log_server.connect("default"), ReaderOptions(rows_read_max=10))
+    reader = log_server.hasty_reader()
     log_server.store(batch(0, 100))
     try:
         with pytest.raises(QueryTooExpensive, match="narrow"):
@@ -139,7 +137,7 @@ async def test_a_search_beyond_the_limits_says_what_to_do(log_server: LogStore) 
 
 
 async def test_more_searches_than_may_wait_are_refused(log_store: LogStore, log_server: LogStore) -> None:
-    reader = ClickHouseReader(log_server.connect, ReaderOptions(queries_max=1, waiting_max=2))
+    reader = log_server.reader(queries_max=1, waiting_max=2)
     try:
         outcomes = await asyncio.gather(*(reader.ping() for _ in range(10)), return_exceptions=True)
     finally:
@@ -149,8 +147,7 @@ async def test_more_searches_than_may_wait_are_refused(log_store: LogStore, log_
 
 
 async def test_a_reader_cannot_write(log_server: LogStore) -> None:
-    for user in ("reader", "default"):
-        reader = ClickHouseReader(lambda user=user: log_server.connect(user))
+    for reader in (log_server.reader(), log_server.writers_reader()):
         try:
             with pytest.raises((StoreHalted, StoreUnavailable), match=r"readonly|read-only|READONLY"):
                 await reader.ask("INSERT INTO logs (message) VALUES ('x')", {})
@@ -158,10 +155,8 @@ async def test_a_reader_cannot_write(log_server: LogStore) -> None:
             await reader.close()
 
 
-async def test_a_store_that_is_away_is_said_to_be_unavailable() -> None:
-    from zero.infrastructure.clickhouse.connection import connect
-
-    reader = ClickHouseReader(lambda: connect(ClickHouseOptions("http://127.0.0.1:1")))
+async def test_a_store_that_is_away_is_said_to_be_unavailable(log_server: LogStore) -> None:
+    reader = log_server.distant_reader()
     try:
         with pytest.raises(StoreUnavailable):
             await reader.ping()

@@ -30,7 +30,7 @@ class BulkDecoded(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Rows as columns in ClickHouse's Native format."""
+    """Rows in the form that the store takes: the codec that makes it is chosen together with the store."""
 
     data: bytes
     rows: int
@@ -76,7 +76,7 @@ class Codec(Protocol):
         """Return the JSON array that answers the actions one by one, the entries accepted as the receipt says."""
 
     def encode_block(self, frames: Sequence[Frame], rows: Sequence[RowRange] | None = None) -> Block:
-        """Encode the chosen rows (None: all) as one Native block of table ``logs``. Raises CorruptFrame on a bad payload."""
+        """Encode the chosen rows (None: all) as one block of table ``logs``. Raises CorruptFrame on a bad payload."""
 
 
 class Decompressor(Protocol):

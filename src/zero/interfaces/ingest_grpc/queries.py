@@ -70,7 +70,7 @@ class Queries:
 
     async def _search(self) -> Search:
         if self._make_search is None:
-            raise Unavailable("this ingest process knows no store to search: set ZERO_CLICKHOUSE_URL, or ask the api")
+            raise Unavailable("this ingest process knows no store to search: set the URL of the store, or ask the api")
         if self._made is None or (self._made.done() and self._made.exception() is not None):
             self._made = asyncio.create_task(asyncio.to_thread(self._make_search))
         return await asyncio.shield(self._made)

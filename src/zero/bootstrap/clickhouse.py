@@ -1,0 +1,101 @@
+"""ClickHouse as the store."""
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from zero.bootstrap.stores import Readers, StoreReport, nothing_to_keep
+from zero.domain.errors import ConfigurationError
+from zero.settings import Settings
+
+if TYPE_CHECKING:
+    from zero.application.drain.parts import FrameCodec
+    from zero.application.ports import Codec, Telemetry
+    from zero.infrastructure.clickhouse.meaning_store import ClickHouseMeaningStore
+    from zero.infrastructure.clickhouse.options import ClickHouseOptions
+    from zero.infrastructure.clickhouse.patterns import ClickHousePatternStore
+    from zero.infrastructure.clickhouse.store import ClickHouseStore
+
+
+def clickhouse_options(settings: Settings) -> "ClickHouseOptions":
+    """Return how to reach ClickHouse. Raises ConfigurationError when no URL of one is set."""
+    from zero.infrastructure.clickhouse.options import ClickHouseOptions
+
+    if not settings.store:
+        raise ConfigurationError("ZERO_CLICKHOUSE_URL is empty: set it, or run `zero up`, which starts a store of its own")
+    return ClickHouseOptions(settings.store, retention_days=settings.retention_days)
+
+
+class ClickHouseKind:
+    """Implements StoreKind."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.block_rows_max = settings.stage.drain_block_rows_max
+
+    def codec(self) -> "FrameCodec":
+        """Return the codec of the pipeline."""
+        return chosen_codec(self._settings)
+
+    def store(self) -> "ClickHouseStore":
+        """Return what the drain writes to."""
+        from zero.infrastructure.clickhouse.store import ClickHouseStore
+
+        return ClickHouseStore(clickhouse_options(self._settings))
+
+    def readers(self) -> Readers:
+        """Return what reads, with the rights of the reader if there is one."""
+        from zero.infrastructure.clickhouse.connection import connect
+        from zero.infrastructure.clickhouse.field_reader import ClickHouseFieldReader
+        from zero.infrastructure.clickhouse.meaning_reader import ClickHouseMeaningReader
+        from zero.infrastructure.clickhouse.pattern_reader import ClickHousePatternReader
+        from zero.infrastructure.clickhouse.reader import ClickHouseReader
+
+        options = replace(clickhouse_options(self._settings), url=self._settings.store_of_readers)
+        logs = ClickHouseReader(lambda: connect(options))
+        return Readers(logs, ClickHouseFieldReader(logs), ClickHousePatternReader(logs), ClickHouseMeaningReader(logs))
+
+    def pattern_store(self) -> "ClickHousePatternStore":
+        """Return where the catalogue of patterns is kept."""
+        from zero.infrastructure.clickhouse.patterns import ClickHousePatternStore
+
+        return ClickHousePatternStore(clickhouse_options(self._settings))
+
+    def meaning_store(self) -> "ClickHouseMeaningStore":
+        """Return where words and vectors are kept."""
+        from zero.infrastructure.clickhouse.meaning_store import ClickHouseMeaningStore
+
+        return ClickHouseMeaningStore(clickhouse_options(self._settings))
+
+    def kept(self, telemetry: "Telemetry") -> AbstractAsyncContextManager[None]:
+        """Do nothing: ClickHouse drops by itself what is due."""
+        return nothing_to_keep()
+
+    def migrate(self) -> list[str]:
+        """Bring the tables up to date; returns what was applied."""
+        from zero.infrastructure.clickhouse.migrations import migrate
+
+        return migrate(clickhouse_options(self._settings))
+
+    def report(self) -> StoreReport:
+        """Ask the server for its version and clock."""
+        from zero.infrastructure.clickhouse.connection import server_version
+
+        found = server_version(clickhouse_options(self._settings))
+        return StoreReport(f"ClickHouse {found.version}; 26.2 or newer is needed", found.fits, "", found.now_seconds)
+
+
+def native_codec() -> "Codec":
+    """Return the codec of the platform."""
+    from zero.infrastructure.native.codec import NativeCodec
+
+    return NativeCodec()
+
+
+def chosen_codec(settings: Settings) -> "Codec":
+    """Return the codec of the pipeline."""
+    if settings.stage.native:
+        return native_codec()
+    from zero.infrastructure.codec.python_codec import PythonCodec
+
+    return PythonCodec(native_codec().crc32c)
