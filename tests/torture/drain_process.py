@@ -13,12 +13,11 @@ from dataclasses import asdict
 from zero.application.drain import DrainOptions, DrainParts, DrainService, ShardDrain, ShardShare
 from zero.application.drain.events import DrainFailed, LeaseGone, LeaseTaken, VerifyPerformed
 from zero.application.events import Event
-from zero.infrastructure.clickhouse.options import ClickHouseOptions
-from zero.infrastructure.clickhouse.store import ClickHouseStore
-from zero.infrastructure.native.codec import NativeCodec
+from zero.bootstrap import store_kind
 from zero.infrastructure.redis.options import RedisOptions
 from zero.infrastructure.redis.shard_log import RedisShardLog
 from zero.infrastructure.system.clock import SystemClock
+from zero.settings import Settings
 
 
 class Printer:
@@ -33,8 +32,9 @@ class Printer:
 async def drain(buffer_url: str, store_url: str, owner: str, lease_seconds: str) -> None:
     """Drain shard 0 until SIGTERM, then until it is empty."""
     log = RedisShardLog(RedisOptions(buffer_url, lease_seconds=float(lease_seconds)))
-    store = ClickHouseStore(ClickHouseOptions(store_url))
-    parts = DrainParts(log, store, NativeCodec(), SystemClock(), random.Random(), Printer())
+    kind = store_kind(Settings(store_url=store_url))
+    store = kind.store()
+    parts = DrainParts(log, store, kind.codec(), SystemClock(), random.Random(), Printer())
     options = DrainOptions(block_rows_max=2_000, linger_seconds=0.0, renew_seconds=float(lease_seconds) / 4)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)

@@ -101,9 +101,6 @@ class LogStore(Protocol):
     def meaning_store(self) -> ClosingMeaningStore:
         """Return where words and vectors are kept."""
 
-    def close(self) -> None:
-        """Stop what the tests started."""
-
 
 def frames(entries: Iterable[StoredEntry], tenant: str) -> list[Frame]:
     """Return the frames that hold the entries."""
@@ -248,20 +245,25 @@ class PostgresLogs:
     def meaning_store(self) -> PostgresMeaningStore:
         return PostgresMeaningStore(self.options)
 
-    def close(self) -> None:
-        """Leave the server to who started it."""
+@pytest.fixture(scope="session")
+def clickhouse_logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseLogs]:
+    """A ClickHouse for the whole run."""
+    server = ClickHouseLogs(tmp_path_factory.mktemp("clickhouse"))
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_logs(postgres_server: PostgresServer, migrated_postgres: PostgresOptions) -> PostgresLogs:
+    """A database of the PostgreSQL for the whole run."""
+    return PostgresLogs(postgres_server, migrated_postgres)
 
 
 @pytest.fixture(scope="session", params=["clickhouse", "postgres"])
-def log_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogStore]:
-    """A server of each kind for the whole run."""
-    server: LogStore
-    if request.param == "clickhouse":
-        server = ClickHouseLogs(tmp_path_factory.mktemp("clickhouse"))
-    else:
-        server = PostgresLogs(request.getfixturevalue("postgres_server"), request.getfixturevalue("migrated_postgres"))
-    yield server
-    server.close()
+def log_server(request: pytest.FixtureRequest) -> LogStore:
+    """A server of each kind. It stays when the tests of the other one have their turn."""
+    server: LogStore = request.getfixturevalue(f"{request.param}_logs")
+    return server
 
 
 @pytest.fixture
