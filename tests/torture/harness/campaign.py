@@ -12,7 +12,7 @@ from tests.torture.harness.oracle import Oracle, StoredEntry, Verdict, judge
 from tests.torture.harness.platform import Place
 from tests.torture.harness.trial import Outcome, Plan
 
-Strike = Callable[[Fault], Awaitable[None]]
+Strike = Callable[[Fault, Load], Awaitable[None]]
 """Does one fault, waits until it is over, and counts in ``Outcome.hits`` what really happened."""
 
 LOAD_BEFORE_SECONDS = 1.0
@@ -32,7 +32,7 @@ async def under_load(
         for fault in faults:
             await asyncio.sleep(fault.pause_seconds)
             plan.say(f"{plan.at():8.2f} s  fault {fault.number}: {fault.kind} {fault.target}")
-            await strike(fault)
+            await strike(fault, load)
     finally:
         reading.cancel()
         await load.stop()

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tests.torture.harness.doors import Answer, Door, Told
 from tests.torture.harness.entries import make_entries
@@ -26,21 +27,39 @@ class LoadOptions:
     insist_seconds_max: float = 90.0
 
 
+class Sample(NamedTuple):
+    """One answer: when it was there, what it said, how long it took, whether it said when to come again."""
+
+    ended: float
+    told: Told
+    status: int
+    seconds: float
+    retry_after: bool
+    door: str
+    keyed: bool
+
+    @property
+    def begun(self) -> float:
+        """When the request was sent."""
+        return self.ended - self.seconds
+
+
 @dataclass(slots=True)
 class Seen:
-    """What the senders saw: answers by door and kind, the latest wrong ones, and (when, kind, status, seconds) of each."""
+    """What the senders saw: answers by door and kind, the wrong ones, and the first of all in detail."""
 
     answers: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
-    samples: list[tuple[float, Told, int, float, bool]] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
 
-    def note(self, door: str, answer: Answer) -> None:
+    def note(self, door: str, answer: Answer, keyed: bool) -> None:
         """Count an answer."""
         self.answers[f"{door} {answer.told.value}"] += 1
         if answer.told is Told.WRONG:
             self.wrong.append(f"{door}: {answer.status} {answer.detail}")
         if len(self.samples) < SAMPLES_MAX:
-            self.samples.append((time.monotonic(), answer.told, answer.status, answer.seconds, answer.retry_after))
+            said = (answer.told, answer.status, answer.seconds, answer.retry_after)
+            self.samples.append(Sample(time.monotonic(), *said, door, keyed))
 
     def of(self, told: Told) -> int:
         """Return how many answers of a kind there were."""
@@ -57,6 +76,8 @@ class Load:
         self._seed = seed
         self._next = seed * 10_000_000
         self._stop = asyncio.Event()
+        self._going = asyncio.Event()
+        self._going.set()
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, doors: Sequence[Door]) -> None:
@@ -66,13 +87,23 @@ class Load:
             for number in range(self.options.senders)
         ]
 
+    def hold(self) -> None:
+        """Begin no batch until ``go_on``."""
+        self._going.clear()
+
+    def go_on(self) -> None:
+        """Send again."""
+        self._going.set()
+
     async def stop(self) -> None:
         """Begin no batch any more, and return when the last one is answered or given up."""
         self._stop.set()
+        self.go_on()
         await asyncio.gather(*self._tasks)
 
     async def _sender(self, doors: Sequence[Door], source: random.Random) -> None:
         while not self._stop.is_set():
+            await self._going.wait()
             door = source.choice(doors)
             told = await self.send_one(door, source)
             await self._pause(self.options.pause_seconds if told is Told.ACCEPTED else RETRY_PAUSE_SECONDS)
@@ -106,7 +137,7 @@ class Load:
 
     async def _send(self, door: Door, body: bytes, key: str | None) -> Answer:
         answer = await door.send(body, key)
-        self.seen.note(door.name, answer)
+        self.seen.note(door.name, answer, key is not None)
         return answer
 
 

@@ -1,6 +1,7 @@
 """The platform under torture: ``zero up`` with embedded servers, as a user starts it, in a folder and on ports of its own."""
 
 import asyncio
+import ctypes
 import json
 import os
 import random
@@ -30,6 +31,7 @@ PROBE_SECONDS_MAX = 5.0
 ROLES = ("ingest", "drain", "api", "valkey", "clickhouse")
 WORKERS = 2
 PORTS = (12_000, 32_000)
+_PR_SET_PDEATHSIG = 1
 
 
 def free_ports(count: int) -> list[int]:
@@ -126,6 +128,7 @@ class Platform(Place):
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                preexec_fn=end_with_us if sys.platform == "linux" else None,
             )
 
     async def start(self) -> float:
@@ -200,6 +203,11 @@ class Platform(Place):
         """Return how often the supervisor started a child again, by name, as its log says."""
         lines = (line.partition(" | ") for line in self.said().splitlines() if "starting it again" in line)
         return Counter(name.strip().split("-")[0] for name, _, _ in lines)
+
+
+def end_with_us() -> None:
+    """In a new child: ask for SIGTERM when the thread that started it ends: an interrupted run leaves nothing behind."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def listening(port: int) -> int:

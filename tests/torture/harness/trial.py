@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 TRIALS = {
     "R2": "random_kills",
+    "R4": "buffer_down",
+    "R5": "store_down",
     "R8": "network",
     "R12": "stop_under_load",
 }

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from tests.torture.harness.campaign import under_load
-from tests.torture.harness.load import LoadOptions
+from tests.torture.harness.load import Load, LoadOptions
 from tests.torture.harness.nemesis import Fault, schedule, unstruck
 from tests.torture.harness.proxy import CALM, Faults
 from tests.torture.harness.results import Summary
@@ -62,7 +62,7 @@ async def _run(plan: Plan) -> Outcome:
         await platform.start()
         plan.say(f"{plan.at():8.2f} s  ready")
 
-        async def strike(fault: Fault) -> None:
+        async def strike(fault: Fault, _: Load) -> None:
             at = plan.at()
             hits = await (_armed if fault.target == "store" else _networked)(platform, fault)
             struck.hits[fault.kind] += hits

@@ -5,6 +5,7 @@ import random
 import time
 
 from tests.torture.harness.campaign import under_load
+from tests.torture.harness.load import Load
 from tests.torture.harness.nemesis import Fault, schedule, unstruck
 from tests.torture.harness.platform import Platform
 from tests.torture.harness.results import Summary
@@ -39,7 +40,7 @@ async def _run(plan: Plan) -> Outcome:
     try:
         plan.say(f"{plan.at():8.2f} s  ready after {await platform.start():.2f} s")
 
-        async def strike(fault: Fault) -> None:
+        async def strike(fault: Fault, _: Load) -> None:
             await _kill(plan, platform, fault, struck)
 
         outcome = await under_load(plan, platform, faults, strike)
