@@ -74,6 +74,7 @@ class Load:
         self.options = options or LoadOptions()
         self._oracle = oracle
         self._seed = seed
+        self._pause_seconds, self._refused_seconds = self.options.pause_seconds, RETRY_PAUSE_SECONDS
         self._next = seed * 10_000_000
         self._stop = asyncio.Event()
         self._going = asyncio.Event()
@@ -86,6 +87,10 @@ class Load:
             asyncio.create_task(self._sender(doors, random.Random(f"{self._seed} {number}")), name=f"sender {number}")
             for number in range(self.options.senders)
         ]
+
+    def pace(self, pause_seconds: float) -> None:
+        """Pause so long after each answer from now on, whatever it says."""
+        self._pause_seconds = self._refused_seconds = pause_seconds
 
     def hold(self) -> None:
         """Begin no batch until ``go_on``."""
@@ -106,7 +111,7 @@ class Load:
             await self._going.wait()
             door = source.choice(doors)
             told = await self.send_one(door, source)
-            await self._pause(self.options.pause_seconds if told is Told.ACCEPTED else RETRY_PAUSE_SECONDS)
+            await self._pause(self._pause_seconds if told is Told.ACCEPTED else self._refused_seconds)
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -15,7 +15,9 @@ TRIALS = {
     "R2": "random_kills",
     "R4": "buffer_down",
     "R5": "store_down",
+    "R6": "overload",
     "R8": "network",
+    "R11": "soak",
     "R12": "stop_under_load",
 }
 """Row → module in ``tests.torture.trials``, which has it as ``TRIAL``."""

@@ -111,11 +111,11 @@ def _rate(load: Load, since: float, until: float) -> float:
 
 def told(summary: Summary) -> str:
     """Say what was found."""
+    slowest = max(summary.samples["full_rate_seconds"])
     down, hung = (1e3 * summary.percentile(f"answer_seconds_{kind}", 0.99) for kind in ("down", "hung"))
     return (
         f"{summary.found()}; answered 503 + Retry-After, p99 {down:.0f} ms down, {hung:.0f} ms hung; memory "
-        f"+{summary.worst.get('memory_growth_mib', 0):.0f} MiB; full rate {max(summary.samples['full_rate_seconds']):.1f} s after, "
-        "at most"
+        f"+{summary.worst.get('memory_growth_mib', 0):.0f} MiB; full rate {slowest:.1f} s after"
     )
 
 

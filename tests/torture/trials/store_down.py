@@ -30,7 +30,8 @@ async def _run(plan: Plan) -> Outcome:
         return Fault(number, ("down", "slow")[(plan.seed + number) % 2], "store", pause_seconds=1.0)
 
     faults = schedule(plan.seed, plan.amount, draw, plan.only)
-    platform = WiredPlatform(plan.folder, ZERO_BUFFER_MEMORY_MAX_BYTES=str(BUFFER_BYTES))
+    patient = {"ZERO_BUFFER_TIMEOUT_MS": "2000"}  # a slow disk is another row's fault
+    platform = WiredPlatform(plan.folder, **patient, ZERO_BUFFER_MEMORY_MAX_BYTES=str(BUFFER_BYTES))
     struck = Outcome(hits=unstruck(faults))
     try:
         await platform.start()
