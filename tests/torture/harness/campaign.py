@@ -16,6 +16,7 @@ Strike = Callable[[Fault, Load], Awaitable[None]]
 """Does one fault, waits until it is over, and counts in ``Outcome.hits`` what really happened."""
 
 LOAD_BEFORE_SECONDS = 1.0
+ALIVE_TRIES = 5
 READ_SECONDS_MAX, READ_PAUSE_SECONDS = 5.0, 0.2
 
 
@@ -48,6 +49,15 @@ async def read(place: Place) -> None:
         await asyncio.sleep(READ_PAUSE_SECONDS)
 
 
+async def alive(place: Place) -> bool:
+    """Say whether an entry is accepted and stored, asked a few times: after an overload the first answer may be 429."""
+    for _ in range(ALIVE_TRIES):
+        if await asyncio.to_thread(place.accepts_and_stores):
+            return True
+        await asyncio.sleep(1.0)
+    return False
+
+
 async def judged(plan: Plan, place: Place, oracle: Oracle, load: Load, doors: Iterable[Door]) -> Outcome:
     """Settle, judge by ids and digests and by the ledger of the api, and see that the platform lives."""
     outcome = Outcome()
@@ -59,7 +69,7 @@ async def judged(plan: Plan, place: Place, oracle: Oracle, load: Load, doors: It
     outcome.problems += [f"a wrong answer: {text}" for text in load.seen.wrong[:5]]
     if not load.seen.of(Told.ACCEPTED):
         outcome.problems.append("nothing was accepted: the run proves nothing")
-    if not await asyncio.to_thread(place.accepts_and_stores):
+    if not await alive(place):
         outcome.problems.append("no sign of life: an entry sent at the end was not accepted and stored")
     for door in doors:
         await door.close()

@@ -1,7 +1,6 @@
 """The platform under torture: ``zero up`` with embedded servers, as a user starts it, in a folder and on ports of its own."""
 
 import asyncio
-import ctypes
 import json
 import os
 import random
@@ -31,7 +30,13 @@ PROBE_SECONDS_MAX = 5.0
 ROLES = ("ingest", "drain", "api", "valkey", "clickhouse")
 WORKERS = 2
 PORTS = (12_000, 32_000)
-_PR_SET_PDEATHSIG = 1
+TIED = """
+import ctypes, os, signal, sys
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG outlives exec
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""Become another program that is asked to end when this process ends: an interrupted run leaves nothing behind."""
 
 
 def free_ports(count: int) -> list[int]:
@@ -122,13 +127,12 @@ class Platform(Place):
         output: IO[bytes]
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "zero", "up"],
+                [sys.executable, "-IS", "-c", TIED, sys.executable, "-P", "-m", "zero", "up"],
                 env=self.environment() | self.settings,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                preexec_fn=end_with_us if sys.platform == "linux" else None,
             )
 
     async def start(self) -> float:
@@ -203,11 +207,6 @@ class Platform(Place):
         """Return how often the supervisor started a child again, by name, as its log says."""
         lines = (line.partition(" | ") for line in self.said().splitlines() if "starting it again" in line)
         return Counter(name.strip().split("-")[0] for name, _, _ in lines)
-
-
-def end_with_us() -> None:
-    """In a new child: ask for SIGTERM when the thread that started it ends: an interrupted run leaves nothing behind."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def listening(port: int) -> int:

@@ -60,8 +60,8 @@ async def _kill(plan: Plan, platform: Platform, fault: Fault, struck: Outcome) -
     at, gone = plan.at(), await platform.kill(tuple(fault.target.split("+")), everyone=fault.kind != "ingest")
     ready = await platform.until_ready(begun, gone)
     while not await asyncio.to_thread(platform.accepts_and_stores):
-        if time.monotonic() > begun + STORES_SECONDS_MAX:
-            struck.problems.append(f"fault {fault.number}: nothing is stored {STORES_SECONDS_MAX:g} s after it")
+        if time.monotonic() > begun + ready + STORES_SECONDS_MAX:
+            struck.problems.append(f"fault {fault.number}: ready, and nothing is stored {STORES_SECONDS_MAX:g} s later")
             break
     stores = time.monotonic() - begun
     struck.samples.setdefault("ready_seconds", []).append(round(ready, 3))
