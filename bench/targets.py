@@ -133,6 +133,13 @@ def search_rows(result: Result) -> Iterator[Row]:
         yield Row(f"{what}, {entries}", text, f"≤ {target} ms warm for 3 M", met)
 
 
+def client_rows(result: Result) -> Iterator[Row]:
+    """Yield the rows of ``zero bench client``."""
+    cost = result["call_us"]["zero_handler"]
+    yield _most(f"`logger.info` with zero.client ({cost['to_null_handler']:g} times NullHandler)", cost["median"], "µs", 8)
+    yield _least("zero.client, logged → receipt", result["through"]["records_per_second"]["median"], "records/s", 100_000)
+
+
 def idle_rows(result: Result) -> Iterator[Row]:
     """Yield the rows of ``zero bench idle``."""
     yield _most("idle `zero up`, memory in all", result["memory_mib"], "MiB", 600)
@@ -147,6 +154,7 @@ TABLES: dict[str, Callable[[Result], Iterator[Row]]] = {
     "native": native_rows,
     "serialize": serialize_rows,
     "search": search_rows,
+    "client": client_rows,
     "idle": idle_rows,
 }
 

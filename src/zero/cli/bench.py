@@ -90,6 +90,13 @@ def ingest(corpus: Path | None, **how: Any) -> None:
 
 
 @bench.command()
+@runs_option
+def client(runs: int) -> None:
+    """What a call of a logger costs an application that has zero.client, and how many records go through."""
+    _measured("client", runs)
+
+
+@bench.command()
 @corpus_option
 @seconds_option
 @runs_option

@@ -38,7 +38,7 @@ class StructlogProcessor:
         message, level = fields.pop("event", ""), str(fields.pop("level", method))
         when = _nanoseconds(fields, "timestamp")
         raised = fields.pop("exc_info", None)
-        if raised is True or level == "exception":
+        if raised is True or (raised is None and method == "exception"):
             raised = sys.exc_info()
         elif isinstance(raised, BaseException):
             raised = (type(raised), raised, raised.__traceback__)

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -26,9 +27,17 @@ class Door(ThreadingHTTPServer):
         self.answers, self.asked, self.hold = [], [], threading.Event()
         self.hold.set()
 
+    scheme = "http"
+
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.server_port}"
+        return f"{self.scheme}://127.0.0.1:{self.server_port}"
+
+    def encrypt(self, certificate, key):
+        """Speak TLS from now on."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self.socket, self.scheme = context.wrap_socket(self.socket, server_side=True), "https"
 
     def entries(self):
         """What was posted, once for each key."""

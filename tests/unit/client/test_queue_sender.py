@@ -295,3 +295,22 @@ def test_the_proxy_of_the_environment_is_used_unless_excepted(door, make, monkey
     direct.send("y")
     direct.flush()
     assert door.asked[1][0] == "/api/logs"
+
+
+def test_over_tls_the_door_must_show_a_certificate_of_the_ca_that_was_named(door, make, tmp_path, capfd):
+    from zero.infrastructure.tls.authority import Authority
+
+    authority = Authority(tmp_path)
+    issued = authority.server(["127.0.0.1"])
+    door.encrypt(issued.certificate, issued.key)
+    trusting = make(url=door.url, ca_file=str(authority.certificate))
+    trusting.send("x")
+    assert trusting.flush()[0].accepted == 1
+    doubting = make(url=door.url)
+    doubting.send("y")
+    assert doubting.flush(timeout_seconds=0.5)[-1].pending == 1
+    assert "cannot be trusted" in capfd.readouterr().err
+    assert len(door.asked) == 1
+    doubting.close(0)
+    with pytest.raises(OSError):
+        make(url=door.url, ca_file=str(tmp_path / "none.pem"))
