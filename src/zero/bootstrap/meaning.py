@@ -42,9 +42,7 @@ def embedders(settings: Settings) -> "Embedders":
     return Embedders(current, makers)
 
 
-def asked_by_meaning(
-    search: "Search", reader: "LogReader", meaning: "MeaningReader", chosen: "Embedders"
-) -> "MeaningSearch":
+def asked_by_meaning(search: "Search", reader: "LogReader", meaning: "MeaningReader", chosen: "Embedders") -> "MeaningSearch":
     """Return what answers questions."""
     from zero.application.meaning.search import MeaningSearch
     from zero.infrastructure.native.codec import NativeCodec

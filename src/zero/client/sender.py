@@ -322,5 +322,3 @@ class Sender:
             batch, _ = self._gathered()
             if batch is not None:
                 delivery.keep(batch)
-
-

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from tests.integration.clickhouse_server import ClickHouseServer
+from tests.patience import soon
 from zero.infrastructure.clickhouse.connection import connect_writer, server_version
 from zero.infrastructure.clickhouse.migrations import migrate
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
@@ -18,10 +19,29 @@ def test_two_runs_at_once_do_no_harm(clickhouse_server: ClickHouseServer) -> Non
     options = clickhouse_server.options("migrated_twice")
     with ThreadPoolExecutor(4) as threads:
         runs = list(threads.map(lambda _: migrate(options), range(4)))
-    assert ["0001_logs", "0002_patterns", "0003_pattern_vectors"] in runs
+    assert ["0001_logs", "0002_patterns", "0003_pattern_vectors", "0004_counts"] in runs
     client = connect_writer(options)
     assert client.command("SELECT count() FROM logs") == 0
     client.command("DROP DATABASE migrated_twice SYNC")
+    client.close()
+
+
+def test_what_was_stored_before_counts_were_kept_is_counted_too(clickhouse_server: ClickHouseServer) -> None:
+    options = clickhouse_server.options("counted_later")
+    migrate(options)
+    client = connect_writer(options)
+    client.command("ALTER TABLE logs DROP PROJECTION counts SETTINGS mutations_sync = 2")
+    client.command("DELETE FROM zero_migrations WHERE number = 4")
+    rows = "'t', now64(9) - number, 'm', number % 3, number"
+    client.command(f"INSERT INTO logs (tenant, timestamp, message, pattern_id, _idx) SELECT {rows} FROM numbers(1000)")
+    assert migrate(options) == ["0004_counts"]
+    known = "SELECT sum(rows) FROM system.projection_parts WHERE active AND database = 'counted_later' AND name = 'counts'"
+    soon(lambda: int(client.command(known) or 0), "the counts of what was there are never made")
+    assert int(client.command(known)) < 50
+    counted = "SELECT pattern_id, count() FROM logs WHERE tenant = 't' GROUP BY pattern_id ORDER BY pattern_id"
+    found = client.query(counted, settings={"force_optimize_projection_name": "counts"}).result_rows
+    assert found == [(0, 334), (1, 333), (2, 333)]
+    client.command("DROP DATABASE counted_later SYNC")
     client.close()
 
 

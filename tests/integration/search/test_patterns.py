@@ -9,7 +9,7 @@ from tests.integration.search.conftest import CODEC, LogStore, Reader
 from zero.application.background import end
 from zero.application.patterns.catalogue import Catalogue, CatalogueOptions
 from zero.application.patterns.events import PatternsHalted, PatternsRefused
-from zero.application.ports import PatternQuery, Scope
+from zero.application.ports import PatternQuery, Scope, Steps
 from zero.bootstrap.stores import ClosingPatternStore
 from zero.domain.batch_id import batch_id
 from zero.domain.entry import Level, LogEntry
@@ -90,11 +90,11 @@ async def test_counts_over_time_add_up(log_store: LogStore, catalogue: Catalogue
     patterns = log_store.pattern_reader(reader)
     scope = Scope("default", Everything(), START_S * SECOND, (START_S + 60) * SECOND)
     served, failed = await patterns.count(PatternQuery(scope))
-    tallies = await patterns.tallies(scope, [served.id, failed.id], 10 * SECOND)
+    tallies = await patterns.tallies(scope, [served.id, failed.id], Steps(START_S * SECOND, 10 * SECOND))
     assert [tally.count for tally in tallies if tally.group_id == served.id] == [10] * 5
     (late,) = [tally for tally in tallies if tally.group_id == failed.id]
     assert (late.start_ns, late.level, late.app_id) == ((START_S + 50) * SECOND, Level.ERROR, "shop")
-    one, other = await patterns.series(scope, 10 * SECOND, 10)
+    one, other = await patterns.series(scope, Steps(START_S * SECOND, 10 * SECOND), 10)
     assert list(one.counts.values()) == [10] * 5
     assert other.counts == {(START_S + 50) * SECOND: 1}
     assert await patterns.extent("default") == (START_S * SECOND, (START_S + 50) * SECOND)

@@ -6,14 +6,15 @@ not count as usual. Counts stray by chance as well, by about their square root; 
 units of both together.
 """
 
+import asyncio
 import math
 import statistics
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from zero.application.patterns.listing import check_limit
-from zero.application.ports import Clock, PatternReader, PatternSeries, Scope
+from zero.application.ports import BUCKET_NS, Clock, PatternReader, PatternSeries, Scope, Steps
 from zero.application.search import Search, SearchRequest
 from zero.domain.errors import InvalidInput
 from zero.domain.instant import NANOSECONDS
@@ -91,19 +92,27 @@ class Anomalies:
             raise InvalidInput("from has to lie before to", field="from")
         wanted = await self._wanted(request.tenant, about)
         first_ns, _ = await self._reader.extent(request.tenant) or (from_ns, from_ns)
-        step_ns, slots = self._baseline(from_ns - first_ns, to_ns - from_ns)
-        baseline_from_ns = from_ns - slots * step_ns
+        step_ns, slots, until_ns = self._baseline(first_ns, from_ns, to_ns - from_ns)
+        baseline_from_ns = until_ns - slots * step_ns
         if not slots or wanted == frozenset():
             return Comparison(from_ns, to_ns, baseline_from_ns, [])
-        narrowed = Scope(scope.tenant, scope.query, baseline_from_ns, to_ns)
-        series = await self._reader.series(narrowed, step_ns, self._options.groups_max)
+        groups_max, steps = self._options.groups_max, Steps(baseline_from_ns, step_ns)
+        before, now = await asyncio.gather(
+            self._reader.series(Scope(scope.tenant, scope.query, baseline_from_ns, until_ns), steps, groups_max),
+            self._reader.series(Scope(scope.tenant, scope.query, from_ns, to_ns), Steps(from_ns, to_ns - from_ns), groups_max),
+        )
+        starts_ns = [baseline_from_ns + slot * step_ns for slot in range(slots)]
+        observed = {one.id: sum(one.counts.values()) for one in now}
+        baselines = {one.id: [one.counts.get(start_ns, 0) for start_ns in starts_ns] for one in before}
         judged = [
-            self._judge(one, [baseline_from_ns + slot * step_ns for slot in range(slots)], from_ns, (to_ns - from_ns) / step_ns)
-            for one in series
+            self._judge(one, baselines.get(one.id, [0] * slots), observed.get(one.id, 0), (from_ns, to_ns, step_ns))
+            for one in {one.id: one for one in (*before, *now)}.values()
             if wanted is None or one.id in wanted
         ]
-        found = sorted((one for one in judged if one), key=lambda one: (-one.score, one.id))
-        return Comparison(from_ns, to_ns, baseline_from_ns, found[:limit])
+        found = sorted((one for one in judged if one), key=lambda one: (-one.score, one.id))[:limit]
+        texts = await self._reader.texts(scope.tenant, [one.id for one in found])
+        named = [replace(one, text=texts[one.id][0], example=texts[one.id][1]) for one in found if one.id in texts]
+        return Comparison(from_ns, to_ns, baseline_from_ns, named)
 
     async def _wanted(self, tenant: str, about: str) -> frozenset[int] | None:
         if not about.strip():
@@ -112,18 +121,26 @@ class Anomalies:
             raise InvalidInput("there is no search by meaning here: ask without about", field="about")
         return frozenset(await self._about(tenant, about, self._options.about_max))
 
-    def _baseline(self, history_ns: int, width_ns: int) -> tuple[int, int]:
-        """Return length and number of the stretches: as long as the window, or shorter where there is little history."""
-        least = self._options.slots_min
-        if history_ns * _SHARE_MAX < width_ns or history_ns < least:
-            return width_ns, 0
-        step_ns = min(width_ns, history_ns // least)
-        return step_ns, min(self._options.slots, history_ns // step_ns)
+    def _baseline(self, first_ns: int, from_ns: int, width_ns: int) -> tuple[int, int, int]:
+        """Return length, number and end of the stretches: as long as the window, or shorter where there is little history.
 
-    def _judge(self, series: PatternSeries, starts_ns: Sequence[int], from_ns: int, stretches: float) -> Anomaly | None:
-        """Return the anomaly, or None; the window is ``stretches`` times as long as one stretch of the baseline."""
-        baseline = [series.counts.get(start_ns, 0) for start_ns in starts_ns]
-        observed = sum(count for start_ns, count in series.counts.items() if start_ns >= from_ns)
+        Those of five minutes and more are whole five minutes, which are counted fastest.
+        """
+        least, until_ns = self._options.slots_min, from_ns // BUCKET_NS * BUCKET_NS
+        if (until_ns - first_ns) // least >= BUCKET_NS <= width_ns:
+            step_ns = min(width_ns, (until_ns - first_ns) // least) // BUCKET_NS * BUCKET_NS
+        else:
+            step_ns, until_ns = min(width_ns, (from_ns - first_ns) // least), from_ns
+        if (from_ns - first_ns) * _SHARE_MAX < width_ns or step_ns < 1:
+            return width_ns, 0, until_ns
+        return step_ns, min(self._options.slots, (until_ns - first_ns) // step_ns), until_ns
+
+    def _judge(
+        self, series: PatternSeries, baseline: Sequence[int], observed: int, times_ns: tuple[int, int, int]
+    ) -> Anomaly | None:
+        """Return the anomaly, yet without its texts, or None; ``times_ns``: the window, and the length of a stretch."""
+        from_ns, to_ns, step_ns = times_ns
+        stretches = (to_ns - from_ns) / step_ns
         usual = statistics.median(baseline)
         astray = _MAD_TO_DEVIATION * statistics.median(abs(count - usual) for count in baseline)
         expected = usual * stretches
@@ -135,4 +152,4 @@ class Anomalies:
             return None
         else:
             kind = "more" if distance > 0 else "fewer" if observed else "vanished"
-        return Anomaly(series.id, series.text, series.example, kind, observed, expected, score, series.first_seen_ns, baseline)
+        return Anomaly(series.id, "", "", kind, observed, expected, score, series.first_seen_ns, baseline)

@@ -63,7 +63,7 @@ class Catalogue:
         self._options = options or CatalogueOptions()
         self._limits = PatternLimits()
         self._shelves: dict[str, Shelf] = defaultdict(Shelf)
-        self._version = self._since = 0
+        self._version = self._since = self._recent = 0
         self._refused: set[str] = set()
 
     async def run(self) -> None:
@@ -73,9 +73,11 @@ class Catalogue:
             started = self._clock.monotonic()
             try:
                 if started >= count_at:
-                    await self.count()
-                    took = self._clock.monotonic() - started
-                    count_at = started + took + max(options.count_seconds, took * options.rest_factor)
+                    try:
+                        await self.count()
+                    finally:  # one that failed has to rest as well, so that looks go on
+                        took = self._clock.monotonic() - started
+                        count_at = started + took + max(options.count_seconds, took * options.rest_factor)
                 else:
                     await self.look()
                     took = self._clock.monotonic() - started
@@ -90,22 +92,26 @@ class Catalogue:
     async def look(self) -> int:
         """Take in what others have put and what has arrived; returns how many patterns are new."""
         await self._read()
-        newest = await self._store.newest_batch_id()
+        newest_ms = batch_id_ms(await self._store.newest_batch_id())
+        self._recent = batch_id(max(0, newest_ms - self._options.overlap_seconds * 1000), 0, 0)
         added, full = 0, True
         while full:
             sightings = await self._store.unknown(self._since, self._options.sightings_max)
             taken = await self._add(sightings)
             added += taken
             full = taken > 0 and len(sightings) == self._options.sightings_max
-        back_ms = max(0, batch_id_ms(newest) - self._options.overlap_seconds * 1000)
-        self._since = max(self._since, batch_id(back_ms, 0, 0))
+        self._since = max(self._since, self._recent)
         return added
 
     async def count(self) -> None:
-        """Count all entries again, and look for new patterns among all of them."""
-        self._since = 0
-        await self.look()
-        figures = await self._store.figures()
+        """Count all entries again, and look for new patterns among all of them; where that fails, looks go on as before."""
+        since, self._since = self._since, 0
+        try:
+            await self.look()
+            figures = await self._store.figures()
+        except _OUTAGES:
+            self._since = since or self._recent
+            raise
         changed, moved = [], []
         for (tenant, identity), found in figures.items():
             pattern = self._shelves[tenant].get(identity)

@@ -4,7 +4,17 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from zero.application.ports import Clock, Order, PatternCount, PatternQuery, PatternReader, PatternTally, Scope
+from zero.application.ports import (
+    BUCKET_NS,
+    Clock,
+    Order,
+    PatternCount,
+    PatternQuery,
+    PatternReader,
+    PatternTally,
+    Scope,
+    Steps,
+)
 from zero.application.search import Search, SearchRequest, instant_of
 from zero.domain.entry import Level
 from zero.domain.errors import InvalidInput, NotFound
@@ -28,7 +38,11 @@ class PatternRow:
 
 @dataclass(frozen=True, slots=True)
 class PatternPage:
-    """The groups in their order; ``sparkline`` covers ``from_ns`` up to ``to_ns`` in steps of ``step_ns``."""
+    """The groups in their order; ``sparkline`` covers ``from_ns`` up to ``to_ns`` in steps of ``step_ns``.
+
+    Long windows are counted in whole five minutes: ``from_ns`` may then lie up to five minutes before what was asked for, and
+    nothing of that time is counted.
+    """
 
     from_ns: int
     to_ns: int
@@ -51,14 +65,14 @@ class PatternSearch:
         scope = self._search.scope(request, now_ns)
         counted = await self._reader.count(PatternQuery(scope, order, limit, instant_of(new_since, "new_since", now_ns)))
         window = await self._window(scope, now_ns)
-        step_ns = max(1, -(-((window.to_ns or 0) - (window.from_ns or 0)) // BUCKETS))
-        tallies = await self._reader.tallies(window, [group.id for group in counted], step_ns)
+        steps, to_ns = _steps(window.from_ns or 0, window.to_ns or 0), window.to_ns or 0
+        tallies = await self._reader.tallies(window, [group.id for group in counted], steps)
         by_group: dict[int, list[PatternTally]] = defaultdict(list)
         for tally in tallies:
             by_group[tally.group_id].append(tally)
-        start_ns = window.from_ns or 0
-        rows = [_row(group, by_group[group.id], start_ns, step_ns) for group in counted]
-        return PatternPage(start_ns, window.to_ns or 0, step_ns, rows)
+        bars = max(1, -(-(to_ns - steps.start_ns) // steps.step_ns))
+        rows = [_row(group, by_group[group.id], steps, bars) for group in counted]
+        return PatternPage(steps.start_ns, to_ns, steps.step_ns, rows)
 
     async def members(self, tenant: str, group_id: int) -> Sequence[Pattern]:
         """Return the patterns of a group, most frequent first. Raises NotFound."""
@@ -84,13 +98,22 @@ def check_limit(limit: int) -> None:
         raise InvalidInput(f"limit is {limit}; it must lie between 1 and {LIMIT_MAX}", field="limit")
 
 
-def _row(group: PatternCount, tallies: Sequence[PatternTally], start_ns: int, step_ns: int) -> PatternRow:
+def _steps(from_ns: int, to_ns: int) -> Steps:
+    """Return at most BUCKETS of them; those of five minutes and more are whole five minutes, which are counted fastest."""
+    step_ns = max(1, -(-(to_ns - from_ns) // BUCKETS))
+    if step_ns < BUCKET_NS:
+        return Steps(from_ns, step_ns)
+    start_ns = from_ns // BUCKET_NS * BUCKET_NS
+    return Steps(start_ns, -(-(to_ns - start_ns) // (BUCKETS * BUCKET_NS)) * BUCKET_NS)
+
+
+def _row(group: PatternCount, tallies: Sequence[PatternTally], steps: Steps, bars: int) -> PatternRow:
     levels: Counter[Level] = Counter()
     apps: Counter[str] = Counter()
-    sparkline = [0] * BUCKETS
+    sparkline = [0] * bars
     for tally in tallies:
         levels[tally.level] += tally.count
         apps[tally.app_id] += tally.count
-        sparkline[min(BUCKETS - 1, (tally.start_ns - start_ns) // step_ns)] += tally.count
+        sparkline[(tally.start_ns - steps.start_ns) // steps.step_ns] += tally.count
     names = sorted(apps, key=lambda app: (-apps[app], app))[:_APPS_MAX]
     return PatternRow(group, dict(sorted(levels.items())), names, sparkline)

@@ -27,11 +27,13 @@ from zero.application.ports.patterns import (
     PatternStore,
     PatternTally,
     Sighting,
+    Steps,
 )
 from zero.application.ports.process import Clock, Random, Telemetry
-from zero.application.ports.reading import FieldReader, LogReader, QueryParser, Scope, StoreFigures, Tally
+from zero.application.ports.reading import BUCKET_NS, FieldReader, LogReader, QueryParser, Scope, StoreFigures, Tally
 
 __all__ = [
+    "BUCKET_NS",
     "Append",
     "Appended",
     "Asked",
@@ -75,6 +77,7 @@ __all__ = [
     "Settlement",
     "ShardLog",
     "Sighting",
+    "Steps",
     "Store",
     "StoreFigures",
     "Tally",

@@ -85,6 +85,14 @@ class PatternCount:
 
 
 @dataclass(frozen=True, slots=True)
+class Steps:
+    """Stretches of ``step_ns`` that begin at ``start_ns``, one after the other. Whole BUCKET_NS are counted fastest."""
+
+    start_ns: int
+    step_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class PatternTally:
     """Entries of a group with one level and app in the interval that begins at ``start_ns``."""
 
@@ -97,11 +105,9 @@ class PatternTally:
 
 @dataclass(frozen=True, slots=True)
 class PatternSeries:
-    """A group's counts in steps of time, oldest first: absent from the mapping when zero."""
+    """A group's counts in steps of time: absent from the mapping when zero."""
 
     id: int
-    text: str
-    example: str
     first_seen_ns: int
     counts: Mapping[int, int]
 
@@ -112,11 +118,14 @@ class PatternReader(Protocol):
     async def count(self, query: PatternQuery) -> Sequence[PatternCount]:
         """Return the groups in the order asked for."""
 
-    async def tallies(self, scope: Scope, group_ids: Sequence[int], step_ns: int) -> Sequence[PatternTally]:
-        """Count the groups' entries by level, app and steps that begin at ``scope.from_ns`` (which has to be given)."""
+    async def tallies(self, scope: Scope, group_ids: Sequence[int], steps: Steps) -> Sequence[PatternTally]:
+        """Count the groups' entries by level, app and step."""
 
-    async def series(self, scope: Scope, step_ns: int, limit: int) -> Sequence[PatternSeries]:
-        """Count every group's entries in steps that begin at ``scope.from_ns``; the ``limit`` most frequent groups."""
+    async def series(self, scope: Scope, steps: Steps, limit: int) -> Sequence[PatternSeries]:
+        """Count every group's entries by step; the ``limit`` most frequent groups."""
+
+    async def texts(self, tenant: str, group_ids: Sequence[int]) -> Mapping[int, tuple[str, str]]:
+        """Return what stands for each group: its text, and the message of its earliest entry."""
 
     async def members(self, tenant: str, group_id: int, limit: int) -> Sequence[Pattern]:
         """Return the patterns of the group that the pattern ``group_id`` belongs to, most frequent first."""

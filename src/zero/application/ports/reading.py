@@ -5,8 +5,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from zero.domain.entry import Level
+from zero.domain.instant import NANOSECONDS
 from zero.domain.query import Field, Node
 from zero.domain.stored import EntryKey, StoredEntry
+
+BUCKET_NS = 300 * NANOSECONDS
+"""The store counts the entries of each five minutes beforehand: what is asked for in whole ones is answered fastest."""
 
 
 class QueryParser(Protocol):

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zero.application.ports import Mode, Question, Ranked, Scope
-from zero.domain.query import Everything, TimeBetween
-from zero.infrastructure.clickhouse.reader import ClickHouseReader, scope_condition
+from zero.domain.query import Everything
+from zero.infrastructure.clickhouse.counts import counted
+from zero.infrastructure.clickhouse.reader import ClickHouseReader
 from zero.infrastructure.clickhouse.rows import read_json_rows
 
 _OF_TENANT = "WHERE tenant = {tenant:String}"
@@ -103,8 +104,7 @@ def _patterns(scope: Scope) -> tuple[str, dict[str, Any]]:
     known = f"SELECT pattern_id, group_id, count AS counted FROM patterns FINAL {_OF_TENANT}"
     if scope.query == Everything() and scope.from_ns is None and scope.to_ns is None:
         return known, {"tenant": scope.tenant}
-    condition, parameters = scope_condition(scope, TimeBetween(scope.from_ns, scope.to_ns))
-    counts = f"SELECT pattern_id, count() AS counted FROM logs WHERE {condition} GROUP BY pattern_id"
+    counts, parameters = counted(scope, {"pattern_id": "pattern_id"}, {"counted": ("count()", "sum")})
     groups = f"SELECT pattern_id, group_id FROM patterns FINAL {_OF_TENANT}"
     return (
         f"SELECT pattern_id, group_id, counts.counted AS counted FROM ({counts}) AS counts"

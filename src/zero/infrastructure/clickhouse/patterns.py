@@ -21,8 +21,10 @@ Result = TypeVar("Result")
 
 _MESSAGES_AT_ONCE = 64  # of at most 256 KiB each
 _ROWS_AT_ONCE = 2_000
-_FIGURES = (
-    "min((_bid, _idx)), toUnixTimestamp64Nano(min(timestamp)), toUnixTimestamp64Nano(max(timestamp)), "
+# The projection ``counts`` knows these of each pattern.
+FIGURES = (
+    "min(toUInt128(_bid) * 4294967296 + _idx) AS earliest, toUnixTimestamp64Nano(min(timestamp)), "
+    "toUnixTimestamp64Nano(max(timestamp)), "
     "toUnixTimestamp64Milli(max(received_at)), count()"
 )
 # What ``read_pattern`` expects, in this order.
@@ -30,7 +32,8 @@ PATTERN_COLUMNS = (
     "tenant, pattern_id, text, example, first_bid, first_idx, group_id, group_text, toUnixTimestamp64Nano(first_seen), "
     "toUnixTimestamp64Nano(last_seen), toUnixTimestamp64Milli(received_at), count"
 )
-_CATALOGUED = "(tenant, pattern_id) GLOBAL IN (SELECT tenant, pattern_id FROM patterns)"
+# A join: with a condition on what is catalogued the store would not take the projection.
+_CATALOGUED = "(SELECT DISTINCT tenant, pattern_id FROM patterns) AS known USING (tenant, pattern_id)"
 # It looks in the background: one thread of the server, and no more than this of its memory and time.
 _BOUNDS = {
     "max_threads": 1,
@@ -66,10 +69,9 @@ class ClickHousePatternStore:
 
     async def unknown(self, since_batch_id: int, limit: int) -> Sequence[Sighting]:
         """Group what arrived since, leave out what is known, and fetch the messages of the rest by identity."""
-        sql = (
-            f"SELECT tenant, pattern_id, {_FIGURES} FROM logs WHERE _bid >= {{since:UInt64}} AND NOT {_CATALOGUED}"
-            " GROUP BY tenant, pattern_id ORDER BY min((_bid, _idx)) LIMIT {limit:UInt32}"
-        )
+        arrived = " WHERE _bid >= {since:UInt64}" if since_batch_id else ""
+        grouped = f"SELECT tenant, pattern_id, {FIGURES} FROM logs{arrived} GROUP BY tenant, pattern_id"
+        sql = f"SELECT * FROM ({grouped}) AS found GLOBAL LEFT ANTI JOIN {_CATALOGUED} ORDER BY earliest LIMIT {{limit:UInt32}}"
         rows = await self._run(self._rows, sql, {"since": since_batch_id, "limit": limit})
         messages: dict[tuple[str, int, int], str] = {}
         for start in range(0, len(rows), _MESSAGES_AT_ONCE):
@@ -96,9 +98,9 @@ class ClickHousePatternStore:
             await self._run(self._put, patterns[start : start + _ROWS_AT_ONCE])
 
     async def figures(self) -> Mapping[tuple[str, int], PatternFigures]:
-        """Group all of the table by its sort key."""
-        sql = f"SELECT tenant, pattern_id, {_FIGURES} FROM logs WHERE {_CATALOGUED} GROUP BY tenant, pattern_id"
-        rows = await self._run(self._rows, sql, {})
+        """Add up what is counted beforehand."""
+        found = f"SELECT tenant, pattern_id, {FIGURES} FROM logs GROUP BY tenant, pattern_id"
+        rows = await self._run(self._rows, f"SELECT * FROM ({found}) AS found GLOBAL LEFT SEMI JOIN {_CATALOGUED}", {})
         return {(row[0], int(row[1])): PatternFigures(_identity(row[2]), *(int(value) for value in row[3:])) for row in rows}
 
     async def close(self) -> None:
@@ -143,8 +145,9 @@ class ClickHousePatternStore:
         client.raw_insert("patterns", _INSERTED, rows.encode(), {"async_insert": 0}, fmt="JSONCompactEachRow")
 
 
-def _identity(pair: Sequence[Any]) -> tuple[int, int]:
-    return int(pair[0]), int(pair[1])
+def _identity(number: Any) -> tuple[int, int]:
+    """Return (batch id, index) of ``earliest``."""
+    return divmod(int(number), 1 << 32)
 
 
 def _line(pattern: Pattern, version: int) -> str:

@@ -10,22 +10,22 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from zero.application.ports import Scope, StoreFigures, Tally
+from zero.application.ports import BUCKET_NS, Scope, StoreFigures, Tally
 from zero.domain.batch_id import batch_id, batch_id_ms
 from zero.domain.entry import EntryLimits, Level
 from zero.domain.errors import Overloaded, QueryTooExpensive, ZeroError
 from zero.domain.instant import NANOSECONDS
 from zero.domain.query import TEXT_FIELDS, And, Field, HasId, HasWord, Is, Node, TimeBetween
 from zero.domain.stored import EntryKey, StoredEntry
+from zero.infrastructure.clickhouse.counts import BUCKET, BUCKET_SECONDS, counted, scope_condition
 from zero.infrastructure.clickhouse.errors import error_code, translate
-from zero.infrastructure.clickhouse.query_compiler import Parameters, compile_query
 from zero.infrastructure.clickhouse.rows import ENTRY_COLUMNS, read_entries, read_json_rows
 
 MILLISECOND_NS = 1_000_000
-FIVE_MINUTES_NS = 300 * NANOSECONDS
 FACET_FIELDS = (*TEXT_FIELDS, "level")
+COUNTED_FIELDS = ("app_id", "level")
 # How far back a search looks at first, then next, before it looks at everything: most pages fill from the newest entries.
-WINDOWS_NS = (FIVE_MINUTES_NS, 72 * FIVE_MINUTES_NS)
+WINDOWS_NS = (BUCKET_NS, 72 * BUCKET_NS)
 EXTENT_SECONDS = 10.0
 TRACE_ID = Field("trace_id")
 NEWEST_FIRST = "ORDER BY timestamp DESC, _bid DESC, _idx DESC"
@@ -118,29 +118,50 @@ class ClickHouseReader:
 
     async def histogram(self, scope: Scope, step_seconds: int) -> Sequence[Tally]:
         """Count by step and level."""
-        condition, parameters = scope_condition(scope, TimeBetween(scope.from_ns, scope.to_ns))
-        parameters["step"] = step_seconds
-        sql = (
-            "SELECT intDiv(toUnixTimestamp(timestamp), {step:UInt32}) * {step:UInt32} AS start, toInt8(level) AS severity,"
-            f" count() FROM logs WHERE {condition} GROUP BY start, severity ORDER BY start, severity"
-        )
+        moment = BUCKET if step_seconds % BUCKET_SECONDS == 0 else "timestamp"
+        start = f"intDiv(toUnixTimestamp({moment}), {{step:UInt32}}) * {{step:UInt32}}"
+        sql, parameters = counted(scope, {"start": start, "severity": "toInt8(level)"}, {"entries": ("count()", "sum")})
+        sql, parameters = f"{sql} ORDER BY start, severity", {**parameters, "step": step_seconds}
         rows = read_json_rows(await self.ask(sql, parameters))
         return [Tally(int(start) * NANOSECONDS, Level(level), int(count)) for start, level, count in rows]
 
     async def facets(self, scope: Scope, fields: Sequence[str], limit: int) -> Mapping[str, Sequence[tuple[str, int]]]:
-        """Count by value, one query for each field."""
-        counts = {}
-        for field in fields:
-            column = FACET_FIELDS[FACET_FIELDS.index(field)]
-            condition, parameters = scope_condition(scope, TimeBetween(scope.from_ns, scope.to_ns))
-            parameters["limit"] = limit
-            sql = (
-                f"SELECT toString({column}) AS value, count() AS entries FROM logs WHERE {condition}"
-                " GROUP BY value ORDER BY entries DESC, value LIMIT {limit:UInt32}"
-            )
-            rows = read_json_rows(await self.ask(sql, parameters))
-            counts[field] = [(value, int(count)) for value, count in rows]
-        return counts
+        """Count by value: in one query what is counted beforehand, in another one what is not."""
+        known, others = (
+            [field for field in fields if field in COUNTED_FIELDS],
+            [field for field in fields if field not in COUNTED_FIELDS],
+        )
+        found = await asyncio.gather(self._values(scope, known, limit), self._values(scope, others, limit))
+        return {field: (found[0] | found[1]).get(field, []) for field in fields}
+
+    async def _values(self, scope: Scope, fields: Sequence[str], limit: int) -> dict[str, list[tuple[str, int]]]:
+        """Return the most frequent values of each field."""
+        if not fields:
+            return {}
+        columns = [FACET_FIELDS[FACET_FIELDS.index(field)] for field in fields]
+        if columns[0] in COUNTED_FIELDS:
+            counts, parameters = counted(scope, {column: column for column in columns}, {"entries": ("count()", "sum")})
+            source, entries = f"({counts})", "sum(entries)"
+        else:
+            condition, parameters = scope_condition(scope, await self._bounds(scope))
+            source, entries = f"logs WHERE {condition}", "count()"
+        sets = ", ".join(f"({column})" for column in columns)
+        of = ", ".join(f"grouping({column}) = 0, ('{column}', toString({column}))" for column in columns)
+        sql = (
+            f"SELECT multiIf({of}, ('', '')) AS one, {entries} AS counted FROM {source} GROUP BY GROUPING SETS ({sets})"
+            " ORDER BY counted DESC, one.2 LIMIT {limit:UInt32} BY one.1"
+        )
+        values: dict[str, list[tuple[str, int]]] = {}
+        for (field, value), count in read_json_rows(await self.ask(sql, {**parameters, "limit": limit})):
+            values.setdefault(field, []).append((value, int(count)))
+        return values
+
+    async def _bounds(self, scope: Scope) -> TimeBetween:
+        """Return the times of the scope, without those that leave nothing out: comparing times costs as much as counting."""
+        oldest_ns, newest_ns = await self.extent()
+        from_ns = None if scope.from_ns is None or scope.from_ns <= oldest_ns else scope.from_ns
+        to_ns = None if scope.to_ns is None or scope.to_ns > newest_ns else scope.to_ns
+        return TimeBetween(from_ns, to_ns)
 
     async def figures(self, tenant: str, now_ns: int) -> StoreFigures:
         """Count what is stored; the last minute is told by batch ids."""
@@ -229,14 +250,6 @@ _AFTER_KEY = (
 )
 
 
-def scope_condition(scope: Scope, window: TimeBetween) -> tuple[str, dict[str, Any]]:
-    """Return SQL for the scope within the window: the tenant first, always."""
-    narrowed: Node = And((window, scope.query))
-    compiled = compile_query(narrowed)
-    parameters: Parameters = {"tenant": scope.tenant}
-    return f"tenant = {{tenant:String}} AND {compiled.sql}", {**parameters, **compiled.parameters}
-
-
 def looks(query: Node) -> Sequence[int]:
     """Return how far back to look before everything is: not at all for an identity, once for a word, which may be rare."""
     terms = query.children if isinstance(query, And) else (query,)
@@ -256,7 +269,7 @@ def backwards(
     start_ns = newest_ns if to_ns is None else min(to_ns, newest_ns)
     upper_ns = to_ns
     for width_ns in widths_ns:
-        lower_ns = (start_ns - width_ns) // FIVE_MINUTES_NS * FIVE_MINUTES_NS
+        lower_ns = (start_ns - width_ns) // BUCKET_NS * BUCKET_NS
         if lower_ns <= oldest_ns:
             break
         yield TimeBetween(lower_ns, upper_ns)

@@ -1,9 +1,9 @@
 """Patterns of a store that is a list: a pattern is a message, and a group of its own."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from zero.application.ports import PatternCount, PatternQuery, PatternSeries, PatternTally, Scope
+from zero.application.ports import PatternCount, PatternQuery, PatternSeries, PatternTally, Scope, Steps
 from zero.domain.pattern import Pattern
 from zero.domain.stored import StoredEntry
 from zero.infrastructure.memory.query_evaluator import message_id
@@ -35,26 +35,30 @@ class MemoryPatternReader:
         ]
         return sorted(wanted, key=keys[query.order])[: query.limit]
 
-    async def tallies(self, scope: Scope, group_ids: Sequence[int], step_ns: int) -> Sequence[PatternTally]:
+    async def tallies(self, scope: Scope, group_ids: Sequence[int], steps: Steps) -> Sequence[PatternTally]:
         """Read everything; one tally an entry."""
-        start_ns = scope.from_ns or 0
         return [
-            PatternTally(identity, _step(stored, start_ns, step_ns), stored.entry.level, stored.entry.app_id, 1)
+            PatternTally(identity, _step(stored, steps), stored.entry.level, stored.entry.app_id, 1)
             for identity, found in self._groups(scope).items()
             for stored in found
             if identity in group_ids
         ]
 
-    async def series(self, scope: Scope, step_ns: int, limit: int) -> Sequence[PatternSeries]:
+    async def series(self, scope: Scope, steps: Steps, limit: int) -> Sequence[PatternSeries]:
         """Read everything."""
-        series, start_ns = [], scope.from_ns or 0
+        series = []
         for identity, found in self._groups(scope).items():
             counts: dict[int, int] = defaultdict(int)
             for stored in found:
-                counts[_step(stored, start_ns, step_ns)] += 1
+                counts[_step(stored, steps)] += 1
             pattern = self._patterns(scope.tenant)[identity]
-            series.append(PatternSeries(identity, pattern.text, pattern.example, pattern.first_seen_ns, counts))
+            series.append(PatternSeries(identity, pattern.first_seen_ns, counts))
         return sorted(series, key=lambda one: (-sum(one.counts.values()), one.id))[:limit]
+
+    async def texts(self, tenant: str, group_ids: Sequence[int]) -> Mapping[int, tuple[str, str]]:
+        """Look them up."""
+        patterns = self._patterns(tenant)
+        return {one: (patterns[one].text, patterns[one].example) for one in group_ids if one in patterns}
 
     async def members(self, tenant: str, group_id: int, limit: int) -> Sequence[Pattern]:
         """Return the one."""
@@ -89,5 +93,5 @@ def _pattern(tenant: str, identity: int, found: Sequence[StoredEntry]) -> Patter
     return Pattern(tenant, identity, text, text, place, identity, text, min(times), max(times), 0, len(found))
 
 
-def _step(stored: StoredEntry, start_ns: int, step_ns: int) -> int:
-    return start_ns + (stored.entry.timestamp_ns - start_ns) // step_ns * step_ns
+def _step(stored: StoredEntry, steps: Steps) -> int:
+    return steps.start_ns + (stored.entry.timestamp_ns - steps.start_ns) // steps.step_ns * steps.step_ns

@@ -1,8 +1,8 @@
 """Patterns of one tenant with counts in a scope: groups of the catalogue joined with what the entries say."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from zero.application.ports import Order, PatternCount, PatternQuery, PatternSeries, PatternTally, Scope
+from zero.application.ports import Order, PatternCount, PatternQuery, PatternSeries, PatternTally, Scope, Steps
 from zero.domain.entry import Level
 from zero.domain.pattern import Pattern
 from zero.infrastructure.postgres.patterns import PATTERN_COLUMNS, read_pattern
@@ -46,33 +46,31 @@ class PostgresPatternReader:
             f" GROUP BY group_id ORDER BY {_ORDERS[query.order]} LIMIT %(limit)s"
         )
         rows = await self._reader.ask(sql, parameters)
-        texts = await self._texts(query.scope.tenant, [row[0] for row in rows])
+        texts = await self.texts(query.scope.tenant, [unsigned(row[0]) for row in rows])
         return [
-            PatternCount(unsigned(group), *texts.get(group, ("", "")), count, first_ns, last_ns)
+            PatternCount(unsigned(group), *texts.get(unsigned(group), ("", "")), count, first_ns, last_ns)
             for group, count, first_ns, last_ns in rows
         ]
 
-    async def tallies(self, scope: Scope, group_ids: Sequence[int], step_ns: int) -> Sequence[PatternTally]:
+    async def tallies(self, scope: Scope, group_ids: Sequence[int], steps: Steps) -> Sequence[PatternTally]:
         """Read only the entries of the groups' patterns."""
         if not group_ids:
             return []
         condition, parameters = scope_condition(scope)
-        start_ns = scope.from_ns or 0
-        parameters |= {"groups": [signed(group_id) for group_id in group_ids], "start": start_ns, "step": step_ns}
+        parameters |= {"start": steps.start_ns, "step": steps.step_ns, "groups": [signed(group_id) for group_id in group_ids]}
         sql = (
             f"SELECT group_id, {_SLOT} AS slot, level, app_id, count(*) FROM logs JOIN ({_NAMED}) AS groups USING (pattern_id)"
             f" WHERE {condition} GROUP BY group_id, slot, level, app_id ORDER BY group_id, slot, level, app_id"
         )
         return [
-            PatternTally(unsigned(group), start_ns + slot * step_ns, Level(level), from_text(app_id), count)
+            PatternTally(unsigned(group), steps.start_ns + slot * steps.step_ns, Level(level), from_text(app_id), count)
             for group, slot, level, app_id, count in await self._reader.ask(sql, parameters)
         ]
 
-    async def series(self, scope: Scope, step_ns: int, limit: int) -> Sequence[PatternSeries]:
+    async def series(self, scope: Scope, steps: Steps, limit: int) -> Sequence[PatternSeries]:
         """Count by pattern and step, then by group."""
         condition, parameters = scope_condition(scope)
-        start_ns = scope.from_ns or 0
-        parameters |= {"start": start_ns, "step": step_ns, "limit": limit}
+        parameters |= {"start": steps.start_ns, "step": steps.step_ns, "limit": limit}
         counts = f"SELECT pattern_id, {_SLOT} AS slot, count(*) AS counted FROM logs WHERE {condition} GROUP BY 1, 2"
         sql = (
             "SELECT group_id, min(appeared), array_agg(slot), array_agg(entries) FROM (SELECT group_id, slot,"
@@ -81,11 +79,10 @@ class PostgresPatternReader:
             " GROUP BY group_id ORDER BY sum(entries) DESC, group_id LIMIT %(limit)s"
         )
         rows = await self._reader.ask(sql, parameters)
-        texts = await self._texts(scope.tenant, [row[0] for row in rows])
         found = []
         for group, first_ns, slots, entries in rows:
-            by_step = {start_ns + slot * step_ns: count for slot, count in sorted(zip(slots, entries, strict=True))}
-            found.append(PatternSeries(unsigned(group), *texts.get(group, ("", "")), first_ns, by_step))
+            by_step = {steps.start_ns + slot * steps.step_ns: count for slot, count in sorted(zip(slots, entries, strict=True))}
+            found.append(PatternSeries(unsigned(group), first_ns, by_step))
         return found
 
     async def members(self, tenant: str, group_id: int, limit: int) -> Sequence[Pattern]:
@@ -104,11 +101,12 @@ class PostgresPatternReader:
         first_ns, last_ns = (await self._reader.ask(sql, {"tenant": to_text(tenant)}))[0]
         return None if first_ns is None else (first_ns, last_ns)
 
-    async def _texts(self, tenant: str, groups: Sequence[int]) -> dict[int, tuple[str, str]]:
-        """Return what stands for each group: its text, and the message of its earliest pattern."""
+    async def texts(self, tenant: str, group_ids: Sequence[int]) -> Mapping[int, tuple[str, str]]:
+        """Take the message of each group's earliest pattern."""
         sql = (
             f"SELECT DISTINCT ON (group_id) group_id, group_text, example {_OF_TENANT} AND group_id = ANY(%(groups)s::bigint[])"
             " ORDER BY group_id, first_bid, first_idx"
         )
-        rows = await self._reader.ask(sql, {"tenant": to_text(tenant), "groups": list(groups)})
-        return {group: (from_text(text), from_text(example)) for group, text, example in rows}
+        groups = [signed(group_id) for group_id in group_ids]
+        rows = await self._reader.ask(sql, {"tenant": to_text(tenant), "groups": groups})
+        return {unsigned(group): (from_text(text), from_text(example)) for group, text, example in rows}

@@ -26,12 +26,8 @@ PATTERN_COLUMNS = (
 )
 _PATTERNS = f"INSERT INTO patterns ({PATTERN_COLUMNS}, version) VALUES ({', '.join(['%s'] * 13)})"
 _REPLACED = ", ".join(f"{name} = excluded.{name}" for name in [*PATTERN_COLUMNS.split(", ")[2:], "version"])
-_PUT = (
-    f"{_PATTERNS} ON CONFLICT (tenant, pattern_id) DO UPDATE SET {_REPLACED} WHERE patterns.version <= excluded.version"
-)
-_CATALOGUED = (
-    "EXISTS (SELECT FROM patterns WHERE patterns.tenant = logs.tenant AND patterns.pattern_id = logs.pattern_id)"
-)
+_PUT = f"{_PATTERNS} ON CONFLICT (tenant, pattern_id) DO UPDATE SET {_REPLACED} WHERE patterns.version <= excluded.version"
+_CATALOGUED = "EXISTS (SELECT FROM patterns WHERE patterns.tenant = logs.tenant AND patterns.pattern_id = logs.pattern_id)"
 
 
 def read_pattern(row: Row) -> Pattern:

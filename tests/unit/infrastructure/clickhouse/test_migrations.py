@@ -10,6 +10,7 @@ FROZEN = {
     "0001_logs.sql": "8d41b9b69c7e1d4edf9200f2c26fd845d94e72174352fd3a075c3ab122434c83",
     "0002_patterns.sql": "9f8835c0be6cd3129956009d8c6a44d19232a554b48b309a58de49dacfabacce",
     "0003_pattern_vectors.sql": "376a24de9cbcb4f80dc6f16ccaff01b5ed842ef9eb1e0d9a719daa58be445afc",
+    "0004_counts.sql": "23139683326432a03ccb7d70950a01df1ccbb1cbb94c6cd81827332e8232d3f3",
 }
 
 
