@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.torture.harness.oracle import Batch, Oracle, Status, judge, read_ledger
-from tests.torture.harness.results import as_line, keep, read, summed
+from tests.torture.harness.results import BEGIN, END, as_line, keep, publish, read, summed
 from tests.torture.harness.shrink import shrink
 from tests.torture.harness.trial import TRIALS, Outcome, Plan, trial
 
@@ -81,6 +81,23 @@ def test_parts_add_up_and_one_that_is_run_again_counts_once(tmp_path: Path):
         path = keep(as_line(Plan(seed, 25, tmp_path), about, outcome), tmp_path)
     summary = summed(read(path))
     assert (summary.amount, summary.counts["lost"], summary.problems, summary.seeds) == (50, 0, [], [1, 2])
+
+
+def test_the_table_says_how_much_was_done_and_what_failed(tmp_path: Path):
+    for seed, problems in ((1, []), (2, []), (4, ["2 lost"])):
+        outcome = Outcome(25, problems=problems, samples={"ready_seconds": [1.0]})
+        outcome.hits["drain"] = 1
+        keep(as_line(Plan(seed, 25, tmp_path), trial("R2"), outcome), tmp_path)
+    page = tmp_path / "page.md"
+    page.write_text(f"above\n{BEGIN}\nan earlier table\n{END}\nbelow\n")
+    publish(tmp_path, page)
+    text = page.read_text()
+    assert "75 of 500 kills (seeds 1-2, 4)" in text
+    assert "**failed**: seed 4: 2 lost" in text
+    assert "| R12 |" in text
+    assert "earlier" not in text
+    assert text.startswith("above\n")
+    assert text.endswith("below\n")
 
 
 def test_a_part_whose_faults_never_struck_is_no_proof():

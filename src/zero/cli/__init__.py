@@ -40,6 +40,8 @@ def cli() -> None:
 
 parent_option = click.option("--parent", type=int, hidden=True)
 """The process id of the supervisor that a role lives and dies with."""
+held_option = click.option("--held", is_flag=True, hidden=True)
+"""Whether a role loads its parts, and begins only when its standard input ends: when the servers of `zero up` are there."""
 
 
 def settings_flags(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

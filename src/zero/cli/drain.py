@@ -4,7 +4,7 @@ from functools import partial
 
 import click
 
-from zero.cli import parent_option, settings_flags
+from zero.cli import held_option, parent_option, settings_flags
 from zero.settings import Settings
 
 
@@ -16,10 +16,11 @@ from zero.settings import Settings
 )
 @click.option("--owner", help="Whose leases these are; a restart under the same name need not wait.  [default: one of its own]")
 @parent_option
+@held_option
 @settings_flags("buffer_url", "clickhouse_url", "store_url", "drain_http", "shards")
-def drain(settings: Settings, shard: int | None, owner: str | None, parent: int | None) -> None:
+def drain(settings: Settings, shard: int | None, owner: str | None, parent: int | None, held: bool) -> None:
     """Move logs from the buffer into the store, each exactly once; one owner for each shard at a time."""
     from zero.bootstrap import run_drain
     from zero.cli.role import run_role
 
-    run_role("drain", partial(run_drain, shard, owner), settings, parent)
+    run_role("drain", partial(run_drain, shard, owner), settings, (parent, held))

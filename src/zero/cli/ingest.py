@@ -2,16 +2,17 @@
 
 import click
 
-from zero.cli import parent_option, settings_flags
+from zero.cli import held_option, parent_option, settings_flags
 from zero.settings import Settings
 
 
 @click.command()
 @parent_option
+@held_option
 @settings_flags("buffer_url", "ingest_http", "ingest_grpc", "syslog_tcp", "syslog_tls", "syslog_udp", "shards", "durability")
-def ingest(settings: Settings, parent: int | None) -> None:
+def ingest(settings: Settings, parent: int | None, held: bool) -> None:
     """Take logs in over HTTP, gRPC and syslog, and put them on disk in the buffer. Processes share the ports."""
     from zero.bootstrap import run_ingest
     from zero.cli.role import run_role
 
-    run_role("ingest", run_ingest, settings, parent)
+    run_role("ingest", run_ingest, settings, (parent, held))

@@ -4,21 +4,25 @@ from dataclasses import replace
 
 import click
 
-from zero.cli import parent_option, settings_flags
+from zero.cli import held_option, parent_option, settings_flags
 from zero.domain.errors import ConfigurationError
 from zero.settings import Settings
 
 
 @click.command()
 @parent_option
+@held_option
 @settings_flags("clickhouse_url", "store_url", "retention_days")
-def migrate(settings: Settings, parent: int | None) -> None:
+def migrate(settings: Settings, parent: int | None, held: bool) -> None:
     """Apply the numbered migrations that the store, or that of the running `zero up`, does not have yet."""
     from zero.bootstrap import store_kind
+    from zero.cli.role import until_released
     from zero.embedded.lifeline import die_with
 
     if parent is not None:
         die_with(parent)
+    if held:
+        until_released("migrate", settings)
     for name in store_kind(_reached(settings)).migrate():
         click.echo(f"applied {name}")
     click.echo("the store is up to date")

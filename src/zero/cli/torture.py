@@ -48,7 +48,7 @@ def torture(
     if unknown := set(rows) - set(harness.TRIALS):
         raise click.UsageError(f"no row {', '.join(sorted(unknown))}; there are {', '.join(harness.TRIALS)}")
     if table:
-        click.echo(harness.table(), nl=False)
+        click.echo(harness.shown(), nl=False)
     elif shrink is not None:
         click.echo(f"still fails with the faults {harness.shrunk(shrink, seed or 0, say)}")
     elif harness.run(harness.Wish(rows=rows, seed=seed or 1, as_json=as_json, **how), say):

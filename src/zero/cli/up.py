@@ -84,12 +84,21 @@ class _Up:
         return True
 
     async def _start(self) -> None:
-        self._supervisor.start(self._plan.servers)
-        await self._supervisor.until_ready(READY_SECONDS_MAX)
+        """Start the servers, migrate, start the roles; what has to wait is loaded meanwhile."""
+        servers = self._supervisor.start(self._plan.servers)
         migration = Child(self._plan.migration, ChildOptions(), write_prefixed)
-        if await migration.run_once() != 0:
-            raise Unavailable("the store could not be migrated; its own words are above")
-        self._supervisor.start(self._plan.roles)
+        migrating = asyncio.create_task(migration.run_once())
+        try:
+            roles = self._supervisor.start(self._plan.roles)
+            await self._supervisor.until_ready(READY_SECONDS_MAX, servers)
+            migration.release()
+            if await migrating != 0:
+                raise Unavailable("the store could not be migrated; its own words are above")
+        finally:
+            migration.kill()
+            await migrating
+        for role in roles:
+            role.release()
         await self._supervisor.until_ready(READY_SECONDS_MAX)
         await asyncio.gather(*(until_green(url, READY_SECONDS_MAX) for url in self._plan.probes))
 

@@ -104,8 +104,8 @@ def _roles(settings: Settings) -> tuple[ChildCommand, ...]:
 def _role(settings: Settings, *arguments: str, slot: int | None = None, page: str = "") -> ChildCommand:
     """Return the command of a role; roles of one ``page`` share their metrics, which one of them answers at ``/metrics``."""
     name = arguments[0] if slot is None else f"{arguments[0]}-{slot}"
-    argv = (sys.executable, "-P", "-m", "zero", *arguments, "--parent", str(os.getpid()))
-    return ChildCommand(name, argv, environment=_environment(settings, page))
+    argv = (sys.executable, "-P", "-m", "zero", *arguments, "--parent", str(os.getpid()), "--held")
+    return ChildCommand(name, argv, environment=_environment(settings, page), held=True)
 
 
 def metrics_folder(data_dir: Path, page: str) -> Path:

@@ -31,12 +31,17 @@ class ChildOptions:
 
 @dataclass(frozen=True, slots=True)
 class ChildCommand:
-    """What to start, and the pattern of the line that says that it is ready."""
+    """What to start, and the pattern of the line that says that it is ready.
+
+    ``held``: its standard input stays open until it is released, and it begins its work only then. So it can be loaded while
+    what it needs is still starting.
+    """
 
     name: str
     argv: tuple[str, ...]
     ready_pattern: str = "^ready$"
     environment: Mapping[str, str] = field(default_factory=dict)
+    held: bool = False
 
 
 class Child:
@@ -58,11 +63,19 @@ class Child:
         self._say = say
         self._telemetry = telemetry
         self._stopping = asyncio.Event()
+        self._held = command.held
+        self._input: asyncio.StreamWriter | None = None
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Start the process and keep it running."""
         self._task = asyncio.create_task(self._keep_running(), name=self.command.name)
+
+    def release(self) -> None:
+        """Let it begin, if it was held; should it be started again, it begins at once."""
+        self._held = False
+        if self._input is not None:
+            self._input.close()
 
     async def stop(self) -> None:
         """Ask the process to end (SIGTERM), wait as long as the options say, then end it (SIGKILL)."""
@@ -119,14 +132,16 @@ class Child:
         """Run the process to its end and return its exit code."""
         process = await asyncio.create_subprocess_exec(
             *self.command.argv,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE if self._held else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             env={**os.environ, **self.command.environment},
             start_new_session=True,
             limit=_LINE_BYTES_MAX,
         )
-        self.pid = process.pid
+        self.pid, self._input = process.pid, process.stdin
+        if not self._held:
+            self.release()
         if self._stopping.is_set():
             self._signal(signal.SIGTERM)
         assert process.stdout is not None  # noqa: S101 - asked for just above

@@ -27,16 +27,17 @@ class Supervisor:
         """Every child that was started, in the order of starting."""
         return [child for group in self._groups for child in group]
 
-    def start(self, commands: Sequence[ChildCommand]) -> None:
+    def start(self, commands: Sequence[ChildCommand]) -> Sequence[Child]:
         """Start a group."""
         group = [Child(command, self._options, self._say, self._telemetry) for command in commands]
         self._groups.append(group)
         for child in group:
             child.start()
+        return group
 
-    async def until_ready(self, seconds_max: float) -> None:
-        """Return once every child has said that it is ready. Raises Unavailable, or ConfigurationError when one gave up."""
-        for child in self.children:
+    async def until_ready(self, seconds_max: float, group: Sequence[Child] | None = None) -> None:
+        """Return once every child (of the group) is ready. Raises Unavailable, or ConfigurationError when one gave up."""
+        for child in self.children if group is None else group:
             await _ready_or_gave_up(child, seconds_max)
 
     async def until_one_gives_up(self) -> str:

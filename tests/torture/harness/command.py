@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.torture.harness.results import FOLDER, TABLE, as_line, keep, read, summed, table, table_line
+from tests.torture.harness.results import FOLDER, PAGE, as_line, keep, number_of, publish, read, summed, table, table_line
 from tests.torture.harness.shrink import shrink
 from tests.torture.harness.trial import TRIALS, Outcome, Plan, Trial, trial
 
@@ -30,14 +30,14 @@ class Wish:
 def run(wish: Wish, say: Callable[[str], None]) -> int:
     """Run what was asked for; return how many parts failed."""
     failed = 0
-    for row in wish.rows or sorted(TRIALS, key=lambda name: int(name[1:])):
+    for row in wish.rows or sorted(TRIALS, key=number_of):
         about = trial(row)
         lines = [run_part(about, seed, wish, say) for seed in range(wish.seed, wish.seed + _parts(about, wish))]
         failed += sum(not line["passed"] and not line["skipped"] for line in lines)
         say(table_line(about, summed(lines)))
     if wish.keep:
-        TABLE.write_text(table())
-        say(f"results: {FOLDER}, table: {TABLE}")
+        publish()
+        say(f"results: {FOLDER}, table: {PAGE}")
     return failed
 
 
@@ -92,3 +92,8 @@ def _parts(about: Trial, wish: Wish) -> int:
     if wish.profile != "full":
         return 1
     return -(-about.wanted // (wish.amount or about.amounts["full"]))
+
+
+def shown() -> str:
+    """Return the table of what was kept."""
+    return table()

@@ -3,16 +3,18 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from bench.record import RESULTS, surroundings
+from bench.record import RESULTS, ROOT, surroundings
 from tests.torture.harness.trial import TRIALS, Outcome, Plan, Trial, trial
 
 FOLDER = RESULTS / "torture"
-TABLE = FOLDER / "table.md"
+PAGE = ROOT / "docs" / "reliability.md"
+BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
+CONSERVATION = "R10"
 
 
 @dataclass(slots=True)
@@ -95,10 +97,34 @@ def summed(lines: Iterable[dict[str, Any]]) -> Summary:
 
 def table(folder: Path = FOLDER) -> str:
     """Return the table of every row, in Markdown."""
-    lines = ["| | fault | must hold | done | found | |", "|---|---|---|---|---|---|"]
-    for row in sorted(TRIALS, key=lambda name: int(name[1:])):
-        lines.append(table_line(trial(row), summed(read(folder / f"{row}.jsonl"))))
-    return "\n".join(lines) + "\n"
+    sums = {row: summed(read(folder / f"{row}.jsonl")) for row in TRIALS}
+    lines = {number_of(row): table_line(trial(row), found) for row, found in sums.items()}
+    lines[number_of(CONSERVATION)] = conservation_line(list(sums.values()))
+    head = ("| | fault | must hold | done | found | |", "|---|---|---|---|---|---|")
+    return "\n".join([*head, *(lines[number] for number in sorted(lines))]) + "\n"
+
+
+def number_of(row: str) -> int:
+    """Return the number of a row: 2 of ``R2``."""
+    return int(row[1:])
+
+
+def conservation_line(sums: Sequence[Summary]) -> str:
+    """Return the line of the row that every part of the others judges."""
+    parts, stored = sum(one.parts for one in sums), sum(one.counts["stored"] for one in sums)
+    wrong = [text for one in sums for text in one.problems if "ledger" in text or "settle" in text]
+    promise = "`accepted = stored + dead-lettered + in buffer`, by `/api/ledger` and by ids and digests"
+    verdict = f"**failed**: {wrong[0]}" if wrong else "passed" if parts else ""
+    return f"| {CONSERVATION} | after every part of every row | {promise} | {parts} parts | {stored:,} entries | {verdict} |"
+
+
+def publish(folder: Path = FOLDER, page: Path = PAGE) -> None:
+    """Write the table beside the results, and into docs/reliability.md."""
+    found = table(folder)
+    (folder / "table.md").write_text(found)
+    before, begin, rest = page.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    page.write_text(f"{before}{begin}\n{found}{end}{after}")
 
 
 def table_line(about: Trial, summary: Summary) -> str:

@@ -49,10 +49,13 @@ class WiredPlatform(Place):
         direct = plan(self._chosen(), self.data)
         self._supervisor.start([_with_hooks(command) for command in direct.servers])
         await self._supervisor.until_ready(READY_SECONDS_MAX)
-        if await Child(direct.migration, ChildOptions(), self._say).run_once():
+        migration = Child(direct.migration, ChildOptions(), self._say)
+        migration.release()
+        if await migration.run_once():
             raise RuntimeError(f"the store could not be migrated:\n{self.said()}")
         await self._wire(direct.settings)
-        self._supervisor.start([self._rewired(command, direct) for command in direct.roles])
+        for role in self._supervisor.start([self._rewired(command, direct) for command in direct.roles]):
+            role.release()
         await self.until_green()
         if not await asyncio.to_thread(self.accepts_and_stores):
             raise RuntimeError(f"nothing is stored; the last words:\n{self.said()[-3000:]}")

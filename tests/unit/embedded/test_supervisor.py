@@ -152,3 +152,24 @@ def test_a_child_dies_with_a_parent_that_is_killed():
 def test_a_child_whose_parent_is_gone_already_does_not_start():
     program = "from zero.embedded.lifeline import die_with; die_with(1 << 22)"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60).returncode == 1
+
+
+HELD = "import sys, time; sys.stdin.read(); print('ready', flush=True); time.sleep(60)"
+
+
+async def test_a_held_child_begins_when_it_is_released_and_at_once_when_it_is_started_again(supervise):
+    (child,) = supervise.start([python("worker", HELD, held=True)])
+    await until(lambda: child.pid is not None)
+    await asyncio.sleep(0.3)
+    assert not child.ready.is_set()
+    child.release()
+    await supervise.until_ready(60)
+    first = child.pid
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: child.ready.is_set() and child.pid != first)
+
+
+async def test_a_child_that_is_released_before_it_runs_is_not_held(supervise):
+    (child,) = supervise.start([python("worker", HELD, held=True)])
+    child.release()
+    await supervise.until_ready(60)
