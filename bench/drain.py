@@ -58,7 +58,7 @@ async def fill(running: Servers, batches: list[tuple[bytes, int]], entries: int)
     buffer = RedisBuffer(redis_options(running.settings))
     ids, held, at = BatchIds(await buffer.next_process_epoch()), 0, 0
     while held < entries:
-        appends = []
+        appends: list[Append] = []
         now_ms = time.time_ns() // 1_000_000
         while held < entries and len(appends) < FRAMES_AN_APPEND:
             payload, count = batches[at % len(batches)]
@@ -130,9 +130,9 @@ def settled(running: Servers) -> int:
     """Return the rows of the store once its merges have come to rest, so that they do not disturb the next run."""
     client = connect_writer(clickhouse_options(running.settings))
     deadline = time.monotonic() + MERGE_SECONDS_MAX
-    while int(client.command("SELECT count() FROM system.merges")) and time.monotonic() < deadline:
+    while int(str(client.command("SELECT count() FROM system.merges"))) and time.monotonic() < deadline:
         time.sleep(0.2)
-    rows = int(client.command("SELECT count() FROM logs"))
+    rows = int(str(client.command("SELECT count() FROM logs")))
     client.close()
     return rows
 

@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from bench import doors, drain, grpc, http2, ingest, native, report, search, serialize, stages
+from bench.history import STAGES
 from bench.measure import Plan, say
 
 INGEST = Plan(runs=3, seconds=8)
@@ -20,8 +22,8 @@ def parts(path: Path | None) -> dict[str, Callable[[], Path]]:
         "serialize": lambda: serialize.run(path),
         "doors": lambda: doors.run(path, DOOR_SECONDS, DOOR_RUNS),
     }
-    for stage in stages.STAGES:
-        found[f"stage {stage.number}"] = lambda number=stage.number: stages.run(path, number)
+    for stage in STAGES:
+        found[f"stage {stage.number}"] = partial(stages.run, path, stage.number)
     found |= {
         "ingest": lambda: ingest.run(path, INGEST),
         "http2": lambda: http2.run(path, OTHER_DOORS),

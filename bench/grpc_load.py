@@ -9,7 +9,7 @@ import argparse
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 
 import grpc.aio
@@ -33,8 +33,8 @@ class Generator:
     """Calls until the time is over, and remembers how long each call took."""
 
     def __init__(self, channel: grpc.aio.Channel, bodies: list[bytes], seconds: float) -> None:
-        self._unary = channel.unary_unary(f"{METHODS}IngestLogs")
-        self._stream = channel.stream_unary(f"{METHODS}IngestStream")
+        self._unary: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"{METHODS}IngestLogs")
+        self._stream: grpc.aio.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(f"{METHODS}IngestStream")
         self._bodies = bodies
         self._until = time.perf_counter() + seconds
         self._next = 0
@@ -59,7 +59,7 @@ class Generator:
         self._next += 1
         return self._bodies[self._next % len(self._bodies)]
 
-    async def _timed(self, call: "grpc.aio.UnaryUnaryCall[bytes, bytes]", bodies: int) -> None:
+    async def _timed(self, call: Awaitable[bytes], bodies: int) -> None:
         began = time.perf_counter()
         try:
             await call

@@ -100,12 +100,12 @@ def catalogued(options: ClickHouseOptions) -> dict[str, Any]:
 def listing(path: Path | None, entries: int) -> dict[str, Any]:
     """Return how long the doors of patterns take over a store of so many entries."""
     lines = corpus.lines(path, min(LINES, entries))
-    with store() as users:
+    with store() as stored:
         say(f"patterns: storing {entries:,} entries")
-        fill(users["default"], lines, entries)
-        merged(users["default"], wholly=False)
-        catalogue = catalogued(users["default"])
-        with api(users["reader"]) as url:
+        fill(stored.writer, lines, entries)
+        merged(stored.writer, wholly=False)
+        catalogue = catalogued(stored.writer)
+        with api(stored) as url:
             common = measure(url, [""], "/api/patterns", limit="1")
             cases = {
                 "all": measure(url, [""], "/api/patterns", limit="100"),

@@ -28,7 +28,7 @@ def _case(stage: Result, entries: int) -> dict[str, Any]:
 
 
 def _best(stage: Result) -> float:
-    return max(case["entries_per_second_stored"]["median"] for case in stage["cases"])
+    return max(float(case["entries_per_second_stored"]["median"]) for case in stage["cases"])
 
 
 def stage_table(stages: Sequence[Result]) -> Table:

@@ -64,7 +64,7 @@ def _age(rng: random.Random) -> float:
 
 
 def _entry(rng: random.Random, at: datetime, age: float) -> dict[str, Any]:
-    lines = ORDINARY
+    lines: tuple[tuple[str, str, int, str], ...] = ORDINARY
     if 0.004 < age < 0.03 and rng.random() < 0.6:
         lines = ATTACK
     elif 0.30 < age < 0.345 and rng.random() < 0.6:

@@ -6,53 +6,34 @@ are merged into one a day, and the bytes of an entry with all its indexes are co
 
 import asyncio
 import json
-import os
 import re
 import socket
 import statistics
-import subprocess
-import sys
-import tempfile
-import threading
 import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from bench import corpus, record
 from bench.measure import say
-from zero.application.fields import FieldSearch
-from zero.application.key_ring import KeyRing
-from zero.application.keys import Keys
-from zero.application.overview import Overview
-from zero.application.patterns.anomalies import Anomalies
-from zero.application.patterns.listing import PatternSearch
+from bench.servers import Servers, servers, stop
 from zero.application.ports import Scope
-from zero.application.search import Search
-from zero.application.tail import Tail
-from zero.application.timeline import TimelineSearch
-from zero.bootstrap.meaning import asked_by_meaning, embedders
+from zero.bootstrap import clickhouse_options
 from zero.domain.batch_id import batch_id
 from zero.domain.frame import pack_frame, unpack_frame
+from zero.embedded.clickhouse.options import READER, read_passwords
 from zero.infrastructure.clickhouse.connection import connect, connect_writer
-from zero.infrastructure.clickhouse.field_reader import ClickHouseFieldReader
-from zero.infrastructure.clickhouse.meaning_reader import ClickHouseMeaningReader
-from zero.infrastructure.clickhouse.migrations import migrate
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
-from zero.infrastructure.clickhouse.pattern_reader import ClickHousePatternReader
 from zero.infrastructure.clickhouse.reader import ClickHouseReader
 from zero.infrastructure.lucene.parser import LuceneParser
-from zero.infrastructure.memory import MemoryBuffer, MemoryKeyStore, MemoryTelemetry
 from zero.infrastructure.native.codec import NativeCodec
-from zero.infrastructure.system.clock import SystemClock
-from zero.interfaces.api.options import ApiOptions
-from zero.interfaces.api.server import serve
-from zero.interfaces.api.services import ApiServices
-from zero.settings import Settings
+from zero.settings import Address
 
 BLOCK_BATCHES = 100
 BATCH_ENTRIES = 1000
@@ -75,19 +56,22 @@ WHERE database = currentDatabase() AND table = 'logs' GROUP BY name
 CODEC = NativeCodec()
 
 
+@dataclass(frozen=True)
+class Store:
+    """A migrated store and who may do what in it."""
+
+    running: Servers
+    writer: ClickHouseOptions
+    reader: ClickHouseOptions
+
+
 @contextmanager
-def store() -> Iterator[dict[str, ClickHouseOptions]]:
-    """Start an embedded ClickHouse; yield how to reach it, by user."""
-    with tempfile.TemporaryDirectory(prefix="zero-bench-") as folder:
-        command = [sys.executable, "-m", "zero.embedded.clickhouse", "--path", folder, "--listen", "127.0.0.1:0"]
-        with subprocess.Popen([*command, "--parent", str(os.getpid())], stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
-            url = process.stdout.readline().split()[1]
-            passwords = dict(line.split(":", 1) for line in (Path(folder) / "passwords").read_text().splitlines())
-            try:
-                yield {user: ClickHouseOptions(url, user=user, password=word) for user, word in passwords.items()}
-            finally:
-                process.terminate()
+def store() -> Iterator[Store]:
+    """Start an embedded ClickHouse, and a buffer for the api beside it."""
+    with servers() as running:
+        writer = clickhouse_options(running.settings)
+        password = read_passwords(running.folder / "clickhouse" / "passwords")[READER]
+        yield Store(running, writer, replace(writer, user=READER, password=password))
 
 
 def trace(number: int) -> bytes:
@@ -97,7 +81,6 @@ def trace(number: int) -> bytes:
 
 def fill(options: ClickHouseOptions, lines: list[bytes], entries: int) -> None:
     """Store the lines round and round, each with a time and a trace id of its own, with nine rare words among them."""
-    migrate(options)
     client = connect_writer(options)
     batches = entries // BATCH_ENTRIES
     start_ms = time.time_ns() // 1_000_000 - batches * BATCH_MS
@@ -127,7 +110,7 @@ def merged(options: ClickHouseOptions, *, wholly: bool) -> dict[str, Any]:
     if wholly:
         client.command("OPTIMIZE TABLE logs FINAL")
     deadline = time.monotonic() + MERGE_SECONDS_MAX
-    while int(client.command("SELECT count() FROM system.merges")) and time.monotonic() < deadline:
+    while int(str(client.command("SELECT count() FROM system.merges"))) and time.monotonic() < deadline:
         time.sleep(0.2)
     rows, size, parts = (int(each) for each in client.raw_query(PARTS, fmt="TSV").split())
     columns = [row.split("\t") for row in client.raw_query(COLUMNS, fmt="TSV").decode().splitlines()]
@@ -137,39 +120,17 @@ def merged(options: ClickHouseOptions, *, wholly: bool) -> dict[str, Any]:
 
 
 @contextmanager
-def api(options: ClickHouseOptions) -> Iterator[str]:
-    """Serve the api over the store in a thread; yield its URL."""
-    stop, loop_made = asyncio.Event(), threading.Event()
-    loops: list[asyncio.AbstractEventLoop] = []
-    sock = socket.create_server(("127.0.0.1", 0))
-
-    async def run() -> None:
-        loops.append(asyncio.get_running_loop())
-        loop_made.set()
-        clock, reader = SystemClock(), ClickHouseReader(lambda: connect(options))
-        search, overview = Search(LuceneParser(), reader, clock), Overview(MemoryBuffer(clock), reader, clock)
-        store, telemetry = MemoryKeyStore(), MemoryTelemetry()
-        keys = KeyRing(store, clock, telemetry)
-        await keys.refresh()
-        fields = FieldSearch(search, ClickHouseFieldReader(reader))
-        timeline, tail = TimelineSearch(search, reader, clock), Tail(search, reader, clock)
-        patterns = ClickHousePatternReader(reader)
-        listing, anomalies = PatternSearch(search, patterns, clock), Anomalies(search, patterns, clock)
-        admin = Keys(store, clock, telemetry)
-        meaning = asked_by_meaning(search, reader, ClickHouseMeaningReader(reader), embedders(Settings()))
-        parts = ApiServices(search, timeline, tail, overview, bytes, keys, admin, listing, anomalies, fields, meaning)
-        await serve(parts, ApiOptions(), [sock], stop)
-        await reader.close()
-
-    thread = threading.Thread(target=lambda: asyncio.run(run()))
-    thread.start()
-    loop_made.wait()
+def api(stored: Store) -> Iterator[str]:
+    """Serve the store with a ``zero api`` that may only read it; yield its URL."""
+    reader = stored.reader
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = Address("127.0.0.1", free.getsockname()[1])
+    url = f"http://{reader.user}:{quote(reader.password)}@{reader.host}:{reader.port}/{reader.database}"
+    process = replace(stored.running, settings=replace(stored.running.settings, clickhouse_url=url, api=address)).start("api")
     try:
-        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+        yield f"http://127.0.0.1:{address.port}"
     finally:
-        loops[0].call_soon_threadsafe(stop.set)
-        thread.join()
-        sock.close()
+        stop(process)
 
 
 def ask(url: str, path: str, parameters: dict[str, str]) -> tuple[float, Any]:
@@ -222,7 +183,7 @@ def top_sources(options: ClickHouseOptions, from_ns: int) -> dict[str, Any]:
     return {"queries": ["top 10 of source"], "found": found, **_figures(times[:1], times[1:])}
 
 
-def cases(users: dict[str, ClickHouseOptions], lines: list[bytes], entries: int) -> dict[str, Any]:
+def cases(stored: Store, lines: list[bytes], entries: int) -> dict[str, Any]:
     """Ask everything, and return the figures by case."""
     apps = sorted({json.loads(line)["app_id"] for line in lines[:1000]})
     hosts = [f"node-{number:03d}" for number in (3, 50, 177)]
@@ -230,12 +191,12 @@ def cases(users: dict[str, ClickHouseOptions], lines: list[bytes], entries: int)
     minutes = max(1, min(1000, entries * ENTRY_MS // 60_000 + 1))
     since = datetime.now(UTC) - timedelta(minutes=minutes)
     window = {"from": since.isoformat().replace("+00:00", "Z")}
-    with api(users["reader"]) as url:
+    with api(stored) as url:
         return {
             "rare_word": measure(url, [f"xylophone{number}" for number in range(1, RARE_WORDS)]),
             "latest_100_errors_of_an_app": measure(url, [f"app_id:{app} level:error" for app in apps]),
             "histogram_per_minute_by_level": measure(url, [""], "/api/histogram", buckets=str(minutes), **window),
-            "top_sources": top_sources(users["reader"], int(since.timestamp() * 1e9)),
+            "top_sources": top_sources(stored.reader, int(since.timestamp() * 1e9)),
             "metadata_key": measure(url, [f"metadata.host:{host} status:500" for host in hosts]),
             "trace_id": measure(url, [f"trace_id:{trace}" for trace in traces]),
             "latest_100": measure(url, ["", "*"]),
@@ -249,14 +210,14 @@ def cases(users: dict[str, ClickHouseOptions], lines: list[bytes], entries: int)
 def run(path: Path | None, entries: int) -> Path:
     """Measure, and write bench/results/search.json."""
     lines = corpus.lines(path, min(LINES, entries))
-    with store() as users:
+    with store() as stored:
         say(f"search: storing {entries:,} entries")
         began = time.perf_counter()
-        fill(users["default"], lines, entries)
+        fill(stored.writer, lines, entries)
         filled_seconds = time.perf_counter() - began
-        sizes = {"as_merged": merged(users["default"], wholly=False)}
+        sizes = {"as_merged": merged(stored.writer, wholly=False)}
         say("search: asking")
-        found = cases(users, lines, entries)
-        sizes["wholly_merged"] = merged(users["default"], wholly=True)
+        found = cases(stored, lines, entries)
+        sizes["wholly_merged"] = merged(stored.writer, wholly=True)
     about = {"corpus": corpus.describe(path, lines), "entries_stored": entries, "filled_seconds": round(filled_seconds, 1)}
     return record.write("search", {**about, "stored": sizes, "cases": found})

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from zero.bootstrap import run_migrations
+from zero.bootstrap import store_kind
 from zero.embedded.clickhouse.options import WRITER, read_passwords
 from zero.embedded.valkey import ValkeyOptions, prepare
 from zero.settings import Settings, as_environment
@@ -45,7 +45,7 @@ def first_line(process: "subprocess.Popen[str]") -> str:
     assert stream is not None
     line = stream.readline()
     if not line:
-        raise RuntimeError(f"{' '.join(map(str, process.args))} ended with {process.wait()}")  # type: ignore[union-attr]
+        raise RuntimeError(f"{process.args!r} ended with {process.wait()}")
     return line
 
 
@@ -67,16 +67,16 @@ def servers(buffer_bytes_max: int = 4 << 30) -> Iterator[Servers]:
         buffer = prepare(ValkeyOptions(folder, memory_max_bytes=buffer_bytes_max))
         path = folder / "clickhouse"
         store = [sys.executable, "-P", "-m", "zero.embedded.clickhouse", "--path", str(path), "--listen", "127.0.0.1:0"]
-        processes = []
+        processes: list[subprocess.Popen[str]] = []
         try:
-            processes.append(subprocess.Popen(buffer.argv, stdout=subprocess.DEVNULL))
+            processes.append(subprocess.Popen(buffer.argv, stdout=subprocess.DEVNULL, text=True))
             processes.append(subprocess.Popen([*store, "--parent", str(os.getpid())], stdout=subprocess.PIPE, text=True))
             url = first_line(processes[1]).split()[1]
             passwords = read_passwords(path / "passwords")
             reach = url.replace("://", f"://{WRITER}:{passwords[WRITER]}@")
             settings = replace(Settings(), data_dir=folder, buffer_url=buffer.url, clickhouse_url=f"{reach}/zero")
             _wait_for(buffer.socket)
-            run_migrations(settings)
+            store_kind(settings).migrate()
             yield Servers(settings, folder)
         finally:
             for process in processes:

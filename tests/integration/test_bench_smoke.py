@@ -13,7 +13,7 @@ from functools import partial
 import pytest
 
 stages = pytest.importorskip("bench.stages", reason="the benchmarks live in a clone")
-from bench import batches, corpus, drain, grpc, load, measure, peer, running, servers  # noqa: E402
+from bench import batches, corpus, drain, grpc, load, measure, peer, running, search, servers  # noqa: E402
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("wrk") and shutil.which("h2load")),
@@ -181,3 +181,14 @@ def test_a_peer_that_takes_json_lines_gets_them_where_it_wants_them():
         assert peer_rate(url, "jsonline", 1000) > 0
     assert Counter.lines > 1000
     assert Counter.paths == {b"/insert/jsonline"}
+
+
+def test_the_searches_find_what_was_stored_for_them():
+    with search.store() as stored:
+        search.fill(stored.writer, LINES, 4_000)
+        size = search.merged(stored.writer, wholly=True)
+        found = search.cases(stored, LINES, 4_000)
+    assert 20 < size["bytes_an_entry"] < 400
+    nothing = {name for name, case in found.items() if not case["found"]}
+    assert nothing == {"no_such_word", "facets_of_all_fields"}  # facets are an object, not a list
+    assert all(case["cold_max_ms"] >= case["warm_min_ms"] > 0 for case in found.values())
