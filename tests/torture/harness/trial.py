@@ -18,6 +18,7 @@ TRIALS = {
     "R6": "overload",
     "R8": "network",
     "R11": "soak",
+    "R9": "simulated_seeds",
     "R12": "stop_under_load",
 }
 """Row → module in ``tests.torture.trials``, which has it as ``TRIAL``."""
