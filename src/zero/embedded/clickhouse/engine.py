@@ -4,7 +4,7 @@ A fresh connection costs 0.6 ms and keeps settings, the current database and tem
 """
 
 import importlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -190,7 +190,7 @@ class Session:
                 connection.streaming_cancel_query(handle)
 
     def begin_insert(self, head: str, data_format: str) -> "Insert":
-        """Begin an insert whose data follows; from here on it shows in ``system.processes``."""
+        """Begin an insert; from here on it shows in ``system.processes``."""
         try:
             return Insert(self._connection, self._connection.send_insert(head, data_format))
         except Exception as error:
@@ -198,33 +198,14 @@ class Session:
 
 
 class Insert:
-    """A running insert: fed, then either committed or cancelled."""
+    """An insert without data, which stands for one whose data is on its way."""
 
     def __init__(self, connection: Any, handle: Any) -> None:
         self._connection = connection
         self._handle = handle
 
-    def feed(self, chunks: Iterable[bytes]) -> int:
-        """Hand the data over; returns its bytes."""
-        total = 0
-        try:
-            for chunk in chunks:
-                total += len(chunk)
-                self._connection.insert_append(self._handle, chunk)
-        except RuntimeError as error:
-            raise from_engine(str(error)) from error
-        return total
-
-    def commit(self) -> Summary:
-        """Finish the insert."""
-        try:
-            found = self._connection.insert_done(self._handle)
-        except RuntimeError as error:
-            raise from_engine(str(error)) from error
-        return Summary(written_rows=found.rows_written(), written_bytes=found.bytes_written())
-
     def cancel(self) -> None:
-        """End the insert without a commit."""
+        """End it."""
         self._connection.insert_cancel(self._handle)
 
 

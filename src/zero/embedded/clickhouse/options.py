@@ -39,7 +39,8 @@ class ServerOptions:
     """Where the server keeps its data, where it listens, and its bounds.
 
     ``passwords`` maps ``default`` and ``reader`` to theirs. ``queries_max`` bounds what runs at once (each holds a thread),
-    ``control_max`` the look-ups in ``system.processes`` and KILLs that must pass even then. ``memory_bytes`` caps the engine.
+    ``control_max`` the look-ups in ``system.processes`` and KILLs that must pass even then. ``memory_bytes`` caps the engine,
+    ``insert_bytes`` the data of one insert, which is held in memory until it is whole.
     """
 
     path: Path
@@ -51,6 +52,7 @@ class ServerOptions:
     control_max: int = 4
     memory_bytes: int = 4 << 30
     statement_bytes: int = 16 << 20
+    insert_bytes: int = 512 << 20
     settle_seconds: float = 10.0
     shutdown_seconds: float = 20.0
     hooks: bool = False

@@ -34,8 +34,8 @@ class Statement:
     """A statement split for execution.
 
     ``sql`` is what the engine gets; for an insert that carries data it ends before FORMAT, and ``format`` names the format of
-    the data, which begins at ``data_start`` of the text. ``kind`` is the first word in capitals. ``watches`` says that it looks
-    at, or ends, other queries.
+    the data, which begins at ``data_start`` of the text; a file of data is named at ``file_at`` of ``sql``. ``kind`` is the
+    first word in capitals. ``watches`` says that it looks at, or ends, other queries.
     """
 
     sql: str
@@ -44,6 +44,11 @@ class Statement:
     takes_data: bool
     watches: bool
     data_start: int = 0
+    file_at: int = 0
+
+    def reading(self, path: str, data_format: str) -> str:
+        """Return the insert that takes its data from a file."""
+        return f"{self.sql[: self.file_at]} FROM INFILE '{path}' {self.sql[self.file_at :]} FORMAT {data_format}"
 
 
 def read_statement(text: str) -> Statement:
@@ -64,7 +69,7 @@ def _code(text: str) -> Iterator[Token]:
 
 def _read_insert(text: str) -> Statement | None:
     """Return the insert with data, or None for INSERT … SELECT."""
-    depth = 0
+    depth, settings_at = 0, None
     for here, after in pairwise(chain(_code(text), [Token("end", "", len(text), len(text))])):
         if here.kind == "sign":
             depth += (here.text in "([{") - (here.text in ")]}")
@@ -73,20 +78,22 @@ def _read_insert(text: str) -> Statement | None:
         word = here.text.upper()
         if word in ("SELECT", "WATCH"):
             return None
+        if word == "SETTINGS" and after.kind == "word" and settings_at is None:
+            settings_at = here.start
         if word == "VALUES":
-            return Statement(text[: here.start], "INSERT", "Values", True, False, here.end)
+            return Statement(text[: here.start], "INSERT", "Values", True, False, here.end, settings_at or here.start)
         if word == "FORMAT" and after.kind == "word":
-            return _formatted_insert(text, here, after)
-    return Statement(text, "INSERT", None, True, False, len(text))
+            return _formatted_insert(text, here, after, settings_at or here.start)
+    return Statement(text, "INSERT", None, True, False, len(text), settings_at or len(text))
 
 
-def _formatted_insert(text: str, here: Token, name: Token) -> Statement:
+def _formatted_insert(text: str, here: Token, name: Token, file_at: int) -> Statement:
     start = name.end
     while start < len(text) and text[start] in " \t\r":
         start += 1
     if start < len(text) and text[start] in "\n;":
         start += 1
-    return Statement(text[: here.start], "INSERT", name.text, True, False, start)
+    return Statement(text[: here.start], "INSERT", name.text, True, False, start, file_at)
 
 
 def _output_format(tokens: list[Token]) -> str | None:

@@ -5,7 +5,7 @@ import itertools
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from zero.embedded.clickhouse import guard
 from zero.embedded.clickhouse.compression import decoded
@@ -14,6 +14,7 @@ from zero.embedded.clickhouse.errors import EngineError, cancelled, too_many_que
 from zero.embedded.clickhouse.feed import KILLED, BodyAborted, Feed
 from zero.embedded.clickhouse.gate import InsertGate, Ticket
 from zero.embedded.clickhouse.hooks import Hooks
+from zero.embedded.clickhouse.insert_body import InsertBody
 from zero.embedded.clickhouse.merges import let_merges_give_way
 from zero.embedded.clickhouse.options import ServerOptions
 from zero.embedded.clickhouse.request import Request, with_form
@@ -176,26 +177,37 @@ class Worker:
         return Answer(output, [result.data] if result.data else [], result.summary)
 
     def _insert(self, call: Call, session: Session, statement: Statement, data: Iterator[bytes]) -> Summary:
-        """Feed an insert and commit it; on any doubt it is cancelled, so no part of it is ever stored alone."""
-        for name, value in call.request.params.items():
-            session.configure({f"param_{name}": value})
-        kills = self.kills
+        """Gather the data of an insert, then insert it as a whole; on any doubt nothing of it is ever stored.
+
+        Meanwhile an insert without data stands for it in ``system.processes``, where it can be seen and killed. It is not fed:
+        the engine says nothing about rows that such an insert could not store (docs/decisions/0276).
+        """
+        kills, data_format = self.kills, statement.format or call.request.default_format
         self._merges_give_way = self._merges_give_way or let_merges_give_way()
-        insert = session.begin_insert(statement.sql, statement.format or call.request.default_format)
+        parameters = {f"param_{name}": value for name, value in call.request.params.items()}
+        session.configure(parameters)
+        shown = session.begin_insert(statement.sql, data_format)
         call.settle()
         try:
-            size = insert.feed(data)
-            if self.kills != kills and self._is_cancelled(call):
-                raise cancelled()
-        except BaseException:
+            with InsertBody(self._options.insert_bytes) as body:
+                body.take(data)
+                if self.kills != kills and self._is_cancelled(call):
+                    raise cancelled()
+                summary = self._insert_whole(call, statement.reading(body.path, data_format), body)
+        finally:
             with suppress(RuntimeError):
-                insert.cancel()
-            raise
-        summary = insert.commit()
+                shown.cancel()
         # An insert killed while it commits stops behind any of its parts, and the engine calls that a success.
-        if size and self.kills != kills:
+        if body.size and self.kills != kills:
             raise cancelled()
         return summary
+
+    def _insert_whole(self, call: Call, sql: str, body: InsertBody) -> Summary:
+        if not body.size:
+            return Summary()
+        with self._engine.session() as session:
+            session.configure(_settings(call.request.settings, call.tag), call.request.database)
+            return session.query(sql, "Null", call.request.params).summary
 
     def _is_cancelled(self, call: Call) -> bool:
         return call.tag in self._cancelled_tags()
@@ -249,5 +261,6 @@ def _text(data: bytes) -> str:
 
 
 def _utf8(statement: Statement) -> Statement:
-    sql = _text(statement.sql.encode("latin-1"))
-    return Statement(sql, statement.kind, statement.format, statement.takes_data, statement.watches)
+    text = _text(statement.sql.encode("latin-1"))
+    file_at = len(_text(statement.sql[: statement.file_at].encode("latin-1")))
+    return replace(statement, sql=text, data_start=0, file_at=file_at)
