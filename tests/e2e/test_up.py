@@ -166,6 +166,7 @@ def test_logs_go_in_are_stored_once_come_back_and_are_there_after_a_restart(plat
     assert platform.get("/api/stats")["stored"] == 1503
     assert len(platform.search("app_id:again")) == 1
     assert platform.stop() == 0
+    assert "level=error" not in platform.said(), "a run in which nothing went wrong tells of no error"
 
 
 @pytest.mark.slow

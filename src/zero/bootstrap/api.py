@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
     """Answer queries until ``stop`` is set."""
+    from zero.application.background import end
     from zero.application.fields import FieldSearch
     from zero.application.ledger_gauge import watch_ledger
     from zero.application.overview import Overview
@@ -53,7 +54,8 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
         family = socket.AF_INET6 if ":" in settings.api.host else socket.AF_INET
         sock = socket.create_server((settings.api.host, settings.api.port), family=family)
 
-    beside = asyncio.gather(announce(ready, overview.is_ready), watch_ledger(buffer, clock, telemetry))
+    works = (announce(ready, overview.is_ready), watch_ledger(buffer, clock, telemetry))
+    beside = [asyncio.create_task(work) for work in works]
     options = ApiOptions(host=settings.api.host, stop_seconds_max=float(settings.stop_seconds_max))
     try:
         async with AsyncExitStack() as stack:
@@ -68,7 +70,7 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
             parts = search, timeline, tail, overview, metrics.text, keys, admin, *of_patterns, fields, meaning, letters
             await serve(ApiServices(*parts), options, [sock], stop, tls.context("http/1.1") if tls else None)
     finally:
-        beside.cancel()
+        await end(*beside)
         await reader.close()
         await buffer.close()
 
