@@ -37,7 +37,7 @@ class Platform:
             "ZERO_API": f"127.0.0.1:{api}",
             "ZERO_EMBEDDED_CLICKHOUSE": f"127.0.0.1:{store}",
             "ZERO_INGEST_WORKERS": "2",
-            "ZERO_BUFFER_TIMEOUT_MS": "2000",
+            "ZERO_BUFFER_TIMEOUT_MS": "20000",  # a slow disk is not the subject
         }
         self.process = None
 

@@ -31,7 +31,7 @@ from zero.infrastructure.redis.options import RedisOptions
 from zero.infrastructure.redis.shard_log import RedisShardLog
 
 ENTRY = b'{"message":"hello"}'
-PATIENT_MS = "2000"
+PATIENT_MS = "20000"
 """Of the buffer: its silence is not the subject, and a machine with other work may keep it so long."""
 JSON = {"Content-Type": "application/json"}
 
@@ -117,7 +117,7 @@ def accepted(url: str) -> int:
 
 async def drained(url: str) -> list[Any]:
     """Take everything out of the buffer; return the entries."""
-    codec, log, entries = NativeCodec(), RedisShardLog(RedisOptions(url, timeout_seconds=2.0)), []
+    codec, log, entries = NativeCodec(), RedisShardLog(RedisOptions(url, timeout_seconds=20.0, lease_seconds=60.0)), []
     try:
         lease = await log.acquire(0, "test")
         while deliveries := await log.read(lease, 1000, 0.0):

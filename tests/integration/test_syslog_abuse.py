@@ -104,7 +104,7 @@ def empty(worker: SyslogWorker) -> None:
     """Take everything out of the buffer, unread."""
 
     async def settle() -> None:
-        log = RedisShardLog(RedisOptions(worker.valkey.url))
+        log = RedisShardLog(RedisOptions(worker.valkey.url, timeout_seconds=20.0, lease_seconds=60.0))
         try:
             lease = await log.acquire(0, "test")
             while deliveries := await log.read(lease, 20, 0.0):

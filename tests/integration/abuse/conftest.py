@@ -49,7 +49,7 @@ class Ingest:
 
 async def emptied(url: str) -> None:
     """Take everything out of the buffer, so that no test meets it full."""
-    log = RedisShardLog(RedisOptions(url, timeout_seconds=2.0))
+    log = RedisShardLog(RedisOptions(url, timeout_seconds=20.0, lease_seconds=60.0))
     try:
         lease = await log.acquire(0, "test")
         assert lease is not None
