@@ -21,10 +21,9 @@ up: setup ## start everything, with embedded servers for whatever URL is not set
 	@exec $(BIN)/zero up
 
 test: setup $(VENV)/.test-system lint ## every check and every test; first what can run side by side, then what measures
-	@failed=0; \
-	set -x; $(BIN)/pytest -ra $(SIDE_BY_SIDE) -m 'not alone' || failed=1; \
-	$(BIN)/pytest -ra -m alone || failed=1; \
-	exit $$failed
+	@set -x; $(BIN)/pytest -ra $(SIDE_BY_SIDE) -m 'not alone'; first=$$?; \
+	if [ $$first -gt 1 ]; then exit $$first; fi; \
+	$(BIN)/pytest -ra -m alone && exit $$first
 
 lint: setup ## style, types, import contracts
 	$(BIN)/ruff check .

@@ -31,7 +31,7 @@ from zero.infrastructure.redis.options import RedisOptions
 from zero.infrastructure.redis.shard_log import RedisShardLog
 
 ENTRY = b'{"message":"hello"}'
-PATIENT_MS = "20000"
+PATIENT_MS = "2000"
 """Of the buffer: its silence is not the subject, and a machine with other work may keep it so long."""
 JSON = {"Content-Type": "application/json"}
 
