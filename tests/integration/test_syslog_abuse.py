@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.servers import Server, embedded_valkey
+from tests.integration.servers import Server, embedded_valkey, patient_log
 from tests.integration.test_http2_abuse import ATTACK_SECONDS, MEMORY_BYTES_MAX, PAUSE_SECONDS, Worker
 from tests.integration.test_http_clients import zero_certs
 from tests.integration.test_ingest_http import Workers, drained
@@ -20,8 +20,6 @@ from tests.integration.test_ingest_syslog import Syslog, stream_over_tls
 from tests.patience import READY_SECONDS_MAX, hardly_noticed
 from tests.ports import free_port
 from zero.application.ports import Settlement
-from zero.infrastructure.redis.options import RedisOptions
-from zero.infrastructure.redis.shard_log import RedisShardLog
 
 pytestmark = [
     pytest.mark.alone,
@@ -104,7 +102,7 @@ def empty(worker: SyslogWorker) -> None:
     """Take everything out of the buffer, unread."""
 
     async def settle() -> None:
-        log = RedisShardLog(RedisOptions(worker.valkey.url, timeout_seconds=20.0, lease_seconds=60.0))
+        log = patient_log(worker.valkey.url)
         try:
             lease = await log.acquire(0, "test")
             while deliveries := await log.read(lease, 20, 0.0):

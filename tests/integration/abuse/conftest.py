@@ -11,12 +11,10 @@ import pytest
 
 from tests.integration.abuse.doors import DOORS
 from tests.integration.abuse.victim import Victim
-from tests.integration.servers import Server, embedded_valkey
+from tests.integration.servers import Server, embedded_valkey, patient_log
 from tests.integration.test_ingest_http import Workers
 from tests.ports import free_port
 from zero.application.ports import Settlement
-from zero.infrastructure.redis.options import RedisOptions
-from zero.infrastructure.redis.shard_log import RedisShardLog
 
 HONEST = b"[" + b",".join([b'{"message":"%b"}' % (b"x" * 1000)] * 16_000) + b"]"
 """The largest body that a sender with good manners may bring."""
@@ -49,7 +47,7 @@ class Ingest:
 
 async def emptied(url: str) -> None:
     """Take everything out of the buffer, so that no test meets it full."""
-    log = RedisShardLog(RedisOptions(url, timeout_seconds=20.0, lease_seconds=60.0))
+    log = patient_log(url)
     try:
         lease = await log.acquire(0, "test")
         assert lease is not None
