@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bench import doors, drain, grpc, http2, ingest, native, report, search, serialize, stages
+from bench import doors, drain, grpc, http2, idle, ingest, native, report, search, serialize, stages
 from bench.history import STAGES
 from bench.measure import Plan, say
 
@@ -13,11 +13,12 @@ INGEST = Plan(runs=3, seconds=8)
 OTHER_DOORS = Plan(runs=3, seconds=2, warm_seconds=1)
 DOOR_SECONDS, DOOR_RUNS = 1, 1
 SEARCHED = 3_000_000
+IDLE_SECONDS = 30
 
 
-def parts(path: Path | None) -> dict[str, Callable[[], Path]]:
+def parts(path: Path | None) -> dict[str, Callable[[], object]]:
     """Return what is run, in order, by name."""
-    found: dict[str, Callable[[], Path]] = {
+    found: dict[str, Callable[[], object]] = {
         "native": lambda: native.run(path),
         "serialize": lambda: serialize.run(path),
         "doors": lambda: doors.run(path, DOOR_SECONDS, DOOR_RUNS),
@@ -30,6 +31,7 @@ def parts(path: Path | None) -> dict[str, Callable[[], Path]]:
         "grpc": lambda: grpc.run(path, OTHER_DOORS),
         "drain": lambda: drain.run(path, drain.Options(profile=True)),
         "search": lambda: search.run(path, SEARCHED),
+        "idle": lambda: idle.run(IDLE_SECONDS),
     }
     return found
 

@@ -158,7 +158,7 @@ class ClickHouseReader:
 
     async def _bounds(self, scope: Scope) -> TimeBetween:
         """Return the times of the scope, without those that leave nothing out: comparing times costs as much as counting."""
-        oldest_ns, newest_ns = await self.extent()
+        oldest_ns, newest_ns = await self.extent(age_seconds_max=0.0)
         from_ns = None if scope.from_ns is None or scope.from_ns <= oldest_ns else scope.from_ns
         to_ns = None if scope.to_ns is None or scope.to_ns > newest_ns else scope.to_ns
         return TimeBetween(from_ns, to_ns)
@@ -198,10 +198,10 @@ class ClickHouseReader:
             await asyncio.to_thread(self._client.close)
             self._client = None
 
-    async def extent(self) -> tuple[int, int]:
-        """Return the oldest and newest timestamp of any tenant, some seconds old: where to look first, never a bound."""
+    async def extent(self, age_seconds_max: float = EXTENT_SECONDS) -> tuple[int, int]:
+        """Return the oldest and newest timestamp of any tenant; when some seconds old, a place to begin and never a bound."""
         asked, extent = self._extent
-        if not extent[1] or time.monotonic() - asked > EXTENT_SECONDS:
+        if not extent[1] or time.monotonic() - asked > age_seconds_max:
             asked = time.monotonic()
             sql = "SELECT toUnixTimestamp64Nano(min(timestamp)), toUnixTimestamp64Nano(max(timestamp)) FROM logs"
             oldest_ns, newest_ns = next(read_json_rows(await self.ask(sql, {})))
