@@ -75,6 +75,7 @@ def check(platform: Shipping, expected: Iterable[dict[str, Any]]) -> None:
     query = f"app_id:{wanted[0]['app_id']}"
     found = platform.once_found(query, len(wanted))
     assert all(re.fullmatch("[0-9a-f]{24}", log.pop("id")) for log in found)
+    assert all(re.fullmatch("[0-9a-f]{16}", log.pop("pattern_id")) for log in found)
     assert found == wanted
     assert platform.found(query, "other") == []
 

@@ -45,10 +45,9 @@ def embedders(settings: Settings) -> "Embedders":
 def asked_by_meaning(search: "Search", reader: "LogReader", meaning: "MeaningReader", chosen: "Embedders") -> "MeaningSearch":
     """Return what answers questions."""
     from zero.application.meaning.search import MeaningSearch
-    from zero.infrastructure.native.codec import NativeCodec
     from zero.infrastructure.system.clock import SystemClock
 
-    return MeaningSearch(search, meaning, reader, chosen, SystemClock(), NativeCodec().pattern_id)
+    return MeaningSearch(search, meaning, reader, chosen, SystemClock())
 
 
 @asynccontextmanager

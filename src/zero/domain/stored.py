@@ -1,6 +1,6 @@
 """An entry as it comes back from the store: with the identity it got at acceptance."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from zero.domain.entry import LogEntry, entry_id
 
@@ -16,11 +16,12 @@ class EntryKey:
 
 @dataclass(frozen=True, slots=True)
 class StoredEntry:
-    """An entry and its identity."""
+    """An entry and its identity; ``pattern_id`` is the hash of its masked message, None when the store did not say it."""
 
     batch_id: int
     index: int
     entry: LogEntry
+    pattern_id: int | None = field(default=None, compare=False)
 
     @property
     def id(self) -> str:

@@ -123,6 +123,16 @@ def test_an_opened_line_shows_every_field_and_leads_on(visit, shop) -> None:
     page.get_by_role("link", name="Its trace").click()
     expect(page.locator("#lines .line")).to_have_count(1)
     assert shown(page)["q"] == f"trace_id:{log['trace_id']}"
+    page.locator("#lines .line").first.click()
+    page.get_by_role("link", name="Show this pattern").click()
+    assert shown(page)["q"] == f"pattern_id:{log['pattern_id']}"
+    expect(page.locator("#lines .line")).not_to_have_count(1)
+    words = set.intersection(*(set(message.split()) for message in messages(page)))
+    assert words & set(log["message"].split())
+    page.locator("#lines .line").first.click()
+    page.get_by_role("button", name="without this pattern_id").click()
+    expect(page.locator("#query")).to_have_value(f"-pattern_id:{log['pattern_id']}")
+    expect(page.locator("#lines .message", has_text=" ".join(words))).to_have_count(0)
 
 
 def test_a_line_is_shown_among_those_before_and_after_it(visit, shop) -> None:

@@ -245,6 +245,7 @@ class PostgresLogs:
     def meaning_store(self) -> PostgresMeaningStore:
         return PostgresMeaningStore(self.options)
 
+
 @pytest.fixture(scope="session")
 def clickhouse_logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseLogs]:
     """A ClickHouse for the whole run."""

@@ -59,9 +59,7 @@ def grep(lines: list[str], options: list[str]) -> int:
         ('"user="', ["-iF", "user="]),
     ],
 )
-async def test_a_search_counts_what_grep_counts(
-    lines: list[str], reader: Reader, query: str, options: list[str]
-) -> None:
+async def test_a_search_counts_what_grep_counts(lines: list[str], reader: Reader, query: str, options: list[str]) -> None:
     counted = grep(lines, options)
     found = await reader.histogram(Scope("default", LuceneParser().parse(query, 0)), 3600)
     assert sum(tally.count for tally in found) == counted > 0

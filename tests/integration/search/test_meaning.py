@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.integration.search.catalogue import catalogued, embedded
-from tests.integration.search.conftest import CODEC, LogStore, Reader
+from tests.integration.search.conftest import LogStore, Reader
 from zero.application.meaning.embedders import Embedders
 from zero.application.meaning.search import MeaningSearch
 from zero.application.ports import Embedder, Mode
@@ -50,7 +50,7 @@ def searching(log_store: LogStore, reader: Reader, *embedders: Embedder) -> Mean
     """A search whose embedder is the first, and that can have the others."""
     makers = {one.name: (lambda one=one: one) for one in embedders}
     search, shelf = Search(LuceneParser(), reader, SystemClock()), Embedders(embedders[0].name, makers)
-    return MeaningSearch(search, log_store.meaning_reader(reader), reader, shelf, SystemClock(), CODEC.pattern_id)
+    return MeaningSearch(search, log_store.meaning_reader(reader), reader, shelf, SystemClock())
 
 
 async def recall(search: MeaningSearch, mode: Mode) -> float:
@@ -97,9 +97,7 @@ async def test_a_hit_says_how_often_it_was_seen_and_why_it_was_found(log_store: 
 
 
 @pytest.mark.parametrize("mode", list(Mode))
-async def test_filters_for_app_level_and_time_apply_in_every_mode(
-    log_store: LogStore, reader: Reader, mode: Mode
-) -> None:
+async def test_filters_for_app_level_and_time_apply_in_every_mode(log_store: LogStore, reader: Reader, mode: Mode) -> None:
     log_store.store(entries())
     await catalogued(log_store)
     search = searching(log_store, reader, BundledEmbedder())
@@ -118,9 +116,7 @@ async def test_filters_for_app_level_and_time_apply_in_every_mode(
     assert await found(app_id="nosuchapp") == []
 
 
-async def test_lines_are_those_of_the_best_patterns_newest_first_and_page_by_page(
-    log_store: LogStore, reader: Reader
-) -> None:
+async def test_lines_are_those_of_the_best_patterns_newest_first_and_page_by_page(log_store: LogStore, reader: Reader) -> None:
     batch = batch_id(START_S * 1000, 1, 0)
     messages = [
         "Failed password for root from 10.0.0.{} port 22 ssh2" if number % 2 else "Served block {} to client"

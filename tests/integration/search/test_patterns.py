@@ -55,9 +55,7 @@ def everything(tenant: str = "default") -> Scope:
     return Scope(tenant, Everything())
 
 
-async def test_what_arrives_is_in_the_catalogue_after_a_look(
-    log_store: LogStore, catalogue: Catalogue, reader: Reader
-) -> None:
+async def test_what_arrives_is_in_the_catalogue_after_a_look(log_store: LogStore, catalogue: Catalogue, reader: Reader) -> None:
     log_store.store(entries(MESSAGES))
     assert await catalogue.look() == 2
     assert await catalogue.look() == 0
@@ -72,9 +70,7 @@ async def test_what_arrives_is_in_the_catalogue_after_a_look(
     assert await patterns.count(PatternQuery(everything("other"))) == []
 
 
-async def test_a_query_finds_the_lines_of_a_pattern(
-    log_store: LogStore, catalogue: Catalogue, reader: Reader
-) -> None:
+async def test_a_query_finds_the_lines_of_a_pattern(log_store: LogStore, catalogue: Catalogue, reader: Reader) -> None:
     log_store.store(entries(MESSAGES))
     await catalogue.look()
     served, failed = await log_store.pattern_reader(reader).count(PatternQuery(everything()))
@@ -124,9 +120,7 @@ async def test_an_emptied_catalogue_becomes_what_it_was(
         assert log_store.patterns() == before
 
 
-async def test_two_processes_that_keep_it_at_once_do_no_harm(
-    log_store: LogStore, pattern_store: ClosingPatternStore
-) -> None:
+async def test_two_processes_that_keep_it_at_once_do_no_harm(log_store: LogStore, pattern_store: ClosingPatternStore) -> None:
     stores = [log_store.pattern_store() for _ in range(2)]
     keepers = [Catalogue(store, CODEC.mask, SystemClock(), MemoryTelemetry()) for store in stores]
     for turn in range(3):
@@ -183,9 +177,7 @@ async def test_an_outage_of_the_store_is_waited_out(log_server: LogStore) -> Non
     await nowhere.close()
 
 
-async def test_long_and_hostile_messages_come_through(
-    log_store: LogStore, catalogue: Catalogue, reader: Reader
-) -> None:
+async def test_long_and_hostile_messages_come_through(log_store: LogStore, catalogue: Catalogue, reader: Reader) -> None:
     hostile = ["a\tb\nc\\N", '{"x": null}', "\\", "\0", "'; DROP TABLE logs --", "\u2028 \U0001f600", "word " * 20_000]
     log_store.store(entries(hostile))
     assert await catalogue.look() == len(hostile)

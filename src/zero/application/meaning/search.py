@@ -1,6 +1,6 @@
 """Searching by meaning: a question in plain words ranks patterns; the lines found are those of the best of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from zero.application.cursor import Cursor, decode_cursor, encode_cursor, search_digest
@@ -34,7 +34,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An entry and the pattern that it was found by; None when its message was masked otherwise at the time it came."""
+    """An entry and the pattern that it was found by; None when the store did not say."""
 
     stored: StoredEntry
     hit: Hit | None
@@ -49,7 +49,7 @@ class LinesPage:
 
 
 class MeaningSearch:
-    """Answers questions of one tenant at a time. ``pattern_id`` is that of a message."""
+    """Answers questions of one tenant at a time."""
 
     def __init__(
         self,
@@ -58,14 +58,12 @@ class MeaningSearch:
         logs: LogReader,
         embedders: Embedders,
         clock: Clock,
-        pattern_id: Callable[[str], int],
     ) -> None:
         self._search = search
         self._patterns = patterns
         self._logs = logs
         self._embedders = embedders
         self._clock = clock
-        self._pattern_id = pattern_id
         self._limits = MeaningLimits()
 
     async def patterns(self, request: SearchRequest, mode: Mode, limit: int) -> Sequence[Hit]:
@@ -94,7 +92,7 @@ class MeaningSearch:
             return LinesPage([], None)
         narrowed = Scope(scope.tenant, And((OfPatterns(frozenset(hits)), scope.query)), scope.from_ns, scope.to_ns)
         found = await self._logs.latest(narrowed, limit + 1, earlier.key if earlier else None)
-        lines = [Line(stored, hits.get(self._pattern_id(stored.entry.message))) for stored in found[:limit]]
+        lines = [Line(stored, None if stored.pattern_id is None else hits.get(stored.pattern_id)) for stored in found[:limit]]
         if len(found) <= limit:
             return LinesPage(lines, None)
         return LinesPage(lines, encode_cursor(Cursor(now_ns, lines[-1].stored.key), digest))

@@ -10,7 +10,7 @@ from zero.domain.stored import StoredEntry
 # What ``read_rows`` expects, in this order.
 ENTRY_COLUMNS = (
     "_bid, _idx, toUnixTimestamp64Nano(timestamp), toInt8(level), app_id, message, source, environment, trace_id, span_id, "
-    "user_id, metadata, JSONAllPathsWithTypes(metadata)"
+    "user_id, pattern_id, metadata, JSONAllPathsWithTypes(metadata)"
 )
 
 _Pairs = tuple[tuple[str, Any], ...]
@@ -33,12 +33,13 @@ def read_entries(data: bytes) -> list[StoredEntry]:
 
 
 def _entry(row: list[Any]) -> StoredEntry:
-    batch_id, index, timestamp_ns, level, app_id, message, source, environment, trace_id, span_id, user_id, pairs, types = row
+    batch_id, index, timestamp_ns, level, *texts, pattern_id, pairs, types = row
+    app_id, message, source, environment, trace_id, span_id, user_id = texts
     metadata = _metadata(pairs, dict(types))
     entry = LogEntry(
         message, int(timestamp_ns), Level(level), app_id, source, environment, trace_id, span_id, user_id, metadata
     )
-    return StoredEntry(int(batch_id), int(index), entry)
+    return StoredEntry(int(batch_id), int(index), entry, int(pattern_id))
 
 
 def _metadata(pairs: _Pairs, types: dict[str, str]) -> dict[str, MetadataValue]:

@@ -10,7 +10,8 @@ from zero.infrastructure.postgres.values import from_json, from_text, unsigned
 Row = tuple[Any, ...]
 # What ``read_entries`` expects, in this order.
 ENTRY_COLUMNS = (
-    "bid, idx, timestamp_ns, level, app_id, message, source, environment, trace_id, span_id, user_id, metadata::text"
+    "bid, idx, timestamp_ns, level, app_id, message, source, environment, trace_id, span_id, user_id, pattern_id, "
+    "metadata::text"
 )
 
 
@@ -20,7 +21,7 @@ def read_entries(rows: Sequence[Row]) -> list[StoredEntry]:
 
 
 def _entry(row: Row) -> StoredEntry:
-    batch_id, index, timestamp_ns, level, *texts, metadata = row
+    batch_id, index, timestamp_ns, level, *texts, pattern_id, metadata = row
     app_id, message, source, environment, trace_id, span_id, user_id = map(from_text, texts)
     entry = LogEntry(
         message,
@@ -34,4 +35,4 @@ def _entry(row: Row) -> StoredEntry:
         user_id,
         from_json(metadata) if metadata != "{}" else {},
     )
-    return StoredEntry(unsigned(batch_id), index, entry)
+    return StoredEntry(unsigned(batch_id), index, entry, unsigned(pattern_id))

@@ -26,6 +26,7 @@ class LogOut(BaseModel):
     trace_id: str
     span_id: str
     user_id: str
+    pattern_id: str | None = Field(None, description="16 hex digits; q=pattern_id:… finds the lines of its pattern")
     metadata: dict[str, str | int | float | bool]
 
 
@@ -65,6 +66,7 @@ def log_shape(stored: StoredEntry) -> dict[str, Any]:
         "trace_id": entry.trace_id,
         "span_id": entry.span_id,
         "user_id": entry.user_id,
+        **({} if stored.pattern_id is None else {"pattern_id": format_pattern_id(stored.pattern_id)}),
         "metadata": {key: _json_value(value) for key, value in entry.metadata.items()},
     }
 

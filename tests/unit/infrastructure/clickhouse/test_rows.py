@@ -5,7 +5,7 @@ from zero.infrastructure.clickhouse.rows import read_entries
 
 
 def entry_with(metadata: str, types: dict[str, str]) -> bytes:
-    head = '["1",0,"0",3,"app","text","","prod","","",""'
+    head = '["1",0,"0",3,"app","text","","prod","","","","7"'
     return f"{head},{metadata},{json.dumps(types)}]\n".encode()
 
 

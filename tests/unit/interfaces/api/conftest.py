@@ -59,7 +59,7 @@ class Api:
             PatternSearch(search, patterns, self.clock),
             Anomalies(search, patterns, self.clock),
             FieldSearch(search, self.reader),
-            MeaningSearch(search, self.ranker, self.reader, embedders, self.clock, message_id),
+            MeaningSearch(search, self.ranker, self.reader, embedders, self.clock),
             DeadLetters(DeadLetterParts(self.buffer, self.key_store, CODEC.crc32c, read_log_batch, self.clock, telemetry)),
         )
         self.app: FastAPI = create_app(self.services)
@@ -67,7 +67,7 @@ class Api:
 
     def store(self, message: str, seconds: float = 0, index: int = 0, **fields: object) -> StoredEntry:
         entry = LogEntry(message, NOW_S * 10**9 + int(seconds * 10**9), **fields)  # type: ignore[arg-type]
-        stored = StoredEntry(batch_id(int((NOW_S + seconds) * 1000), 1, 0), index, entry)
+        stored = StoredEntry(batch_id(int((NOW_S + seconds) * 1000), 1, 0), index, entry, message_id(message))
         self.reader.stored.append(("default", stored))
         return stored
 

@@ -4,6 +4,8 @@ import pytest
 
 from zero.domain.entry import Level
 from zero.domain.errors import Overloaded, QueryTooExpensive, StoreHalted, StoreUnavailable
+from zero.domain.pattern import format_pattern_id
+from zero.infrastructure.memory.query_evaluator import message_id
 
 
 async def test_a_log_has_the_promised_shape(api) -> None:
@@ -18,6 +20,7 @@ async def test_a_log_has_the_promised_shape(api) -> None:
             {
                 "id": stored.id, "timestamp": "2026-11-22T10:00:00.000000001Z", "level": "ERROR", "app_id": "web",
                 "message": "hi", "source": "n1", "environment": "prod", "trace_id": "t", "span_id": "s", "user_id": "u",
+                "pattern_id": format_pattern_id(message_id("hi")),
                 "metadata": {"a": 1, "a.b": "x", "big": 2**63, "f": 1.0, "ok": True},
             }
         ],

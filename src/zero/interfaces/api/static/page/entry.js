@@ -25,7 +25,7 @@ export function opened(log, search) {
 function actions(log) {
   const self = link("logs", { q: `id:${log.id}`, from: "all" });
   const curl = `curl -G '${location.origin}${address("/api/logs", { q: `id:${log.id}` })}'`;
-  const pattern = log.pattern_id && el("a", { href: link("logs", { q: `pattern_id:${log.pattern_id}` }) }, "Lines like this");
+  const pattern = log.pattern_id && el("a", { href: link("logs", { q: `pattern_id:${log.pattern_id}` }) }, "Show this pattern");
   const trace = log.trace_id && el("a", { href: link("logs", { q: term("trace_id", log.trace_id), from: "all" }) }, "Its trace");
   return el("p", { class: "actions" },
     button("Show around this line", () => go("around", { id: log.id, at: log.timestamp, app: log.app_id })),
