@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tests.torture.harness.results import Summary
 
 TRIALS = {
+    "R1": "kill_points",
     "R2": "random_kills",
     "R4": "buffer_down",
     "R5": "store_down",

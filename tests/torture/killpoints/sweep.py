@@ -1,0 +1,188 @@
+"""Kill points: one process dies at its n-th side effect, everything goes on, and each row must be there once.
+
+Point *i* is that of variant ``VARIANTS[i % len(VARIANTS)]``; its side effect is chosen by *i* too, evenly over those that the
+variant has, which a run without a kill counts. So a point has the same meaning in every run, and ranges of points add up.
+"""
+
+import asyncio
+import json
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from bench.running import free_port
+from tests.integration.servers import embedded_valkey
+from tests.torture.killpoints import acts
+from tests.torture.killpoints.acts import Place
+from tests.torture.killpoints.tracing import Stuck, Traced, Tracer
+
+SECONDS_MAX = 120.0
+STRIDE = 0.6180339887498949  # of the golden ratio: points spread evenly, however many there are
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What dies (``drain``, ``store`` or the ``operator`` who replays), and around what.
+
+    ``again``: it has died once at a random point before, so that the kill meets a recovery.
+    """
+
+    dies: str
+    days: int
+    poison: bool = False
+    merges: bool = False
+    again: bool = False
+
+    @property
+    def name(self) -> str:
+        """Words for the results."""
+        extras = [word for word in ("poison", "merges", "again") if getattr(self, word)]
+        return " ".join([self.dies, f"{self.days}d", *extras])
+
+
+VARIANTS = (
+    Variant("drain", 1),
+    Variant("drain", 3),
+    Variant("drain", 3, poison=True),
+    Variant("drain", 3, merges=True),
+    Variant("drain", 3, again=True),
+    Variant("drain", 1, poison=True, again=True),
+    Variant("operator", 3, poison=True),
+    Variant("store", 1),
+    Variant("store", 3),
+    Variant("store", 3, poison=True),
+    Variant("store", 3, merges=True),
+    Variant("store", 3, again=True),
+)
+
+
+@dataclass(slots=True)
+class Point:
+    """What became of one point."""
+
+    number: int
+    variant: str
+    side_effect: int
+    of: int
+    killed_at: str = ""
+    problems: list[str] = field(default_factory=list)
+    rows: int = 0
+    dead_lettered: int = 0
+
+
+class Sweep:
+    """A buffer and a store that outlive every point."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._tracer = Tracer()
+        self._valkey = embedded_valkey(folder / "buffer").start()
+        self._place = Place(self._valkey.url, folder / "store", free_port())
+        self._sizes: dict[Variant, int] = {}
+        self._store = self._start_store()
+        self._do(acts.prepare_store)
+
+    def close(self) -> None:
+        """End everything."""
+        self._tracer.close()
+        self._valkey.close()
+
+    def run(self, number: int) -> Point:
+        """Run one point."""
+        variant = VARIANTS[number % len(VARIANTS)]
+        if variant not in self._sizes:
+            self._sizes[variant] = self._around(Point(number, variant.name, 0, 0), variant)
+        size = max(1, self._sizes[variant])
+        point = Point(number, variant.name, 1 + int((number // len(VARIANTS) * STRIDE) % 1 * size), size)
+        self._around(point, variant)
+        return point
+
+    def _around(self, point: Point, variant: Variant) -> int:
+        """Load, strike, heal, judge; return how many side effects the victim had, as far as it came."""
+        source = random.Random(point.number)
+        rows = asyncio.run(acts.append(self._place, source, variant.days, variant.poison))
+        merger = self._tracer.start(partial(acts.merge, self._place)) if variant.merges else 0
+        seen = 0
+        try:
+            strike = {"drain": self._drain_dies, "operator": self._operator_dies, "store": self._store_dies}[variant.dies]
+            seen = strike(point, variant, source)
+            self._tracer.kill(merger)
+            self._do(acts.drain)
+            cured = variant.dies == "operator"
+            self._do(partial(acts.judge, rows=rows, cured=cured, verdict=self._folder / "verdict.json"))
+            verdict = json.loads((self._folder / "verdict.json").read_text())
+            point.problems += verdict["problems"]
+            point.rows, point.dead_lettered = verdict["rows"], verdict["dead_lettered"]
+            if cured:
+                self._do(acts.refuse_poison)
+        except Stuck as error:
+            point.problems.append(f"stuck: {error}")
+            raise
+        finally:
+            self._tracer.kill(merger)
+        return seen
+
+    def _drain_dies(self, point: Point, variant: Variant, source: random.Random) -> int:
+        if variant.again:
+            self._traced(acts.drain, 1 + source.randrange(max(2, self._sizes.get(VARIANTS[1], 20))))
+        return self._strike(point, acts.drain)
+
+    def _operator_dies(self, point: Point, variant: Variant, source: random.Random) -> int:
+        self._do(acts.drain)
+        self._do(acts.take_poison)
+        seen = self._strike(point, acts.replay)
+        self._do(acts.replay)
+        return seen
+
+    def _store_dies(self, point: Point, variant: Variant, source: random.Random) -> int:
+        tracer, store = self._tracer, self._store
+        at = 1 + source.randrange(300) if variant.again else point.side_effect
+        store.arm(at)
+        drain = tracer.start(partial(acts.drain, self._place))
+        tracer.pump(lambda: tracer.ended(store.pid) or tracer.ended(drain), SECONDS_MAX, "an empty buffer")
+        if not tracer.ended(store.pid):
+            return store.disarm()
+        if variant.again:
+            store = self._start_store(point.side_effect, marked=False)
+            tracer.pump(lambda: tracer.ended(store.pid) or tracer.ended(drain), SECONDS_MAX, "an empty buffer")
+        point.killed_at = store.killed_at
+        if tracer.ended(store.pid):
+            self._store = self._start_store()
+        seen = store.disarm()
+        if point.number % 2:
+            tracer.kill(drain)  # everything at once, half of the times
+        else:
+            tracer.finish(drain, SECONDS_MAX, "a drain whose store was killed")
+        return seen
+
+    def _strike(self, point: Point, act: Callable[[Place], None]) -> int:
+        victim = self._traced(act, point.side_effect)
+        point.killed_at = victim.killed_at
+        return victim.seen
+
+    def _traced(self, act: Callable[[Place], None], kill_at: int) -> Traced:
+        victim = self._tracer.start_traced(partial(act, self._place), kill_at)
+        self._tracer.finish(victim.pid, SECONDS_MAX, f"the {act.__name__}")
+        return victim
+
+    def _start_store(self, kill_at: int = 0, *, marked: bool = True) -> Traced:
+        self._store = store = self._tracer.start_traced(partial(acts.store, self._place), kill_at)
+        if marked:
+            self._tracer.pump(lambda: store.marked or self._tracer.ended(store.pid), SECONDS_MAX, "the start of the store")
+        return store
+
+    def _do(self, act: Callable[[Place], None]) -> None:
+        """Let a child do it to its end."""
+        name = getattr(act, "__name__", "judge")
+        status = self._tracer.finish(self._tracer.start(partial(act, self._place)), SECONDS_MAX, name)
+        if status:
+            raise Stuck(f"{name} ended with status {status}")
+
+
+def summary(points: list[Point]) -> Counter[str]:
+    """Return what adds up."""
+    kinds = Counter(f"killed at {point.killed_at}" for point in points if point.killed_at)
+    return kinds + Counter(f"killed: {point.variant}" for point in points if point.killed_at)

@@ -1,0 +1,56 @@
+"""R1: SIGKILL at the entry of each side-effect system call. Part 1 of 60 is points 0 to 59, part 2 is 60 to 119, and so on."""
+
+from collections import Counter
+from dataclasses import asdict
+
+from tests.torture.harness.results import Summary
+from tests.torture.harness.trial import Outcome, Plan, Trial
+from tests.torture.killpoints.sweep import VARIANTS, Point, Sweep
+from tests.torture.killpoints.tracing import why_not
+
+
+def run(plan: Plan) -> Outcome:
+    """Run the points of one part, on one buffer and one store."""
+    outcome = Outcome(hits=Counter(dict.fromkeys((variant.name for variant in VARIANTS[: plan.amount]), 0)))
+    if reason := why_not():
+        return Outcome(skipped=reason)
+    first = (plan.seed - 1) * plan.amount
+    sweep = Sweep(plan.folder)
+    try:
+        for number in range(first, first + plan.amount):
+            _take(outcome, sweep.run(number))
+    finally:
+        sweep.close()
+    return outcome
+
+
+def _take(outcome: Outcome, point: Point) -> None:
+    line = asdict(point)
+    outcome.schedule.append({"number": point.number, "kind": point.variant, "target": point.side_effect})
+    outcome.timeline.append({name: line[name] for name in ("number", "variant", "side_effect", "of", "killed_at")})
+    outcome.hits[point.variant] += bool(point.killed_at)
+    outcome.amount += bool(point.killed_at)
+    wrong = {kind: sum(kind in problem for problem in point.problems) for kind in ("lost", "double")}
+    outcome.counts.update({"stored": point.rows - point.dead_lettered, "dead_lettered": point.dead_lettered, **wrong})
+    outcome.counts.update({f"killed at {point.killed_at}": 1} if point.killed_at else {"not reached": 1})
+    outcome.problems += [f"point {point.number} ({point.variant}, {point.side_effect}): {text}" for text in point.problems]
+
+
+def told(summary: Summary) -> str:
+    """Say what was found, and at which calls it was killed."""
+    calls = {name.removeprefix("killed at "): n for name, n in summary.counts.items() if name.startswith("killed at ")}
+    most = ", ".join(f"{name} {n}" for name, n in sorted(calls.items(), key=lambda item: -item[1]))
+    return f"{summary.found()}, {summary.counts['dead_lettered']} dead letters; killed at {most}"
+
+
+TRIAL = Trial(
+    row="R1",
+    fault="SIGKILL before every side-effect system call of the drain and of the store, one and three partitions a block, "
+    "with merges, with poison rows, of an operator's replay, and again during recovery",
+    promise="≥ 600 points, 0 lost, 0 double, 0 stuck",
+    unit="points",
+    wanted=600,
+    amounts={"subset": 12, "quick": 24, "full": 60},
+    run=run,
+    told=told,
+)
