@@ -96,7 +96,7 @@ class Sweep:
         if variant not in self._sizes:
             self._sizes[variant] = self._around(Point(number, variant.name, 0, 0), variant)
         size = max(1, self._sizes[variant])
-        point = Point(number, variant.name, 1 + int((number // len(VARIANTS) * STRIDE) % 1 * size), size)
+        point = Point(number, variant.name, 1 + int((number // len(VARIANTS) + 0.5) * STRIDE % 1 * size), size)
         self._around(point, variant)
         return point
 
