@@ -1,11 +1,15 @@
 """R8: a network that cuts, hangs, loses replies and crawls, between any two parts; and a store that fails around its commit."""
 
 import asyncio
+import json
 import random
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
 
+from tests.torture.harness import kernel
 from tests.torture.harness.campaign import under_load
 from tests.torture.harness.load import Load, LoadOptions
 from tests.torture.harness.nemesis import Fault, schedule, unstruck
@@ -30,12 +34,19 @@ HOOKS = {
     "error_before": {"code": 252},
     "store_delay": {"seconds": 2.0},
 }
+KERNEL = ("loss", "crawl")
+"""20 % of the packets of the senders and of the store are lost; the loopback carries 1 Mbit/s. In a namespace of one's own."""
+EACH_KERNEL = 5
+LOSSY = ("client-ingest", "client-grpc", "drain-store")
+LOSS_PERCENT, CRAWL_MBIT = 20, 1
 HEALED_SECONDS_MAX = 30.0
 LOAD = LoadOptions(senders=8, pause_seconds=0.05, insist_seconds_max=60.0)
 
 
 def draw(source: random.Random, number: int) -> Fault:
     """Draw a way and what it does there, or a fault of the store itself."""
+    if number % EACH_KERNEL == EACH_KERNEL - 1:
+        return Fault(number, source.choice(KERNEL), "line", source.uniform(0.1, 0.8), source.uniform(2.0, 5.0))
     if source.random() < 0.25:
         return Fault(number, source.choice(list(HOOKS)), "store", source.uniform(0.1, 0.8), 0.0)
     kind, link = source.choice(list(WAYS)), source.choice(LINKS)
@@ -50,12 +61,18 @@ def sabotage_draw(source: random.Random, number: int) -> Fault:
 
 
 def run(plan: Plan) -> Outcome:
-    """Strike ``amount`` times."""
-    return asyncio.run(_run(plan))
+    """Strike ``amount`` times; in a namespace of our own where that can be had."""
+    why_not = "" if plan.sabotage else kernel.why_not()
+    if plan.sabotage or why_not:
+        plan.say(f"without lost packets: {why_not}" if why_not else "without the kernel's faults")
+        return asyncio.run(_run(plan))
+    return kernel.run_inside(plan, __name__)
 
 
 async def _run(plan: Plan) -> Outcome:
     faults = schedule(plan.seed, plan.amount, sabotage_draw if plan.sabotage else draw, plan.only)
+    if not kernel.inside():
+        faults = [fault for fault in faults if fault.kind not in KERNEL]
     drain = (sys.executable, "-m", "tests.torture.harness.sabotaged_drain", plan.sabotage) if plan.sabotage else ()
     platform, struck = WiredPlatform(plan.folder, drain), Outcome(hits=unstruck(faults))
     try:
@@ -64,7 +81,7 @@ async def _run(plan: Plan) -> Outcome:
 
         async def strike(fault: Fault, _: Load) -> None:
             at = plan.at()
-            hits = await (_armed if fault.target == "store" else _networked)(platform, fault)
+            hits = await {"store": _armed, "line": _lined}.get(fault.target, _networked)(platform, fault)
             struck.hits[fault.kind] += hits
             struck.timeline.append({"at": at, "until": plan.at(), "fault": fault.number, "hits": hits})
             struck.amount += 1
@@ -89,6 +106,21 @@ async def _networked(platform: WiredPlatform, fault: Fault) -> int:
     if fault.kind in ("reply_lost", "half_open"):
         link.cut()  # what was lost never comes: a real peer's keepalive ends such a connection too
     return link.hits.total() - before
+
+
+async def _lined(platform: WiredPlatform, fault: Fault) -> int:
+    """Lose packets, or carry few, for a while; return how many packets felt it."""
+    ends = [platform.links[name].listen for name in LOSSY]
+    ports = [platform.ports["embedded_clickhouse"], *(end[1] for end in ends if not isinstance(end, str))]
+    if fault.kind == "loss":
+        kernel.lose(ports, LOSS_PERCENT)
+    else:
+        kernel.crawl(CRAWL_MBIT)
+    try:
+        await asyncio.sleep(fault.seconds)
+    finally:
+        hits = kernel.heal()
+    return hits
 
 
 async def _armed(platform: WiredPlatform, fault: Fault) -> int:
@@ -116,7 +148,7 @@ def told(summary: Summary) -> str:
 
 TRIAL = Trial(
     row="R8",
-    fault="network between any two parts: cut, half-open, replies lost, 1 Mbit/s, delay; a store that fails around its commit",
+    fault="network between any two parts: cut, half-open, replies lost, 20 % loss, 1 Mbit/s; a store that fails around its commit",
     promise="0 lost, 0 double",
     unit="faults",
     wanted=600,
@@ -124,3 +156,21 @@ TRIAL = Trial(
     run=run,
     told=told,
 )
+
+
+def main() -> None:
+    """Run a part in the namespace that this process is in: SEED AMOUNT FOLDER ONLY; the last line is the outcome."""
+    kernel.open_line()
+    seed, amount, folder, only = sys.argv[1:]
+    chosen = json.loads(only)
+    plan = Plan(int(seed), int(amount), Path(folder), None if chosen is None else frozenset(chosen), say=_flushed)
+    outcome = asyncio.run(_run(plan))
+    print(f"{kernel.OUTCOME}{json.dumps(asdict(outcome) | {'counts': dict(outcome.counts), 'hits': dict(outcome.hits)})}")
+
+
+def _flushed(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
