@@ -148,7 +148,7 @@ def told(summary: Summary) -> str:
 
 TRIAL = Trial(
     row="R8",
-    fault="network between any two parts: cut, half-open, replies lost, 20 % loss, 1 Mbit/s; a store that fails around its commit",
+    fault="network between any two parts: cut, half-open, replies lost, 20 % loss, 1 Mbit/s; a store failing at its commit",
     promise="0 lost, 0 double",
     unit="faults",
     wanted=600,
