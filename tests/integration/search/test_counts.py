@@ -15,7 +15,7 @@ from zero.application.search import Search, SearchRequest
 from zero.domain.batch_id import batch_id
 from zero.domain.entry import Level, LogEntry
 from zero.domain.stored import StoredEntry
-from zero.infrastructure.clickhouse.counts import counted
+from zero.infrastructure.clickhouse.counts import MINUTE, counted
 from zero.infrastructure.clickhouse.patterns import FIGURES
 from zero.infrastructure.lucene.parser import LuceneParser
 from zero.infrastructure.system.clock import SystemClock
@@ -131,6 +131,14 @@ def test_clickhouse_takes_the_counts_where_they_answer(clickhouse_day: ClickHous
     for keys in ({"app_id": "app_id", "level": "level"}, {"pattern_id": "pattern_id"}):
         sql, parameters = counted(scope, keys, {"entries": ("count()", "sum"), "latest": ("max(timestamp)", "max")})
         assert clickhouse_day.writer.query(sql, parameters, settings={"force_optimize_projection_name": "counts"}).row_count
+
+
+@pytest.mark.parametrize("query", ["", "level:>=warn", "app_id:bank"])
+def test_clickhouse_takes_the_minutes_for_a_histogram(clickhouse_day: ClickHouseLogs, query: str) -> None:
+    scope = Scope("default", LuceneParser().parse(query, 0), START_S * 10**9, (START_S + SECONDS) * 10**9)
+    keys = {"start": f"toUnixTimestamp({MINUTE.sql})", "severity": "toInt8(level)"}
+    sql, parameters = counted(scope, keys, {"entries": ("count()", "sum")}, MINUTE)
+    assert clickhouse_day.writer.query(sql, parameters, settings={"force_optimize_projection_name": "minutes"}).row_count
 
 
 def test_what_a_catalogue_is_made_of_is_counted_beforehand(clickhouse_day: ClickHouseLogs) -> None:

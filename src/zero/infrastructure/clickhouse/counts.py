@@ -1,11 +1,12 @@
-"""Counting entries by what the projection ``counts`` knows, so that a search over millions reads thousands of rows.
+"""Counting entries by what a projection knows, so that a search over millions reads thousands of rows.
 
-The projection has a row for each tenant, five minutes, app, level and pattern of a part (docs/decisions/0280). The store takes
-it by itself where a query asks for nothing else. So the whole five minutes of a scope are asked for in its words, and the rows
-are read only at both ends of the scope, where it cuts five minutes apart.
+``counts`` has a row for each tenant, five minutes, app, level and pattern of a part, ``minutes`` one for each tenant, minute,
+app and level (docs/decisions/0280). The store takes one by itself where a query asks for nothing else. So the whole buckets of
+a scope are asked for in its words, and the rows are read only at both ends of the scope, where it cuts a bucket apart.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from zero.application.ports import BUCKET_NS, Scope
@@ -27,9 +28,19 @@ from zero.domain.query import (
 )
 from zero.infrastructure.clickhouse.query_compiler import Parameters, compile_query
 
-BUCKET = "toStartOfFiveMinutes(timestamp)"
-BUCKET_SECONDS = BUCKET_NS // NANOSECONDS
-_LATEST_BUCKET = (2**32 - 1) // BUCKET_SECONDS * BUCKET_SECONDS  # what a DateTime can tell
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """What a projection counts by: the begin of a bucket as SQL, how long it is, and whether patterns are told apart."""
+
+    sql: str
+    seconds: int
+    by_pattern: bool
+
+
+FIVE_MINUTES = Bucket("toStartOfFiveMinutes(timestamp)", BUCKET_NS // NANOSECONDS, by_pattern=True)
+MINUTE = Bucket("toStartOfMinute(timestamp)", 60, by_pattern=False)
+_LATEST_SECOND = 2**32 - 1  # what a DateTime can tell
 _FIELD = "app_id"
 
 
@@ -41,18 +52,20 @@ def scope_condition(scope: Scope, window: TimeBetween) -> tuple[str, dict[str, A
     return f"tenant = {{tenant:String}} AND {compiled.sql}", {**parameters, **compiled.parameters}
 
 
-def counted(scope: Scope, keys: Mapping[str, str], figures: Mapping[str, tuple[str, str]]) -> tuple[str, dict[str, Any]]:
+def counted(
+    scope: Scope, keys: Mapping[str, str], figures: Mapping[str, tuple[str, str]], bucket: Bucket = FIVE_MINUTES
+) -> tuple[str, dict[str, Any]]:
     """Return SQL that gives each combination of the keys in the scope once, with its figures, and the parameters of it.
 
     ``keys`` are expressions by name; ``figures`` are by name an aggregate over entries and the function that puts several of
-    it together. All are over tenant, BUCKET, app_id, level and pattern_id.
+    it together. All are over what the projection of ``bucket`` knows.
     """
     compiled = compile_query(scope.query)
     parameters: dict[str, Any] = {"tenant": scope.tenant, **compiled.parameters}
     among = f"tenant = {{tenant:String}} AND {compiled.sql}"
     selected = [f"{sql} AS {name}" for name, sql in keys.items()] + [f"{sql} AS {name}" for name, (sql, _) in figures.items()]
     grouped = f" GROUP BY {', '.join(keys)}"
-    windows, ends = _windows(scope) if _knows(scope.query) else ([_between(scope)], _ends(scope))
+    windows, ends = _windows(scope, bucket) if _knows(scope.query, bucket) else ([_between(scope)], _ends(scope))
     selects = [f"SELECT {', '.join(selected)} FROM logs WHERE {among} AND {window}{grouped}" for window in windows]
     if len(selects) == 1:
         return selects[0], parameters | ends
@@ -60,15 +73,17 @@ def counted(scope: Scope, keys: Mapping[str, str], figures: Mapping[str, tuple[s
     return f"SELECT {summed} FROM ({' UNION ALL '.join(selects)}){grouped}", parameters | ends
 
 
-def _knows(node: Node) -> bool:
+def _knows(node: Node, bucket: Bucket) -> bool:
     """Say whether the projection can tell the entries that the query asks for."""
     match node:
-        case Everything() | LevelIn() | InPattern() | OfPatterns():
+        case Everything() | LevelIn():
             return True
+        case InPattern() | OfPatterns():
+            return bucket.by_pattern
         case And(children) | Or(children):
-            return all(map(_knows, children))
+            return all(_knows(child, bucket) for child in children)
         case Not(child):
-            return _knows(child)
+            return _knows(child, bucket)
         case Is(field) | Like(field) | Between(field) | Exists(field):
             return field.name == _FIELD and not field.is_key
     return False
@@ -88,23 +103,24 @@ def _between(scope: Scope) -> str:
     return " AND ".join(ends) or "1"
 
 
-def _windows(scope: Scope) -> tuple[list[str], dict[str, Any]]:
-    """Return conditions that do not overlap and cover the scope: whole five minutes, and what is left of those at its ends."""
-    low = None if scope.from_ns is None else min(_LATEST_BUCKET, -(-scope.from_ns // BUCKET_NS) * BUCKET_SECONDS)
-    high = None if scope.to_ns is None else min(_LATEST_BUCKET, scope.to_ns // BUCKET_NS * BUCKET_SECONDS)
+def _windows(scope: Scope, bucket: Bucket) -> tuple[list[str], dict[str, Any]]:
+    """Return conditions that do not overlap and cover the scope: whole buckets, and what is left of those at its ends."""
+    seconds, latest = bucket.seconds, _LATEST_SECOND // bucket.seconds * bucket.seconds
+    low = None if scope.from_ns is None else min(latest, -(-scope.from_ns // (seconds * NANOSECONDS)) * seconds)
+    high = None if scope.to_ns is None else min(latest, scope.to_ns // (seconds * NANOSECONDS) * seconds)
     if low is not None and high is not None and low >= high:
         return [_between(scope)], _ends(scope)
     whole, cut, parameters = ["1"], [], {}
     if low is not None and scope.from_ns is not None:
-        whole.append(f"{BUCKET} >= toDateTime({{low:UInt32}}, 'UTC')")
+        whole.append(f"{bucket.sql} >= toDateTime({{low:UInt32}}, 'UTC')")
         parameters["low"] = low
         if scope.from_ns != low * NANOSECONDS:
-            cut.append(f"{BUCKET} = toDateTime({{low:UInt32}} - {BUCKET_SECONDS}, 'UTC')")
+            cut.append("timestamp < toDateTime({low:UInt32}, 'UTC')")
     if high is not None and scope.to_ns is not None:
-        whole.append(f"{BUCKET} < toDateTime({{high:UInt32}}, 'UTC')")
+        whole.append(f"{bucket.sql} < toDateTime({{high:UInt32}}, 'UTC')")
         parameters["high"] = high
         if scope.to_ns != high * NANOSECONDS:
-            cut.append(f"{BUCKET} = toDateTime({{high:UInt32}}, 'UTC')")
+            cut.append("timestamp >= toDateTime({high:UInt32}, 'UTC')")
     windows = [" AND ".join(whole[1:]) or "1"]
     if cut:
         windows.append(f"({' OR '.join(cut)}) AND {_between(scope)}")

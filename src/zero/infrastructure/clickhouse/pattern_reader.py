@@ -8,7 +8,7 @@ from zero.domain.entry import Level
 from zero.domain.instant import NANOSECONDS
 from zero.domain.pattern import Pattern
 from zero.domain.query import And, OfPatterns
-from zero.infrastructure.clickhouse.counts import BUCKET, counted
+from zero.infrastructure.clickhouse.counts import FIVE_MINUTES, counted
 from zero.infrastructure.clickhouse.patterns import PATTERN_COLUMNS, read_pattern
 from zero.infrastructure.clickhouse.query_compiler import MEMBERS
 from zero.infrastructure.clickhouse.reader import ClickHouseReader
@@ -136,5 +136,5 @@ def _slot(scope: Scope, steps: Steps) -> str:
         return "toInt64(0)"
     moment = "toUnixTimestamp64Nano(timestamp)"
     if steps.start_ns % BUCKET_NS == steps.step_ns % BUCKET_NS == 0:
-        moment = f"toInt64(toUnixTimestamp({BUCKET})) * {NANOSECONDS}"
+        moment = f"toInt64(toUnixTimestamp({FIVE_MINUTES.sql})) * {NANOSECONDS}"
     return f"intDiv({moment} - {{start:Int64}}, {{step:Int64}})"

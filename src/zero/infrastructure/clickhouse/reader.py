@@ -17,7 +17,7 @@ from zero.domain.errors import Overloaded, QueryTooExpensive, ZeroError
 from zero.domain.instant import NANOSECONDS
 from zero.domain.query import TEXT_FIELDS, And, Field, HasId, HasWord, Is, Node, TimeBetween
 from zero.domain.stored import EntryKey, StoredEntry
-from zero.infrastructure.clickhouse.counts import BUCKET, BUCKET_SECONDS, counted, scope_condition
+from zero.infrastructure.clickhouse.counts import FIVE_MINUTES, MINUTE, counted, scope_condition
 from zero.infrastructure.clickhouse.errors import error_code, translate
 from zero.infrastructure.clickhouse.rows import ENTRY_COLUMNS, read_entries, read_json_rows
 
@@ -118,9 +118,11 @@ class ClickHouseReader:
 
     async def histogram(self, scope: Scope, step_seconds: int) -> Sequence[Tally]:
         """Count by step and level."""
-        moment = BUCKET if step_seconds % BUCKET_SECONDS == 0 else "timestamp"
+        bucket = FIVE_MINUTES if step_seconds % FIVE_MINUTES.seconds == 0 else MINUTE
+        moment = bucket.sql if step_seconds % bucket.seconds == 0 else "timestamp"
         start = f"intDiv(toUnixTimestamp({moment}), {{step:UInt32}}) * {{step:UInt32}}"
-        sql, parameters = counted(scope, {"start": start, "severity": "toInt8(level)"}, {"entries": ("count()", "sum")})
+        keys = {"start": start, "severity": "toInt8(level)"}
+        sql, parameters = counted(scope, keys, {"entries": ("count()", "sum")}, bucket)
         sql, parameters = f"{sql} ORDER BY start, severity", {**parameters, "step": step_seconds}
         rows = read_json_rows(await self.ask(sql, parameters))
         return [Tally(int(start) * NANOSECONDS, Level(level), int(count)) for start, level, count in rows]
