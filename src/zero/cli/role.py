@@ -8,6 +8,8 @@ from importlib import import_module
 
 import uvloop
 
+from zero.application.hangup import on_hangup
+from zero.cli.reloading import Reloading
 from zero.embedded.lifeline import die_with
 from zero.infrastructure.telemetry.log_lines import write_log_lines
 from zero.settings import Settings
@@ -35,7 +37,11 @@ def run_role(name: str, run: Run, settings: Settings, tie: tuple[int | None, boo
     if held:
         until_released(name, settings)
     write_log_lines(settings.log_format, settings.log_level, name)
-    uvloop.run(_until_signalled(run, settings))
+
+    def take_up(fresh: Settings) -> None:
+        write_log_lines(fresh.log_format, fresh.log_level, name)
+
+    uvloop.run(_until_signalled(run, settings, take_up))
 
 
 def until_released(name: str, settings: Settings) -> None:
@@ -46,9 +52,12 @@ def until_released(name: str, settings: Settings) -> None:
     sys.stdin.read()
 
 
-async def _until_signalled(run: Run, settings: Settings) -> None:
+async def _until_signalled(run: Run, settings: Settings, take_up: Callable[[Settings], None]) -> None:
+    from zero.infrastructure.telemetry.process import process_telemetry
+
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await run(settings, stop, lambda: print("ready", flush=True))
+    with on_hangup(Reloading(process_telemetry()[0], take_up)):
+        await run(settings, stop, lambda: print("ready", flush=True))

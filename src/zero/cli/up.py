@@ -13,7 +13,9 @@ from pathlib import Path
 import click
 
 from zero.application.ports import Telemetry
+from zero.application.settings_events import SettingsRefused, SettingsReloaded
 from zero.cli import settings_flags
+from zero.cli.reloading import Reloading
 from zero.cli.up_plan import Plan, metrics_folder, plan
 from zero.domain.errors import ConfigurationError, Unavailable
 from zero.embedded.child import Child, ChildOptions, write_prefixed
@@ -44,13 +46,17 @@ class _Up:
     def __init__(self, chosen: Plan) -> None:
         self._plan = chosen
         options = ChildOptions(stop_seconds_max=chosen.settings.stop_seconds_max + STOP_GRACE_SECONDS)
-        self._supervisor = Supervisor(options, telemetry=_telemetry(chosen))
+        telemetry = _telemetry(chosen)
+        self._supervisor = Supervisor(options, telemetry=telemetry)
+        self._reloading = Reloading(telemetry, lambda fresh: None)
         self._stop = asyncio.Event()
 
     async def run(self) -> int:
         """Run until told to stop; returns the exit code."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, self._asked_to_stop)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._asked_to_stop)
+        loop.add_signal_handler(signal.SIGHUP, self._asked_to_stop if sys.stdin.isatty() else self._asked_to_reload)
         try:
             started = time.monotonic()
             if await self._unless_stopped(self._start()):
@@ -68,6 +74,15 @@ class _Up:
             return
         click.echo("zero: stopping: ingest, drain, api, servers; again to kill", err=True)
         self._stop.set()
+
+    def _asked_to_reload(self) -> None:
+        """Say what changed, and tell the roles. In a terminal SIGHUP is its end, and ours."""
+        match self._reloading.look():
+            case SettingsReloaded(taken_up, needs_a_restart):
+                click.echo(f"zero: settings read again; taken up: {taken_up}; needs a restart: {needs_a_restart}", err=True)
+            case SettingsRefused(message):
+                click.echo(f"zero: the settings stay as they are: {message}", err=True)
+        self._supervisor.hang_up(STOP_ORDER)
 
     async def _unless_stopped(self, work: Coroutine[None, None, None]) -> bool:
         """Do the work unless a stop is asked for; True when it was done."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from zero.cli.reloading import left_to_children
 from zero.domain.errors import ConfigurationError
 from zero.embedded.child import ChildCommand
 from zero.embedded.listeners import ENDING_SECONDS_MAX, free_port
@@ -116,6 +117,12 @@ def metrics_folder(data_dir: Path, page: str) -> Path:
 def _environment(settings: Settings, page: str) -> Mapping[str, str]:
     metrics = metrics_folder(settings.data_dir, page)
     if not page:
-        return as_environment(settings)
+        return _told(settings)
     empty_folder(metrics)
-    return {**as_environment(settings), FOLDER_VARIABLE: str(metrics)}
+    return {**_told(settings), FOLDER_VARIABLE: str(metrics)}
+
+
+def _told(settings: Settings) -> Mapping[str, str]:
+    """Return the settings for a child, but for those that it is to read again from the file."""
+    left = left_to_children(settings, os.environ)
+    return {name: text for name, text in as_environment(settings).items() if name not in left}

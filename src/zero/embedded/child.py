@@ -90,6 +90,11 @@ class Child:
             self.kill()
             await self._task
 
+    def hang_up(self) -> None:
+        """Tell the process to read its settings again (SIGHUP), once it is ready to be told."""
+        if self.ready.is_set():
+            self._signal(signal.SIGHUP)
+
     def kill(self) -> None:
         """End the process and what it started, at once and for good."""
         self._stopping.set()

@@ -57,6 +57,12 @@ class Supervisor:
             await asyncio.gather(*(child.stop() for child in chosen))
             self._groups = [[child for child in group if child not in chosen] for group in self._groups]
 
+    def hang_up(self, prefixes: tuple[str, ...]) -> None:
+        """Tell the children of these names to read their settings again."""
+        for child in self.children:
+            if child.command.name.startswith(prefixes):
+                child.hang_up()
+
     def kill(self) -> None:
         """End everything at once."""
         for child in self.children:

@@ -1,7 +1,6 @@
 """The TLS of our listeners: what they accept, and which certificate they present, which may change while they are open."""
 
 import asyncio
-import signal
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -12,6 +11,7 @@ from typing import NamedTuple
 from cryptography import x509
 
 from zero.application.background import end
+from zero.application.hangup import on_hangup
 from zero.application.ports import Telemetry
 from zero.domain.errors import ConfigurationError
 from zero.infrastructure.tls.events import CertificateLoaded, CertificateRefused
@@ -81,13 +81,11 @@ class ServerTls:
     @asynccontextmanager
     async def watched(self) -> AsyncIterator["ServerTls"]:
         """Look at the files while the block lasts, and reload at once on SIGHUP."""
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGHUP, self.reload)
-        task = loop.create_task(self._watch())
+        task = asyncio.get_running_loop().create_task(self._watch())
         try:
-            yield self
+            with on_hangup(self.reload):
+                yield self
         finally:
-            loop.remove_signal_handler(signal.SIGHUP)
             await end(task)
 
     async def _watch(self) -> None:
