@@ -5,7 +5,8 @@ from collections import Counter
 
 import pytest
 
-from tests.integration.search.conftest import LogStore, Reader
+from tests.integration.search.conftest import ClickHouseLogs, LogStore, Reader
+from tests.patience import READY_SECONDS_MAX
 from zero.application.ports import Scope
 from zero.application.search import Search, SearchRequest
 from zero.domain.batch_id import batch_id
@@ -13,6 +14,8 @@ from zero.domain.entry import Level, LogEntry
 from zero.domain.errors import Overloaded, QueryTooExpensive, StoreHalted, StoreUnavailable
 from zero.domain.query import Everything, HasWord, Not
 from zero.domain.stored import StoredEntry
+from zero.infrastructure.clickhouse.connection import connect
+from zero.infrastructure.clickhouse.reader import ClickHouseReader, ReaderOptions
 from zero.infrastructure.lucene.parser import LuceneParser
 from zero.infrastructure.system.clock import SystemClock
 
@@ -162,3 +165,23 @@ async def test_a_store_that_is_away_is_said_to_be_unavailable(log_server: LogSto
             await reader.ping()
     finally:
         await reader.close()
+
+
+async def test_a_query_that_nobody_waits_for_is_ended_in_the_store(clickhouse_logs: ClickHouseLogs) -> None:
+    options = ReaderOptions(query_seconds_max=3600, rows_read_max=0)
+    reader = ClickHouseReader(lambda: connect(clickhouse_logs.options("reader")), options)
+    running = "SELECT count() FROM system.processes WHERE query LIKE '%1234567890123%' AND query NOT LIKE '%processes%'"
+    asking = asyncio.create_task(
+        reader.ask("SELECT count() FROM numbers(1234567890123) WHERE NOT ignore(cityHash64(number))", {})
+    )
+
+    async def until(count: int) -> None:
+        async with asyncio.timeout(READY_SECONDS_MAX):
+            while await asyncio.to_thread(clickhouse_logs.writer.command, running) != count:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
+    await until(1)
+    asking.cancel()
+    await until(0)
+    assert (await reader.ask("SELECT 1", {})).split() == [b"[1]"]
+    await reader.close()

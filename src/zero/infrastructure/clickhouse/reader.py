@@ -2,8 +2,10 @@
 
 import asyncio
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +29,7 @@ COUNTED_FIELDS = ("app_id", "level")
 # How far back a search looks at first, then next, before it looks at everything: most pages fill from the newest entries.
 WINDOWS_NS = (BUCKET_NS, 72 * BUCKET_NS)
 EXTENT_SECONDS = 10.0
+STOP_PAUSES_SECONDS = (0.05, 0.2, 1.0)
 TRACE_ID = Field("trace_id")
 NEWEST_FIRST = "ORDER BY timestamp DESC, _bid DESC, _idx DESC"
 # ClickHouse: too many rows, timeout exceeded, memory limit, too many bytes, result too large.
@@ -72,6 +75,7 @@ class ClickHouseReader:
         self._waiting = 0
         self._extent = 0.0, (0, 0)
         self._threads = ThreadPoolExecutor(self._options.queries_max, thread_name_prefix="clickhouse-reader")
+        self._stops = ThreadPoolExecutor(1, thread_name_prefix="clickhouse-stops")
 
     async def latest(self, scope: Scope, limit: int, before: EntryKey | None = None) -> Sequence[StoredEntry]:
         """Look backwards in growing windows of time until the page is full."""
@@ -196,6 +200,7 @@ class ClickHouseReader:
     async def close(self) -> None:
         """Close the connections once running queries have ended."""
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+        await asyncio.to_thread(self._stops.shutdown, cancel_futures=True)
         if self._client is not None:
             await asyncio.to_thread(self._client.close)
             self._client = None
@@ -232,7 +237,14 @@ class ClickHouseReader:
         async with self._connecting:
             if self._client is None:
                 self._client = await loop.run_in_executor(self._threads, self._open)
-        return await loop.run_in_executor(self._threads, self._ask, self._client, sql, parameters)
+        query_id = f"zero-{uuid.uuid4()}"
+        asked = self._threads.submit(self._ask, self._client, sql, parameters, query_id)
+        try:
+            return await asyncio.wrap_future(asked)
+        except asyncio.CancelledError:
+            if not asked.done():
+                self._stops.submit(self._stop, self._client, query_id, asked)
+            raise
 
     def _open(self) -> Client:
         try:
@@ -240,11 +252,21 @@ class ClickHouseReader:
         except (ClickHouseError, OSError) as error:
             raise _translate(error) from error
 
-    def _ask(self, client: Client, sql: str, parameters: Mapping[str, Any]) -> bytes:
+    def _ask(self, client: Client, sql: str, parameters: Mapping[str, Any], query_id: str) -> bytes:
+        settings = {**self._options.settings(client), "query_id": query_id}
         try:
-            return client.raw_query(sql, dict(parameters), settings=self._options.settings(client), fmt="JSONCompactEachRow")
+            return client.raw_query(sql, dict(parameters), settings=settings, fmt="JSONCompactEachRow")
         except (ClickHouseError, OSError) as error:
             raise _translate(error) from error
+
+    @staticmethod
+    def _stop(client: Client, query_id: str, asked: "Future[bytes]") -> None:
+        """Have the store end a query that nobody waits for; it may not have begun yet, so try again for a while."""
+        for pause_seconds in STOP_PAUSES_SECONDS:
+            with suppress(ClickHouseError, OSError):
+                client.command("KILL QUERY WHERE query_id = {id:String} ASYNC", {"id": query_id})
+            if wait([asked], pause_seconds).done:
+                return
 
 
 _AFTER_KEY = (

@@ -9,6 +9,7 @@ from zero.interfaces.api.figures import figures_router, probes_router
 from zero.interfaces.api.following import Followers, following_router
 from zero.interfaces.api.guard import Guard
 from zero.interfaces.api.keys import keys_router
+from zero.interfaces.api.leaving import Leaving
 from zero.interfaces.api.logs import app_router, logs_router
 from zero.interfaces.api.meaning import meaning_router
 from zero.interfaces.api.options import ApiOptions
@@ -38,5 +39,6 @@ def create_app(services: ApiServices, options: ApiOptions | None = None, followe
         pages_router(),
     ):
         app.include_router(router)
+    app.add_middleware(Leaving)
     app.add_middleware(Guard, options=options)
     return app
