@@ -39,7 +39,7 @@ KERNEL = ("loss", "crawl")
 EACH_KERNEL = 5
 LOSSY = ("client-ingest", "client-grpc", "drain-store")
 LOSS_PERCENT, CRAWL_MBIT = 20, 1
-HEALED_SECONDS_MAX = 30.0
+HEALED_SECONDS_MAX = 60.0
 LOAD = LoadOptions(senders=8, pause_seconds=0.05, insist_seconds_max=60.0)
 
 

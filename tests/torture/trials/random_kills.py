@@ -13,7 +13,7 @@ from tests.torture.harness.trial import Outcome, Plan, Trial
 
 TARGETS = ("ingest", "drain", "api", "valkey", "clickhouse", "up")
 READY_P95_SECONDS_MAX = 3.0
-STORES_SECONDS_MAX = 30.0
+STORES_SECONDS_MAX = 60.0
 
 
 def draw(source: random.Random, number: int) -> Fault:
