@@ -13,8 +13,9 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from bench.record import ROOT
+from tests.ports import free_port
 from tests.torture.harness.clickhouse_hooks import StoreHooks
-from tests.torture.harness.platform import LOOK_SECONDS, READY_SECONDS_MAX, Place, free_ports, listening
+from tests.torture.harness.platform import LOOK_SECONDS, READY_SECONDS_MAX, Place, listening
 from tests.torture.harness.proxy import Endpoint, Proxy
 from zero.cli.up_plan import Plan, plan
 from zero.embedded.child import Child, ChildCommand, ChildOptions
@@ -104,7 +105,7 @@ class WiredPlatform(Place):
         """Start the proxies."""
         buffer = urlsplit(settings.buffer_url).path
         store = ("127.0.0.1", self.ports["embedded_clickhouse"])
-        ports = iter(free_ports(len(LINKS)))
+        ports = iter([free_port() for _ in LINKS])
         targets: Mapping[str, tuple[Endpoint, Endpoint]] = {
             "client-ingest": (("127.0.0.1", next(ports)), ("127.0.0.1", self.ports["ingest_http"])),
             "client-grpc": (("127.0.0.1", next(ports)), ("127.0.0.1", self.ports["ingest_grpc"])),
