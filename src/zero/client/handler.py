@@ -74,10 +74,13 @@ class ZeroHandler(logging.Handler):
             if inbox.reader == (known["thread"] or threading.get_ident()):
                 self.sender.own_records += 1  # of whatever the sender itself uses: sending it would make more of it
                 return
-            message = self._message(record)
+            message = record.getMessage() if self.formatter is None else self.formatter.format(record)
             site = _site_of(known)
+            fields = len(known)
+            if fields != _USUAL_COUNT:  # the formatter of another handler leaves these two behind
+                fields -= ("message" in known) + ("asctime" in known)
             if (
-                len(known) == _USUAL_COUNT
+                fields == _USUAL_COUNT
                 and not known["exc_info"]
                 and not known["stack_info"]
                 and not self._context
@@ -87,8 +90,8 @@ class ZeroHandler(logging.Handler):
                 inbox.put((known["created"], message, "", span, site), len(message))
                 return
             self._put_with_fields(record, message, site)
-        except Exception:
-            self.sender.inbox.dropped_newest += 1
+        except Exception as error:
+            self._put_unformatted(record, error)
 
     def flush(  # type: ignore[override]
         self, wait_for: str = "durable", timeout_seconds: float | None = None
@@ -106,11 +109,13 @@ class ZeroHandler(logging.Handler):
             self.sender.close()
         super().close()
 
-    def _message(self, record: logging.LogRecord) -> str:
+    def _put_unformatted(self, record: logging.LogRecord, error: Exception) -> None:
+        """Queue what can be said of a record whose message cannot be made."""
         try:
-            return record.getMessage() if self.formatter is None else self.formatter.format(record)
-        except Exception as error:
-            return f"{record.msg!s} (not formatted: {type(error).__name__}: {error})"
+            message = f"{record.msg!s} (not formatted: {type(error).__name__}: {error})"
+            self._put_with_fields(record, message, _site_of(record.__dict__))
+        except Exception:
+            self.sender.inbox.dropped_newest += 1
 
     def _put_with_fields(self, record: logging.LogRecord, message: str, site: tuple[Any, ...]) -> None:
         fields = self._fields(record)

@@ -32,7 +32,7 @@ class Inbox:
 
     def __init__(self, options: SenderOptions, rouse: Callable[[], None]) -> None:
         self._options = options
-        self._rouse = rouse
+        self.rouse = rouse
         self._lock = threading.RLock()
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._items: deque[str | Item] = deque()
@@ -62,16 +62,17 @@ class Inbox:
             items.append(item)
         if len(items) >= self.wake_at:
             self.wake_at = NEVER
-            self._rouse()
+            self.rouse()
         return True
 
     def take(self) -> str | Item:
         """Return the oldest item. Raises IndexError when there is none."""
         item = self._items.popleft()
-        weight = weight_of(item)
-        if weight > LIGHT_CHARACTERS:
-            with self._lock:
-                self._heavy -= weight
+        if self._heavy:  # only what is heavy has to be weighed again
+            weight = weight_of(item)
+            if weight > LIGHT_CHARACTERS:
+                with self._lock:
+                    self._heavy -= weight
         return item
 
     def wake(self) -> None:
@@ -104,8 +105,8 @@ class Inbox:
                     self.dropped_newest += 1
                     return False
                 self._make_room(heavy)
-            self._items.append(item)
             self._heavy += heavy
+            self._items.append(item)
         if self._heavy >= self._options.batch_bytes_max and self.wake_at != NEVER:
             self.wake_at = 0
         return True
@@ -128,6 +129,6 @@ class Inbox:
         while not self._has_room(heavy):
             if self.closed or threading.get_ident() == self.reader or time.monotonic() >= deadline:
                 return False
-            self._rouse()
+            self.rouse()
             time.sleep(_BLOCKED_PAUSE_SECONDS)
         return True

@@ -238,7 +238,8 @@ class Sender:
         """Return the next batch and how many items went into it or were unfit."""
         lines: list[str] = []
         size = taken = 0
-        while len(lines) < self.options.batch_entries_max:
+        entries_max, bytes_max = self.options.batch_entries_max, self.options.batch_bytes_max
+        while taken < entries_max:
             line = self._held or self._next_line()
             if line is None:
                 if not len(self.inbox):
@@ -246,7 +247,7 @@ class Sender:
                 taken += 1
                 continue
             length = len(line) if line.isascii() else len(line.encode("utf-8", "replace"))
-            if lines and size + length >= self.options.batch_bytes_max:
+            if lines and size + length >= bytes_max:
                 self._held = line
                 break
             self._held = None

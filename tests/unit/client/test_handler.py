@@ -267,3 +267,30 @@ def test_opentelemetry_is_not_imported_for_its_own_sake(door):
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
     assert json.loads(door.asked[0][2])["message"] == "x"
+
+
+@pytest.mark.timed
+def test_a_call_costs_its_thread_less_than_that_of_the_standard_queue_handler(door):
+    import logging.handlers
+    import queue
+    import time
+
+    logger = logging.getLogger("shop.cost")
+    logger.propagate = False
+    logger.setLevel(logging.INFO)
+    options = {"flush_seconds": 3600, "queue_entries_max": 10**6, "batch_entries_max": 20_000, "batch_bytes_max": 8 << 20}
+    zero = ZeroHandler(url=door.url, exit_seconds_max=30, **options)
+
+    def cost(handler):
+        logger.handlers[:] = [handler]
+        began = time.thread_time()
+        for number in range(3000):
+            logger.info("request %s took %d ms", "/cart", number)
+        return time.thread_time() - began
+
+    try:
+        standard = min(cost(logging.handlers.QueueHandler(queue.SimpleQueue())) for _ in range(3))
+        assert min(cost(zero) for _ in range(3)) < 0.85 * standard
+    finally:
+        logger.handlers.clear()
+        zero.close()
