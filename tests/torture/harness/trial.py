@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 TRIALS = {
     "R1": "kill_points",
     "R2": "random_kills",
+    "R3": "power_cut",
     "R4": "buffer_down",
     "R5": "store_down",
     "R6": "overload",
+    "R7": "disk_full",
     "R8": "network",
     "R11": "soak",
     "R9": "simulated_seeds",
