@@ -22,6 +22,7 @@ from urllib.parse import quote
 
 from zero.domain.errors import ConfigurationError
 from zero.embedded.lifeline import die_with
+from zero.embedded.private_file import missing, write_private
 
 USER = "zero"
 SOCKET_PATH_BYTES_MAX = 107
@@ -71,8 +72,8 @@ def prepare(options: ValkeyOptions) -> ValkeyCommand:
     home = _private_directory(options.data_dir.absolute() / "valkey")
     password = _password(home / "password")
     socket = _socket_path(home, options.runtime_dir)
-    _write(home / "users.acl", _acl(password, options.namespace))
-    _write(home / "valkey.conf", _config(options, home, socket))
+    write_private(home / "users.acl", _acl(password, options.namespace))
+    write_private(home / "valkey.conf", _config(options, home, socket))
     argv = (sys.executable, "-m", "zero.embedded.valkey", "--parent", str(os.getpid()), str(_binary()), str(home))
     return ValkeyCommand(argv, _url(password, socket), socket)
 
@@ -115,20 +116,10 @@ def _private_directory(path: Path) -> Path:
     return path
 
 
-def _write(path: Path, text: str) -> None:
-    """Replace a 0600 file in one step."""
-    partial = path.with_name(path.name + ".new")
-    partial.unlink(missing_ok=True)
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    partial.replace(path)
-
-
 def _password(path: Path) -> str:
     """Return the password kept in the file; made on the first start."""
-    if not path.exists():
-        _write(path, secrets.token_hex(32))
+    if missing(path):
+        write_private(path, secrets.token_hex(32))
     return path.read_text().strip()
 
 

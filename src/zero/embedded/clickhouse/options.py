@@ -1,12 +1,13 @@
 """Options of the embedded ClickHouse server, and the file that holds its passwords."""
 
-import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 from urllib.request import Request, urlopen
+
+from zero.embedded.private_file import missing, write_private
 
 WRITER = "default"
 READER = "reader"
@@ -65,8 +66,8 @@ class ServerOptions:
 
 
 def read_passwords(file: Path) -> dict[str, str]:
-    """Return user → password from lines ``user:password``; a missing file is made (0600) with random passwords."""
-    if not file.exists():
+    """Return user → password from lines ``user:password``; a missing or empty file is made with random passwords."""
+    if missing(file):
         _write_passwords(file, {user: secrets.token_urlsafe(24) for user in (WRITER, READER)})
     pairs = (line.split(":", 1) for line in file.read_text().splitlines() if ":" in line)
     return {user.strip(): password for user, password in pairs}
@@ -87,6 +88,4 @@ def running_url(data_dir: Path, address: str) -> str | None:
 
 def _write_passwords(file: Path, passwords: Mapping[str, str]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "w") as handle:
-        handle.writelines(f"{user}:{password}\n" for user, password in passwords.items())
+    write_private(file, "".join(f"{user}:{password}\n" for user, password in passwords.items()))
