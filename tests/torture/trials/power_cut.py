@@ -97,8 +97,12 @@ async def _start_again(plan: Plan, number: int, image: Path, batches: dict[int, 
     finally:
         platform.end()
         volume.close()
-        image.unlink()
-        shutil.rmtree(platform.folder, ignore_errors=True)
+        await asyncio.to_thread(_forget, image, platform.folder)
+
+
+def _forget(image: Path, folder: Path) -> None:
+    image.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _signal(pids: list[int], number: int) -> None:
