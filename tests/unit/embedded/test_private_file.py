@@ -15,7 +15,7 @@ def test_a_file_is_ours_alone_and_replaced_in_one_step(tmp_path: Path) -> None:
     write_private(tmp_path / "secret", "two")
     assert (tmp_path / "secret").read_text() == "two"
     assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
-    assert os.listdir(tmp_path) == ["secret"]
+    assert [file.name for file in tmp_path.iterdir()] == ["secret"]
 
 
 def test_a_file_is_on_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
