@@ -17,6 +17,8 @@ RESUMES_SECONDS_MAX = 10.0
 GIVEN_UP_SECONDS = 60.0
 VOLUMES = {"buffer": ("valkey", 512), "store": ("clickhouse", 512)}
 """Volume → folder of the data folder, size in MiB."""
+DRAIN_FAILED = "drain failed"
+"""Stands in the log for each block that could not be stored."""
 LOAD = LoadOptions(senders=12, pause_seconds=0.02, insist_seconds_max=120.0)
 
 
@@ -59,12 +61,15 @@ async def _run(plan: Plan) -> Outcome:
 
 async def _fill(plan: Plan, platform: Platform, volume: MemoryVolume, fault: Fault, load: Load, struck: Outcome) -> None:
     """Leave no space, give it back, and wait until an entry is accepted and stored again, by nobody's hand."""
-    began, at = time.monotonic(), plan.at()
+    began, at, before = time.monotonic(), plan.at(), platform.said().count(DRAIN_FAILED)
     filled = await asyncio.to_thread(volume.fill)
     while time.monotonic() < began + fault.seconds:
         await asyncio.sleep(0.25)
         filled += await asyncio.to_thread(volume.fill)  # what is deleted meanwhile must not help
-    failed = await _failed(platform, fault, load, began)
+    if fault.target == "store":
+        failed = platform.said().count(DRAIN_FAILED) - before
+    else:
+        failed = sum(sample.told is not Told.ACCEPTED and sample.begun >= began for sample in load.seen.samples)
     healed = time.monotonic()
     volume.free()
     while not await asyncio.to_thread(platform.accepts_and_stores):
@@ -76,14 +81,6 @@ async def _fill(plan: Plan, platform: Platform, volume: MemoryVolume, fault: Fau
     struck.timeline.append({"at": at, "fault": fault.number, "filled": filled, "failed": failed, "resumes": resumes})
     struck.hits[fault.kind] += failed
     struck.amount += 1
-
-
-async def _failed(platform: Platform, fault: Fault, load: Load, began: float) -> int:
-    """Return how much the fault made fail: answers that were no success, or entries that could not be stored."""
-    if fault.target == "buffer":
-        return sum(sample.told is not Told.ACCEPTED and sample.begun >= began for sample in load.seen.samples)
-    ledger = await asyncio.to_thread(platform.get, "/api/ledger")
-    return int(ledger["in_buffer"])
 
 
 def told(summary: Summary) -> str:
