@@ -12,6 +12,7 @@ TRIES_MAX = 4
 WORKERS_MAX = 6
 WORKER_MEMORY_BYTES = 2 << 30
 """What a worker may need with its servers: most of it is for an embedded store or two."""
+NAME_BYTES_MAX = 32
 AGAIN = "tried again"
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
@@ -25,6 +26,11 @@ def pytest_xdist_auto_num_workers() -> int:
     """Return one more than there are cores, since a good part of the time is waiting; fewer where memory is short."""
     memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return max(1, min((os.cpu_count() or 1) + 1, memory_bytes // WORKER_MEMORY_BYTES, WORKERS_MAX))
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes that are no name by their argument: compressed ones hold the time, and workers must collect the same names."""
+    return argname if isinstance(val, bytes) and not (len(val) <= NAME_BYTES_MAX and val.isascii() and val.isalnum()) else None
 
 
 @pytest.hookimpl(trylast=True)
