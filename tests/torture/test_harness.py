@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.torture.harness.oracle import Batch, Oracle, Status, judge, read_ledger
-from tests.torture.harness.results import BEGIN, END, as_line, keep, publish, read, summed
+from tests.torture.harness.results import BEGIN, END, as_line, keep, publish, read, summed, table_line
 from tests.torture.harness.shrink import shrink
 from tests.torture.harness.trial import TRIALS, Outcome, Plan, trial
 
@@ -98,6 +98,14 @@ def test_the_table_says_how_much_was_done_and_what_failed(tmp_path: Path):
     assert "earlier" not in text
     assert text.startswith("above\n")
     assert text.endswith("below\n")
+
+
+@pytest.mark.parametrize(("load", "said"), [(1.0, "**failed**: ready again"), (9.0, "so far; times not judged")])
+def test_times_are_judged_only_where_the_machine_had_time(load: float, said: str, tmp_path: Path):
+    outcome = Outcome(25, samples={"ready_seconds": [20.0]})
+    outcome.hits["drain"] = 1
+    line = as_line(Plan(1, 25, tmp_path), trial("R2"), outcome) | {"load_per_core": load}
+    assert said in table_line(trial("R2"), summed([line]))
 
 
 def test_a_part_whose_faults_never_struck_is_no_proof():

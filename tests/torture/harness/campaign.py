@@ -1,6 +1,7 @@
 """The phases of a run: load, faults, heal, settle with a deadline, judge; and a sign of life last."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -16,7 +17,7 @@ Strike = Callable[[Fault, Load], Awaitable[None]]
 """Does one fault, waits until it is over, and counts in ``Outcome.hits`` what really happened."""
 
 LOAD_BEFORE_SECONDS = 1.0
-ALIVE_TRIES = 5
+ALIVE_SECONDS_MAX = 60.0
 READ_SECONDS_MAX, READ_PAUSE_SECONDS = 5.0, 0.2
 
 
@@ -51,11 +52,12 @@ async def read(place: Place) -> None:
 
 async def alive(place: Place) -> bool:
     """Say whether an entry is accepted and stored, asked a few times: after an overload the first answer may be 429."""
-    for _ in range(ALIVE_TRIES):
-        if await asyncio.to_thread(place.accepts_and_stores):
-            return True
+    until = time.monotonic() + ALIVE_SECONDS_MAX
+    while not await asyncio.to_thread(place.accepts_and_stores):
+        if time.monotonic() > until:
+            return False
         await asyncio.sleep(1.0)
-    return False
+    return True
 
 
 async def judged(plan: Plan, place: Place, oracle: Oracle, load: Load, doors: Iterable[Door]) -> Outcome:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
@@ -15,6 +16,8 @@ FOLDER = RESULTS / "torture"
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 CONSERVATION = "R10"
+CROWDED_PER_CORE = 4.0
+"""Runnable threads a core at which times say nothing of the platform any more: our own load makes about two."""
 
 
 @dataclass(slots=True)
@@ -30,6 +33,7 @@ class Summary:
     problems: list[str] = field(default_factory=list)
     hits: Counter[str] = field(default_factory=Counter)
     skipped: list[str] = field(default_factory=list)
+    load_per_core: float = 0.0
 
     def found(self) -> str:
         """Say what every trial says: how much was stored, and what is wrong with it."""
@@ -49,6 +53,7 @@ class Summary:
         self.parts += 1
         self.amount += line["amount"]
         self.seeds.append(line["seed"])
+        self.load_per_core = max(self.load_per_core, line.get("load_per_core", 0.0))
         self.counts.update(line["counts"])
         self.hits.update(line["hits"])
         self.worst = {name: max(line["worst"].get(name, 0), self.worst.get(name, 0)) for name in line["worst"] | self.worst}
@@ -69,6 +74,7 @@ def as_line(plan: Plan, about: Trial, outcome: Outcome) -> dict[str, Any]:
         **{item.name: getattr(outcome, item.name) for item in fields(outcome)},
         "only": sorted(plan.only) if plan.only is not None else None,
         "seconds": plan.at(),
+        "load_per_core": round(os.getloadavg()[0] / (os.cpu_count() or 1), 1),
         **surroundings(),
     }
 
@@ -132,9 +138,13 @@ def table_line(about: Trial, summary: Summary) -> str:
     if not summary.parts:
         why = f"skipped: {summary.skipped[-1]}" if summary.skipped else "not run"
         return f"| {about.row} | {about.fault} | {about.promise} | {why} | | |"
-    problems = [*summary.problems, *about.judge(summary)]
+    slow = about.judge(summary)
+    crowded = slow and summary.load_per_core > CROWDED_PER_CORE
+    problems = summary.problems if crowded else [*summary.problems, *slow]
     done = f"{summary.amount:,} of {about.wanted:,} {about.unit} (seeds {_ranges(summary.seeds)})"
     verdict = "**failed**: " + "; ".join(problems[:3]) if problems else "passed" if summary.amount >= about.wanted else "so far"
+    if crowded:
+        verdict += f"; times not judged, the machine had too much other work (load {summary.load_per_core:g} a core): {slow[0]}"
     return f"| {about.row} | {about.fault} | {about.promise} | {done} | {about.told(summary)} | {verdict} |"
 
 
