@@ -115,5 +115,11 @@ def test_a_part_whose_faults_never_struck_is_no_proof():
     assert not Outcome(25).passed
 
 
+@pytest.mark.parametrize("row", TRIALS)
+def test_a_part_that_broke_off_is_a_line_of_the_table_too(row: str, tmp_path: Path):
+    line = as_line(Plan(1, 1, tmp_path), trial(row), Outcome(problems=["RuntimeError: it did not start"]))
+    assert "**failed**: seed 1: RuntimeError" in table_line(trial(row), summed([line | {"load_per_core": 0.0}]))
+
+
 def test_every_row_has_its_trial():
     assert all(trial(row).row == row for row in TRIALS)

@@ -45,6 +45,14 @@ class Summary:
         values = sorted(self.samples.get(name, []))
         return values[min(len(values) - 1, math.ceil(share * len(values)) - 1)] if values else 0.0
 
+    def most(self, name: str) -> float:
+        """Return the greatest sample under a name; 0 without any."""
+        return max(self.samples.get(name, []), default=0.0)
+
+    def least(self, name: str) -> float:
+        """Return the least sample under a name; 0 without any."""
+        return min(self.samples.get(name, []), default=0.0)
+
     def add(self, line: dict[str, Any]) -> None:
         """Take a part in."""
         if line["skipped"]:

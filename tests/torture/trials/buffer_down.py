@@ -111,7 +111,7 @@ def _rate(load: Load, since: float, until: float) -> float:
 
 def told(summary: Summary) -> str:
     """Say what was found."""
-    slowest = max(summary.samples["full_rate_seconds"])
+    slowest = summary.most("full_rate_seconds")
     down, hung = (1e3 * summary.percentile(f"answer_seconds_{kind}", 0.99) for kind in ("down", "hung"))
     return (
         f"{summary.found()}; answered 503 + Retry-After, p99 {down:.0f} ms down, {hung:.0f} ms hung; memory "
@@ -128,7 +128,7 @@ def judge(summary: Summary) -> list[str]:
             problems.append(f"answers while the buffer is {kind}: p99 {1e3 * p99:.0f} ms")
     if (growth := summary.worst.get("memory_growth_mib", 0.0)) > MEMORY_MIB_MAX:
         problems.append(f"memory +{growth:.0f} MiB")
-    if (slowest := max(summary.samples["full_rate_seconds"])) > FULL_RATE_SECONDS_MAX:
+    if (slowest := summary.most("full_rate_seconds")) > FULL_RATE_SECONDS_MAX:
         problems.append(f"full rate {slowest:.1f} s after")
     return problems
 

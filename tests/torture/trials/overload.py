@@ -141,19 +141,19 @@ def _p99(samples: list[Sample]) -> float:
 def told(summary: Summary) -> str:
     """Say what was found."""
     memory = ", ".join(f"{name.rpartition('_')[2]} {value:.0f} MiB" for name, value in sorted(summary.worst.items()))
-    offered, goodput = min(summary.samples["offered_ratio"]), min(summary.samples["goodput_ratio"])
+    offered, goodput = summary.least("offered_ratio"), summary.least("goodput_ratio")
     return (
         f"{summary.found()}; offered {offered:.1f}x; goodput {goodput:.0%} of capacity; p99 of accepted "
-        f"{max(summary.samples['slowdown']):.1f}x unloaded; {memory}; only 429 and 503"
+        f"{summary.most('slowdown'):.1f}x unloaded; {memory}; only 429 and 503"
     )
 
 
 def judge(summary: Summary) -> list[str]:
     """Find a collapse."""
     problems = []
-    if (goodput := min(summary.samples.get("goodput_ratio", [0.0]))) < GOODPUT_MIN:
+    if (goodput := summary.least("goodput_ratio")) < GOODPUT_MIN:
         problems.append(f"goodput {goodput:.0%} of capacity")
-    if (slowdown := max(summary.samples.get("slowdown", [0.0]))) > SLOWDOWN_MAX:
+    if (slowdown := summary.most("slowdown")) > SLOWDOWN_MAX:
         problems.append(f"p99 of accepted {slowdown:.1f}x unloaded")
     if (memory := max(summary.worst.values(), default=0.0)) > MEMORY_MIB_MAX:
         problems.append(f"memory {memory:.0f} MiB")

@@ -54,12 +54,12 @@ async def _run(plan: Plan) -> Outcome:
 
 def told(summary: Summary) -> str:
     """Say what was found."""
-    return f"{summary.found()}; stopped within {max(summary.samples['stop_seconds']):.1f} s, exit code 0"
+    return f"{summary.found()}; stopped within {summary.most('stop_seconds'):.1f} s, exit code 0"
 
 
 def judge(summary: Summary) -> list[str]:
     """Find a slow stop."""
-    slowest = max(summary.samples["stop_seconds"], default=0.0)
+    slowest = summary.most("stop_seconds")
     return [f"a stop took {slowest:.1f} s"] if slowest > STOP_SECONDS_MAX else []
 
 

@@ -106,14 +106,14 @@ def told(summary: Summary) -> str:
     """Say what was found."""
     return (
         f"{summary.found()}; {summary.hits.total():,} refusals, each 429 + Retry-After; backlog drained at "
-        f"{min(summary.samples['drains_ratio']):.1f}x the rate it came, at least, "
-        f"{max(summary.samples['resumes_seconds']):.1f} s after the store was back, at most"
+        f"{summary.least('drains_ratio'):.1f}x the rate it came, at least, "
+        f"{summary.most('resumes_seconds'):.1f} s after the store was back, at most"
     )
 
 
 def judge(summary: Summary) -> list[str]:
     """Find a backlog that drains slowly."""
-    least = min(summary.samples.get("drains_ratio", [0.0]))
+    least = summary.least("drains_ratio")
     return [f"the backlog drained at {least:.1f}x the rate it came"] if least < DRAINS_RATIO_MIN else []
 
 
