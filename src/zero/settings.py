@@ -81,6 +81,10 @@ class Settings:
         default=200,
         metadata=_about("How long the buffer may be silent, or take to connect to, until ingest answers 503.", 50, 2000),
     )
+    buffer_replicas: int = field(
+        default=0,
+        metadata=_about("How many replicas of the buffer have a write before it is acknowledged (docs/clusters.md).", 0, 5),
+    )
     clickhouse_url: str = field(
         default="", metadata=_about("ClickHouse of the store: http(s)://user:password@host:port/database. Empty: embedded.")
     )

@@ -34,7 +34,12 @@ def redis_options(settings: Settings) -> "RedisOptions":
     timeout_seconds = settings.buffer_timeout_ms / 1000
     days, url = settings.retention_days, settings.buffer_url
     return RedisOptions(
-        url, shards=settings.shards, timeout_seconds=timeout_seconds, lease_seconds=LEASE_SECONDS, ledger_days=days
+        url,
+        shards=settings.shards,
+        timeout_seconds=timeout_seconds,
+        lease_seconds=LEASE_SECONDS,
+        ledger_days=days,
+        replicas=settings.buffer_replicas,
     )
 
 

@@ -46,6 +46,8 @@ def plan(settings: Settings, folder: Path) -> Plan:
     settings = _with_ports(replace(settings, data_dir=folder, drain_http=None))  # drains share the metrics page of the api
     servers = []
     if not settings.buffer_url:
+        if settings.buffer_replicas:
+            raise ConfigurationError("ZERO_BUFFER_REPLICAS is for a buffer of your own: set ZERO_BUFFER_URL, or leave it at 0")
         command, settings = _embedded_buffer(settings)
         servers.append(command)
     if not settings.store:

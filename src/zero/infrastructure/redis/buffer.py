@@ -34,6 +34,7 @@ from zero.infrastructure.redis.keys import (
 from zero.infrastructure.redis.line import Line, unheeded
 from zero.infrastructure.redis.nodes import Nodes
 from zero.infrastructure.redis.options import RedisOptions
+from zero.infrastructure.redis.replication import replicated
 from zero.infrastructure.redis.requests import ledgers
 from zero.infrastructure.redis.reserve import Reserve
 from zero.infrastructure.redis.shards import known_shards, note_shards
@@ -107,7 +108,10 @@ class RedisBuffer:
             await note_shards(await self._nodes.client(0), self._options)
             for shard, keys in enumerate(self._keys):
                 await reserve.lay(await self._nodes.client(shard), keys)
-            return int(await (await self._nodes.client(0)).incr(process_epoch_key(self._options.namespace)))
+            client = await self._nodes.client(0)
+            epoch = int(await client.incr(process_epoch_key(self._options.namespace)))
+            await replicated(client, self._keys[0].mark, self._options)
+            return epoch
         except FOREIGN as error:
             raise self._translate(error) from error
 
@@ -146,7 +150,8 @@ class RedisBuffer:
     async def durability(self) -> Durability:
         """Say what an acknowledgement means with the present settings of every server."""
         try:
-            promises = [await durability(client) for client, _ in await self._nodes.each(self._options.shards)]
+            nodes = await self._nodes.each(self._options.shards)
+            promises = [await durability(client, self._options) for client, _ in nodes]
         except FOREIGN as error:
             raise self._translate(error) from error
         return next((promise for promise in promises if promise.mode != "durable"), promises[0])

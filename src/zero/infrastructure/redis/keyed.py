@@ -19,6 +19,7 @@ from zero.infrastructure.redis.line import Line, unheeded
 from zero.infrastructure.redis.link import Link
 from zero.infrastructure.redis.nodes import Nodes
 from zero.infrastructure.redis.options import RedisOptions
+from zero.infrastructure.redis.replication import check_replicas, waiting
 from zero.infrastructure.redis.requests import EXEC, MULTI, entry_ids, pack, pack_appends
 
 _BATCH_MAX = 128
@@ -127,14 +128,23 @@ class KeyedAppends:
             outcome = await self._known(link, tickets)
             fresh = [ticket for digest, ticket in tickets.items() if digest not in outcome]
             if not fresh:
+                await self._replicated(link)
                 return outcome
             results = await self._commit(link, fresh)
             if results is not None:
                 for ticket, entry in zip(fresh, entry_ids(results), strict=True):
                     outcome[ticket.digest] = Appended(Position(self._shard, entry))
+                await self._replicated(link)
                 await self._forget_oldest(link, results[-1])
                 return outcome
         raise BufferUnavailable(f"lost {_CONFLICTS_MAX} times against other appends with the same key")
+
+    async def _replicated(self, link: Link) -> None:
+        """Return once replicas have what was appended now, or by the first try of a key that is known."""
+        if self._options.replicas:
+            replies = await link.call([pack("SET", self._keys.mark, ""), waiting(self._options)], 2)
+            self._check(replies)
+            check_replicas(replies[-1], self._options)
 
     async def _known(self, link: Link, tickets: dict[str, Ticket]) -> dict[str, Appended]:
         """Watch the keys and return the receipts of those that are known."""

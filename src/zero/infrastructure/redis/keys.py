@@ -28,6 +28,7 @@ class ShardKeys:
     idempotency: str
     remembered: str
     reserve: str
+    mark: str
 
 
 @cache
@@ -35,6 +36,7 @@ def shard_keys(namespace: str, shard: int) -> ShardKeys:
     """Return the keys of a shard.
 
     ``dead_of`` and ``idempotency`` are prefixes, of stream ids and of digests; ``remembered`` lists the latter, oldest first.
+    ``mark`` is written to find out whether replicas have what was written before.
     """
     tag = f"{namespace}:{{{shard}}}:"
     return ShardKeys(
@@ -47,6 +49,7 @@ def shard_keys(namespace: str, shard: int) -> ShardKeys:
         idempotency=f"{tag}idem:",
         remembered=f"{tag}idems",
         reserve=f"{tag}reserve",
+        mark=f"{tag}mark",
     )
 
 

@@ -12,6 +12,7 @@ from zero.infrastructure.redis.keys import ShardKeys
 from zero.infrastructure.redis.link import Link, raise_refusal
 from zero.infrastructure.redis.nodes import Nodes
 from zero.infrastructure.redis.options import RedisOptions
+from zero.infrastructure.redis.replication import check_replicas, waiting
 from zero.infrastructure.redis.requests import EXEC, MULTI, entry_ids, pack_appends
 
 _PAUSE_SECONDS = 0.05
@@ -40,11 +41,16 @@ class Line:
         """Send the frames in one transaction and return the replies to come. Raises BufferUnavailable or Overloaded unsent."""
         link = await self.ready(sum(len(append.frame) for append in appends))
         parts, commands = pack_appends(self._keys, appends)
+        if self._options.replicas:
+            return link.call((MULTI, *parts, EXEC, waiting(self._options)), commands + 3)
         return link.call((MULTI, *parts, EXEC), commands + 2)
 
     def confirm(self, replies: Sequence[Any]) -> list[str]:
         """Return the stream ids given by the replies to ``send``. Raises what the server refused with."""
         self.check(replies)
+        if self._options.replicas:
+            *replies, have = replies
+            check_replicas(have, self._options)
         return entry_ids(replies[-1])
 
     def check(self, replies: Sequence[Any]) -> None:

@@ -5,10 +5,10 @@ import ssl
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.connection import RedisSSLContext, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.crc import key_slot
 
 from zero.domain.errors import BufferUnavailable, ConfigurationError
 from zero.infrastructure.redis.failures import FOREIGN, translate, unreachable
@@ -26,7 +26,7 @@ class Nodes:
 
     def __init__(self, options: RedisOptions) -> None:
         self._options = options
-        self._url = options.url.replace("+cluster://", "://")
+        self._url, self._seeds = _seeds(options.url.replace("+cluster://", "://"))
         try:
             self._settings: dict[str, Any] = dict(parse_url(self._url))
         except ValueError as error:
@@ -86,20 +86,42 @@ class Nodes:
         return self._settings.get("host", "localhost"), self._settings.get("port", 6379)
 
     async def _discover(self, shards: int) -> dict[int, Address]:
-        cluster = RedisCluster.from_url(self._url, **self._bounds())
+        """Ask every node that is known at once, for any of them may be down; the first answer counts."""
+        asked = [asyncio.create_task(self._slots(seed)) for seed in dict.fromkeys((self._single(), *self._seeds))]
+        failure: Exception = BufferUnavailable("no node of the cluster answers")
         try:
-            await cluster.initialize()
-            addresses: dict[int, Address] = {}
-            for shard in range(shards):
-                node = cluster.get_node_from_key(shard_keys(self._options.namespace, shard).stream)
-                if node is None:
-                    raise BufferUnavailable(f"no node of the cluster holds shard {shard}")
-                addresses[shard] = (str(node.host), int(node.port))
-            return addresses
-        except FOREIGN as error:
-            raise translate(error) from error
+            for answer in asyncio.as_completed(asked):
+                try:
+                    return self._placed(await answer, shards)
+                except (*FOREIGN, BufferUnavailable) as error:
+                    failure = error
+            raise translate(failure) from failure
         finally:
-            await asyncio.shield(cluster.aclose())  # to its end, even when the time is up
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+
+    async def _slots(self, seed: Address) -> dict[tuple[int, int], list[Address]]:
+        """Return who holds which slots, as one node sees it: the primary first, then its replicas."""
+        client = self._new_client(seed)
+        try:
+            found: Any = await client.execute_command("CLUSTER", "SLOTS")  # type: ignore[no-untyped-call]
+        finally:
+            await client.aclose()
+        return {
+            (low, high): [(node[0].decode() if node[0] else seed[0], node[1]) for node in nodes] for low, high, *nodes in found
+        }
+
+    def _placed(self, held: dict[tuple[int, int], list[Address]], shards: int) -> dict[int, Address]:
+        self._seeds = [node for nodes in held.values() for node in nodes] or self._seeds  # any of them can be asked next
+        addresses: dict[int, Address] = {}
+        for shard in range(shards):
+            slot = key_slot(shard_keys(self._options.namespace, shard).stream.encode())
+            nodes = next((nodes for (low, high), nodes in held.items() if low <= slot <= high), None)
+            if nodes is None:
+                raise BufferUnavailable(f"no node of the cluster holds shard {shard}")
+            addresses[shard] = nodes[0]
+        return addresses
 
     def _bounds(self) -> dict[str, Any]:
         return {
@@ -145,3 +167,18 @@ class Nodes:
             return None
         named = {key.removeprefix("ssl_"): value for key, value in self._settings.items() if key.startswith("ssl_")}
         return RedisSSLContext(**{"cert_reqs": "required", "check_hostname": True, **named}).get()
+
+
+def _seeds(url: str) -> tuple[str, list[Address]]:
+    """Return the URL with the first of its hosts alone, and the others."""
+    scheme, _, rest = url.partition("://")
+    place, slash, path = rest.partition("/")
+    login, at, hosts = place.rpartition("@")
+    first, *others = hosts.split(",")
+    if scheme == "unix" or not others:
+        return url, []
+    try:
+        found = [(host.strip("[]"), int(port)) for host, _, port in (other.rpartition(":") for other in others)]
+    except ValueError as error:
+        raise ConfigurationError("the hosts of a cluster are written host:port,host:port") from error
+    return f"{scheme}://{login}{at}{first}{slash}{path}", found

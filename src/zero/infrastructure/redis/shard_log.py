@@ -29,6 +29,7 @@ from zero.infrastructure.redis.keys import (
 )
 from zero.infrastructure.redis.nodes import Nodes
 from zero.infrastructure.redis.options import RedisOptions
+from zero.infrastructure.redis.replication import replicated
 from zero.infrastructure.redis.requests import day_counter, ledger_field
 from zero.infrastructure.redis.reserve import Reserve
 from zero.infrastructure.redis.shards import known_shards
@@ -84,6 +85,7 @@ class RedisShardLog:
             except WatchError:
                 return None
             await _create_group(client, keys)
+            await replicated(client, keys.mark, self._options)  # or a failover could give the same epoch to another
             self._seen.pop(shard, None)
             return lease
 
@@ -169,6 +171,9 @@ class RedisShardLog:
         except _GroupGone:
             await self._restore_group(lease.shard)
             return []
+        if after == ">" and streams:  # or a failover could deliver them once more as new, and nobody would verify
+            async with self._pipeline(lease.shard) as (client, _):
+                await replicated(client, self._keys(lease.shard).mark, self._options)
         deliveries = [_delivery(lease.shard, entry, fields) for _, rows in streams or () for entry, fields in rows]
         if after == ">" and deliveries:
             self._seen[lease.shard] = deliveries[-1].position.entry
