@@ -29,6 +29,8 @@ SHARDS, ENTRIES = 6, 5
 REPLICAS = int(os.environ.get("CLUSTER_REPLICAS", "1"))
 KILLS = int(os.environ.get("CLUSTER_KILLS", "1"))
 CODEC = MemoryCodec()
+KILLED = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+"""Of the connections that redis-py was opening to a node when it was killed."""
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +90,8 @@ async def drained(log: RedisShardLog, store: MemoryStore, stop: asyncio.Event) -
 
 
 @pytest.mark.slow
+@pytest.mark.timed
+@KILLED
 async def test_moved_slots_and_killed_primaries_lose_nothing_and_double_nothing(
     cluster: ReplicatedCluster, namespace: str
 ) -> None:
@@ -125,6 +129,8 @@ async def test_moved_slots_and_killed_primaries_lose_nothing_and_double_nothing(
     await log.close()
 
 
+@pytest.mark.timed
+@KILLED
 async def test_what_no_replica_has_is_not_acknowledged_and_a_later_try_with_the_key_is(
     cluster: ReplicatedCluster, namespace: str
 ) -> None:
@@ -161,6 +167,8 @@ async def test_a_cluster_without_acknowledged_replication_says_what_a_failover_c
 
 
 @pytest.mark.slow
+@pytest.mark.timed
+@KILLED
 async def test_what_nobody_waited_for_is_lost_with_its_primary(cluster: ReplicatedCluster, namespace: str) -> None:
     """Why the setting is there: acknowledged while the replica was cut off, gone after it took over."""
     await asyncio.to_thread(cluster.until, cluster.healthy)

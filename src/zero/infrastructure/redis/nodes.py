@@ -34,6 +34,7 @@ class Nodes:
         self._settings.pop("connection_class", None)
         self._addresses: dict[int, Address] = {}
         self._clients: dict[Address, Redis] = {}
+        self._closing: set[asyncio.Future[None]] = set()
 
     async def address(self, shard: int) -> Address:
         """Return the server that holds the shard. Raises BufferUnavailable when the cluster cannot be asked."""
@@ -79,6 +80,8 @@ class Nodes:
         """Close every connection of every client."""
         while self._clients:
             await self._clients.popitem()[1].aclose()
+        if self._closing:
+            await asyncio.wait(self._closing)
 
     def _single(self) -> Address:
         if "path" in self._settings:
@@ -107,7 +110,10 @@ class Nodes:
         try:
             found: Any = await client.execute_command("CLUSTER", "SLOTS")  # type: ignore[no-untyped-call]
         finally:
-            await client.aclose()
+            closing = asyncio.ensure_future(client.aclose())
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+            await asyncio.shield(closing)  # to its end, even when another node has answered
         return {
             (low, high): [(node[0].decode() if node[0] else seed[0], node[1]) for node in nodes] for low, high, *nodes in found
         }
