@@ -2,15 +2,25 @@
 
 import os
 import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 FILLER = "filler"
 COPIES_MAX = 20
 
 
-def why_no_mounts() -> str:
-    """Return why this process cannot mount, or ''."""
-    return "" if os.name == "posix" and os.geteuid() == 0 else "mounting a volume needs root"
+def why_no_mounts(*, images: bool = False) -> str:
+    """Return why this process cannot mount (with ``images``: ext4 in a file), or ''."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return "mounting a volume needs root, on Linux"
+    with tempfile.TemporaryDirectory(prefix="zero-volume-") as folder:
+        try:
+            volume = ImageVolume(Path(folder) / "image", Path(folder) / "on", 16) if images else MemoryVolume(Path(folder), 1)
+        except (OSError, subprocess.CalledProcessError) as error:
+            return f"this machine lets nobody mount: {error}"
+        volume.close()
+    return ""
 
 
 class MemoryVolume:

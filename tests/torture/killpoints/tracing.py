@@ -40,9 +40,18 @@ _libc.prctl.argtypes = (ctypes.c_int, *(ctypes.c_ulong,) * 4)
 
 def why_not() -> str:
     """Return why this machine cannot do it, or ''."""
-    return (
-        "" if (sys.platform, platform.machine()) == ("linux", "x86_64") else "ptrace points are known for Linux on x86-64 alone"
-    )
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        return "ptrace points are known for Linux on x86-64 alone"
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            traced = _libc.ptrace(_TRACEME, 0, None, None) == 0
+            _filter_calls()
+            status = 0 if traced else 1
+        finally:
+            os._exit(status)
+    return "this machine permits no ptrace or no seccomp filter" if os.waitpid(pid, 0)[1] else ""
 
 
 def mark() -> None:

@@ -1,26 +1,29 @@
 """R1: SIGKILL at the entry of each side-effect system call. Part 1 of 60 is points 0 to 59, part 2 is 60 to 119, and so on."""
 
+import json
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import asdict
 
+from bench.record import ROOT
 from tests.torture.harness.results import Summary
 from tests.torture.harness.trial import Outcome, Plan, Trial
-from tests.torture.killpoints.sweep import VARIANTS, Point, Sweep
+from tests.torture.killpoints.sweep import VARIANTS, Point
 from tests.torture.killpoints.tracing import why_not
 
 
 def run(plan: Plan) -> Outcome:
     """Run the points of one part, on one buffer and one store."""
-    outcome = Outcome(hits=Counter(dict.fromkeys((variant.name for variant in VARIANTS[: plan.amount]), 0)))
+    outcome = Outcome(hits=Counter({variant.dies: 0 for variant in VARIANTS[: plan.amount]}))
     if reason := why_not():
         return Outcome(skipped=reason)
-    first = (plan.seed - 1) * plan.amount
-    sweep = Sweep(plan.folder)
-    try:
-        for number in range(first, first + plan.amount):
-            _take(outcome, sweep.run(number))
-    finally:
-        sweep.close()
+    argv = [sys.executable, "-m", "tests.torture.killpoints", str(plan.folder), str((plan.seed - 1) * plan.amount)]
+    done = subprocess.run([*argv, str(plan.amount)], cwd=ROOT, capture_output=True, text=True, check=False)
+    for line in done.stdout.splitlines():
+        _take(outcome, Point(**json.loads(line)))
+    if done.returncode:
+        outcome.problems.append(f"it ended with {done.returncode} after {len(outcome.schedule)} points: {done.stderr[-500:]}")
     return outcome
 
 
@@ -28,10 +31,11 @@ def _take(outcome: Outcome, point: Point) -> None:
     line = asdict(point)
     outcome.schedule.append({"number": point.number, "kind": point.variant, "target": point.side_effect})
     outcome.timeline.append({name: line[name] for name in ("number", "variant", "side_effect", "of", "killed_at")})
-    outcome.hits[point.variant] += bool(point.killed_at)
+    outcome.hits[point.variant.split()[0]] += bool(point.killed_at)
     outcome.amount += bool(point.killed_at)
     wrong = {kind: sum(kind in problem for problem in point.problems) for kind in ("lost", "double")}
     outcome.counts.update({"stored": point.rows - point.dead_lettered, "dead_lettered": point.dead_lettered, **wrong})
+    outcome.counts.update({f"points {point.variant}": bool(point.killed_at)})
     outcome.counts.update({f"killed at {point.killed_at}": 1} if point.killed_at else {"not reached": 1})
     outcome.problems += [f"point {point.number} ({point.variant}, {point.side_effect}): {text}" for text in point.problems]
 

@@ -30,7 +30,7 @@ Cut = tuple[Path, dict[int, Batch]]
 
 def run(plan: Plan) -> Outcome:
     """Cut the power ``amount`` times in one run, then start every image."""
-    if reason := why_no_mounts():
+    if reason := why_no_mounts(images=True):
         return Outcome(skipped=reason)
     return asyncio.run(_run(plan))
 
