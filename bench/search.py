@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from bench import corpus, record
+from bench import corpus, meaning, record
 from bench.measure import say
 from bench.servers import Servers, servers, stop
 from zero.application.ports import Scope
@@ -31,6 +31,7 @@ from zero.embedded.clickhouse.options import READER, read_passwords
 from zero.infrastructure.clickhouse.connection import connect, connect_writer
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
 from zero.infrastructure.clickhouse.reader import ClickHouseReader
+from zero.infrastructure.embedding.bundled import BundledEmbedder
 from zero.infrastructure.lucene.parser import LuceneParser
 from zero.infrastructure.native.codec import NativeCodec
 from zero.settings import Address
@@ -42,6 +43,7 @@ BATCH_MS = BATCH_ENTRIES * ENTRY_MS
 MERGE_SECONDS_MAX = 120
 LINES = 200_000
 RARE_WORDS = 9
+PATTERNS = 20_000
 WARM_RUNS = 5
 TIMESTAMP = re.compile(rb'"timestamp":"[^"]*",')
 TRACE = re.compile(rb'"trace_id":"[^"]*",|,"trace_id":"[^"]*"')
@@ -207,10 +209,25 @@ def cases(stored: Store, lines: list[bytes], entries: int) -> dict[str, Any]:
         }
 
 
+def opening(url: str) -> dict[str, Any]:
+    """Ask what the page asks when it is opened, and when its patterns are."""
+    day = {"from": "-24h"}
+    return {
+        "page_lines": measure(url, [""], limit="100", **day),
+        "page_histogram": measure(url, [""], "/api/histogram", buckets="90", **day),
+        "page_facets": measure(url, [""], "/api/facets", limit="8", **day),
+        "page_patterns": measure(url, [""], "/api/patterns", limit="200", **day),
+        "page_rare_patterns": measure(url, [""], "/api/patterns", limit="200", sort="rare", **day),
+        "page_anomalies": measure(url, [""], "/api/anomalies", limit="200"),
+    }
+
+
 def run(path: Path | None, entries: int) -> Path:
     """Measure, and write bench/results/search.json."""
     lines = corpus.lines(path, min(LINES, entries))
     with store() as stored:
+        say("search: asking questions whose answers are known")
+        quality = meaning.quality(stored.writer)
         say(f"search: storing {entries:,} entries")
         began = time.perf_counter()
         fill(stored.writer, lines, entries)
@@ -219,5 +236,15 @@ def run(path: Path | None, entries: int) -> Path:
         say("search: asking")
         found = cases(stored, lines, entries)
         sizes["wholly_merged"] = merged(stored.writer, wholly=True)
+        kinds = meaning.varied(lines, PATTERNS)
+        say(f"search: storing {len(kinds):,} entries of {PATTERNS:,} more patterns, and making the catalogue")
+        fill(stored.writer, kinds, len(kinds))
+        asyncio.run(meaning.catalogued(stored.writer, BundledEmbedder()))
+        merged(stored.writer, wholly=False)
+        say("search: asking what the page asks, and questions")
+        with api(stored) as url:
+            found |= opening(url) | meaning.latency(url)
     about = {"corpus": corpus.describe(path, lines), "entries_stored": entries, "filled_seconds": round(filled_seconds, 1)}
-    return record.write("search", {**about, "stored": sizes, "cases": found})
+    for name, figures in {**quality["recall_at_10"], **found}.items():
+        print(f"{name}: {json.dumps(figures)}")
+    return record.write("search", {**about, "more_patterns": PATTERNS, "stored": sizes, "quality": quality, "cases": found})

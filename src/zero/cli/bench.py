@@ -129,7 +129,7 @@ def drain(corpus: Path | None, **options: Any) -> None:
 @click.option("--entries", type=click.IntRange(10_000), default=3_000_000, show_default=True, help="How many to search in.")
 @corpus_option
 def search(corpus: Path | None, entries: int) -> None:
-    """Search a store of many entries, and weigh it: rare words, errors of an app, histograms, facets, traces."""
+    """Search a store of many entries, and weigh it; ask what the page asks, and questions by meaning: quality and latency."""
     _measured("search", corpus, entries)
 
 
