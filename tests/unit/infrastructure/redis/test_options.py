@@ -64,5 +64,5 @@ def test_a_cursor_names_shard_and_entry() -> None:
     assert parse_cursor("") == (0, "0-0")
     assert parse_cursor("3:17-4") == (3, "17-4")
     for wrong in ("x", "1", "1:2", "1:a-b", "1:1-2)"):
-        with pytest.raises(ValueError):
+        with pytest.raises(InvalidInput):
             parse_cursor(wrong)
