@@ -3,7 +3,7 @@
 import pytest
 from redis import exceptions
 
-from zero.domain.errors import BufferUnavailable, ConfigurationError, Overloaded
+from zero.domain.errors import BufferUnavailable, ConfigurationError, InvalidInput, Overloaded
 from zero.infrastructure.redis.dead import parse_cursor
 from zero.infrastructure.redis.failures import translate
 from zero.infrastructure.redis.gauge import memory
