@@ -37,7 +37,8 @@ def test_patterns_are_listed_with_their_counts(served: Served) -> None:
         json.loads(line) for line in run(served, "--json", "--sort", "rare", "--limit", "1", "fail*").stdout.splitlines()
     ]
     assert (only["count"], only["apps"], only["levels"], sum(only["sparkline"])) == (1, ["shop"], {"INFO": 1}, 1)
-    assert [len(only[name]) for name in ("id", "sparkline")] == [16, 30]
+    assert len(only["id"]) == 16
+    assert 1 <= len(only["sparkline"]) <= 30  # fewer than 30 where all was seen within some nanoseconds
     assert run(served, "list", "served").stdout == first + "\n"
 
 
