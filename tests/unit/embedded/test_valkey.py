@@ -1,6 +1,8 @@
 """The files that the embedded Valkey starts from."""
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,12 +29,19 @@ def test_every_write_is_fsynced_and_nothing_is_evicted(tmp_path: Path) -> None:
         assert line in lines
 
 
-def test_a_deep_directory_has_its_socket_in_a_short_private_one(tmp_path: Path) -> None:
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A directory whose path has room for a socket's: that of a test in a worker is too long for it."""
+    with tempfile.TemporaryDirectory(prefix="zero-") as path:
+        yield Path(path)
+
+
+def test_a_deep_directory_has_its_socket_in_a_short_private_one(tmp_path: Path, short: Path) -> None:
     deep = tmp_path / ("d" * 120)
-    command = prepare(ValkeyOptions(deep, runtime_dir=tmp_path / "run"))
-    assert command.socket.is_relative_to(tmp_path / "run")
+    command = prepare(ValkeyOptions(deep, runtime_dir=short / "run"))
+    assert command.socket.is_relative_to(short / "run")
     assert len(os.fsencode(command.socket)) <= SOCKET_PATH_BYTES_MAX
-    other = prepare(ValkeyOptions(tmp_path / ("e" * 120), runtime_dir=tmp_path / "run"))
+    other = prepare(ValkeyOptions(tmp_path / ("e" * 120), runtime_dir=short / "run"))
     assert other.socket != command.socket
 
 
@@ -41,11 +50,11 @@ def test_a_runtime_directory_that_is_too_deep_is_refused(tmp_path: Path) -> None
         prepare(ValkeyOptions(tmp_path, runtime_dir=tmp_path / ("r" * 120)))
 
 
-def test_a_socket_directory_laid_by_somebody_else_is_refused(tmp_path: Path) -> None:
-    options = ValkeyOptions(tmp_path / "data", runtime_dir=tmp_path / "run")
+def test_a_socket_directory_laid_by_somebody_else_is_refused(short: Path) -> None:
+    options = ValkeyOptions(short / "data", runtime_dir=short / "run")
     place = prepare(options).socket.parent
     place.rmdir()
-    place.symlink_to(tmp_path)
+    place.symlink_to(short)
     with pytest.raises(ConfigurationError, match="not a directory of ours"):
         prepare(options)
 
