@@ -44,7 +44,7 @@ def _plan(**how: Any) -> Any:
 @corpus_option
 @click.pass_context
 def bench(context: click.Context, corpus: Path | None) -> None:
-    """Measure everything (made to fit 15 minutes on two cores), or one thing; results go to bench/results."""
+    """Measure everything (21 minutes on two cores), or one thing; results go to bench/results."""
     if context.invoked_subcommand is None:
         _measured("everything", corpus)
 
