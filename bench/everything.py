@@ -1,4 +1,4 @@
-"""``zero bench``: every benchmark one after the other, then the report. It took 21 minutes on two cores when last measured; 15 are wanted."""
+"""``zero bench``: every benchmark one after the other, then the report: 21 minutes on two cores when last run; 15 wanted."""
 
 import time
 from collections.abc import Callable
