@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from zero.application.ports import Scope
+from zero.application.windows import backwards
 from zero.domain.query import Field
 from zero.infrastructure.clickhouse.counts import scope_condition
 from zero.infrastructure.clickhouse.query_compiler import Identifier
-from zero.infrastructure.clickhouse.reader import FACET_FIELDS, ClickHouseReader, backwards
+from zero.infrastructure.clickhouse.reader import FACET_FIELDS, ClickHouseReader
 from zero.infrastructure.clickhouse.rows import read_json_rows
 
 

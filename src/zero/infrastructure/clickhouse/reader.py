@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,7 +12,8 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from zero.application.ports import BUCKET_NS, Scope, StoreFigures, Tally
+from zero.application.ports import Scope, StoreFigures, Tally
+from zero.application.windows import WINDOWS_NS, backwards
 from zero.domain.batch_id import batch_id, batch_id_ms
 from zero.domain.entry import EntryLimits, Level
 from zero.domain.errors import Overloaded, QueryTooExpensive, ZeroError
@@ -26,8 +27,6 @@ from zero.infrastructure.clickhouse.rows import ENTRY_COLUMNS, read_entries, rea
 MILLISECOND_NS = 1_000_000
 FACET_FIELDS = (*TEXT_FIELDS, "level")
 COUNTED_FIELDS = ("app_id", "level")
-# How far back a search looks at first, then next, before it looks at everything: most pages fill from the newest entries.
-WINDOWS_NS = (BUCKET_NS, 72 * BUCKET_NS)
 EXTENT_SECONDS = 10.0
 STOP_PAUSES_SECONDS = (0.05, 0.2, 1.0)
 TRACE_ID = Field("trace_id")
@@ -280,25 +279,6 @@ def looks(query: Node) -> Sequence[int]:
     if any(isinstance(term, HasId) or (isinstance(term, Is) and term.field == TRACE_ID) for term in terms):
         return ()
     return WINDOWS_NS[: 1 if any(isinstance(term, HasWord) for term in terms) else None]
-
-
-def backwards(
-    from_ns: int | None, to_ns: int | None, extent: tuple[int, int], widths_ns: Sequence[int] = WINDOWS_NS
-) -> Iterator[TimeBetween]:
-    """Yield windows of time that together cover ``from_ns`` up to ``to_ns`` (exclusive), newest first.
-
-    They begin where the entries end; when little is left beyond the next one, it reaches over all of it.
-    """
-    oldest_ns, newest_ns = max(from_ns or 0, extent[0]), extent[1]
-    start_ns = newest_ns if to_ns is None else min(to_ns, newest_ns)
-    upper_ns = to_ns
-    for width_ns in widths_ns:
-        lower_ns = (start_ns - width_ns) // BUCKET_NS * BUCKET_NS
-        if lower_ns <= oldest_ns:
-            break
-        yield TimeBetween(lower_ns, upper_ns)
-        upper_ns = lower_ns
-    yield TimeBetween(from_ns, upper_ns)
 
 
 def _translate(error: Exception) -> ZeroError:

@@ -1,18 +1,16 @@
 """Names and values to complete a query with: read from a bounded sample of the newest entries, in every query one tenant's."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from zero.application.ports import Scope
-from zero.domain.instant import NANOSECONDS
-from zero.domain.query import Field, TimeBetween
+from zero.application.windows import backwards
+from zero.domain.query import Field
 from zero.infrastructure.postgres.reader import FACET_FIELDS, PostgresReader, scope_condition
 from zero.infrastructure.postgres.rows import Row
 from zero.infrastructure.postgres.values import from_text, to_text
 
-# How far back is looked at first, then next, before everything is.
-_WINDOWS_NS = (600 * NANOSECONDS, 21_600 * NANOSECONDS)
 _BEGINS = 'starts_with(lower({} COLLATE "C"), lower(%(prefix)s::text COLLATE "C"))'
 
 
@@ -72,21 +70,8 @@ class PostgresFieldReader:
         extent = await self._reader.extent(scope.tenant)
         if extent is None:
             return []
-        to_ns = extent[1] + 1 if scope.to_ns is None else min(extent[1] + 1, scope.to_ns)
-        for window in _backwards(max(scope.from_ns or 0, extent[0]), to_ns):
+        for window in backwards(scope.from_ns, scope.to_ns, extent):
             condition, parameters = scope_condition(scope, window)
             if rows := await self._reader.ask(f"{start}{condition}{end}", parameters | bound):
                 return rows
         return []
-
-
-def _backwards(from_ns: int, to_ns: int) -> Iterator[TimeBetween]:
-    """Yield windows of time that together cover ``from_ns`` up to ``to_ns`` (exclusive), newest first."""
-    upper_ns = to_ns
-    for width_ns in _WINDOWS_NS:
-        if to_ns - width_ns <= from_ns:
-            break
-        yield TimeBetween(to_ns - width_ns, upper_ns)
-        upper_ns = to_ns - width_ns
-    if from_ns < upper_ns:
-        yield TimeBetween(from_ns, upper_ns)
