@@ -195,9 +195,9 @@ class Ingest:
     def _look(self) -> None:
         """While the buffer hangs, refuse what waits behind the flush: none of it was sent, so it may safely be sent again."""
         self._watch = None
+        self._hung = self._flusher is not None and self._buffer.silent()
         if self._flusher is None:
-            return
-        self._hung = self._buffer.silent()
+            return  # nothing would look again: what comes next finds out by its own flush
         if self._hung:
             self._fail(self._funnel.drop(), BufferUnavailable(_HUNG))
         self._watch = asyncio.get_running_loop().call_later(_WATCH_SECONDS, self._look)

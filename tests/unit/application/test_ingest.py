@@ -1,6 +1,7 @@
 """Accepting: gathering, framing, receipts, keys, acknowledgements, bounds and failures."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -222,6 +223,21 @@ async def test_while_the_buffer_hangs_only_what_was_sent_waits(rig):
     rig.buffer.silent = lambda: False
     assert (await rig.send(b"e")).accepted == 1
     assert (await rig.buffer.ledger())["default"].accepted == 2
+
+
+async def test_a_look_that_falls_between_the_last_flush_and_its_end_does_not_shut_the_door(rig):
+    async def silent_for_longer_than_a_look(appends):
+        time.sleep(0.05)  # noqa: ASYNC251 - the loop itself: the look is due in the last turn of the flush
+        await asyncio.sleep(0)
+        raise BufferUnavailable("silent")
+
+    rig.buffer.silent, rig.buffer.append = (lambda: True), silent_for_longer_than_a_look
+    with pytest.raises(BufferUnavailable):
+        await rig.send(b"a")
+    rig.buffer.silent = lambda: False
+    del rig.buffer.append
+    await asyncio.sleep(0.1)
+    assert (await rig.send(b"b")).accepted == 1
 
 
 async def test_equal_keys_of_two_tenants_are_two_keys(rig):
