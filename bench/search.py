@@ -151,7 +151,7 @@ def measure(url: str, queries: list[str], path: str = "/api/logs", **more: str) 
         milliseconds, answer = ask(url, path, parameters)
         cold.append(milliseconds)
         lists = ("logs", "buckets", "facets", "patterns", "anomalies")
-        found = found or len(next((answer[key] for key in lists if key in answer), ()))
+        found = found or len(next((answer[key] for key in lists if key in answer), answer))  # facets are by field
         warm += [ask(url, path, parameters)[0] for _ in range(WARM_RUNS)]
     return {"queries": queries[:2], "found": found, **_figures(cold, warm)}
 

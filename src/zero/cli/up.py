@@ -145,7 +145,7 @@ def _welcome(chosen: Plan, seconds: float) -> str:
         f"  send logs to   {ingest}/api/logs",
         *([f"  or by gRPC to  {settings.ingest_grpc}"] if settings.ingest_grpc else []),
         *(f"  or by syslog   {kind} {address}" for kind, address in settings.syslog_listeners),
-        f"  query them at  {api}/api/logs (documentation: {api}/api/docs)",
+        f"  find them at   {api}/ in a browser (for programs: {api}/api/docs)",
         *([f"  ClickHouse     http://{settings.embedded_clickhouse} ({_users_of(chosen)})"] if chosen.embeds_store else []),
         "try:",
         f"""  curl {trusted}--json '{{"app_id":"demo","level":"error","message":"hello from curl"}}' {ingest}/api/logs""",

@@ -21,7 +21,7 @@ RECORD_BYTES_MAX = 4 * 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
 _APP_KEYS = frozenset(("app_id", "app", "service", "service.name"))
 _LEVEL_KEYS = frozenset(("level", "severity", "lvl", "log.level"))
-_MESSAGE_KEYS = ("message", "msg", "body", "log", "text", "short_message")
+_MESSAGE_KEYS = ("message", "msg", "body", "log", "text", "short_message", "content")
 _ENTRY_KEYS = _APP_KEYS.union(
     ("timestamp", "time", "ts", "@timestamp", "source", "host", "hostname", "logger"),
     ("environment", "env", "trace_id", "span_id", "user_id"),

@@ -99,6 +99,10 @@ def test_a_csv_timestamp_column_is_used_when_asked_for():
     assert objects(found) == [{"message": "a", "timestamp": "2026-01-01T00:00:00Z"}]
 
 
+def test_a_csv_column_called_content_is_the_message():
+    assert objects(read("LineId,Content\n1,hello\n", "x.csv")) == [{"message": "hello", "metadata": {"LineId": "1"}}]
+
+
 @pytest.mark.parametrize("options", [{}, {"message_column": "Text"}, {"message_column": "A", "timestamp_column": "T"}])
 def test_a_csv_without_the_column_says_which_it_has(options):
     with pytest.raises(Unreadable, match="A, B"):

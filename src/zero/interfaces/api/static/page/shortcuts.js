@@ -21,6 +21,7 @@ export function startShortcuts(actions) {
     const inField = event.target instanceof Element && event.target.closest("input, textarea, select, dialog");
     if (inField) {
       if (event.key === "Escape" && !event.target.closest("dialog")) event.target.blur();
+      if (event.key === "/" && event.target.id === "query" && !event.target.value) event.preventDefault(); // it is open already
       return;
     }
     const action = actions[event.key];
