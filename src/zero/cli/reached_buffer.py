@@ -8,8 +8,9 @@ from dataclasses import replace
 import click
 
 from zero.domain.errors import BufferUnavailable
-from zero.embedded.child import Child, ChildCommand, ChildOptions
+from zero.embedded.child import Child, ChildOptions
 from zero.embedded.data_folder import held
+from zero.embedded.process import ChildCommand
 from zero.embedded.valkey import ValkeyOptions, prepare, running_url
 from zero.settings import Settings
 

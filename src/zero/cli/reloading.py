@@ -3,11 +3,14 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
-from zero.application.ports import Telemetry
 from zero.application.settings_events import SettingsRefused, SettingsReloaded
 from zero.domain.errors import ConfigurationError
 from zero.settings import Settings, environment_name, load
+
+if TYPE_CHECKING:
+    from zero.application.ports import Telemetry
 
 RELOADED = ("log_level", "log_format")
 """What a process takes up at once. Certificates are files of their own, taken up too; all else is read at the start alone."""
@@ -16,7 +19,7 @@ RELOADED = ("log_level", "log_format")
 class Reloading:
     """Reads the settings again when it is called. ``take_up`` gets them when one of RELOADED has changed."""
 
-    def __init__(self, telemetry: Telemetry, take_up: Callable[[Settings], None]) -> None:
+    def __init__(self, telemetry: "Telemetry", take_up: Callable[[Settings], None]) -> None:
         self._telemetry = telemetry
         self._take_up = take_up
         self._started = self._current = load(os.environ)

@@ -14,13 +14,28 @@ from zero.embedded.lifeline import die_with
 from zero.infrastructure.telemetry.log_lines import write_log_lines
 from zero.settings import Settings
 
-_READS = ("zero.infrastructure.clickhouse.reader", "zero.infrastructure.lucene.parser")
-_OF_ALL = ("zero.infrastructure.telemetry.process", "zero.infrastructure.redis.buffer", "zero.infrastructure.native.codec")
+_KEPT = ("meaning_store", "patterns")
+_READS = ("reader", "field_reader", "meaning_reader", "pattern_reader")
+_OF_API = ("zero.interfaces.api.server", "pydantic.v1", "uvicorn.lifespan.off", "zero.infrastructure.lucene.parser")
+_OF_ALL = (
+    "zero.bootstrap",
+    "zero.infrastructure.system.clock",
+    "zero.infrastructure.telemetry.process",
+    "zero.infrastructure.redis.buffer",
+    "zero.infrastructure.redis.key_store",
+    "zero.infrastructure.native.codec",
+)
+_OF_INGEST = (
+    "zero.application.ingest",
+    "zero.infrastructure.codec.decompress",
+    "zero.interfaces.ingest_http.server",
+    "zero.interfaces.ingest_grpc.server",
+)
 PARTS = {
-    "ingest": (*_OF_ALL, "zero.application.ingest", "zero.interfaces.ingest_http.server", "zero.interfaces.ingest_grpc.server"),
-    "drain": (*_OF_ALL, "zero.application.drain.service", "zero.infrastructure.clickhouse.store"),
-    "api": (*_OF_ALL, "zero.interfaces.api.server", *_READS),
-    "migrate": ("zero.infrastructure.clickhouse.migrations",),
+    "migrate": ("zero.cli.migrate", "zero.infrastructure.clickhouse.migrations"),
+    "ingest": ("zero.cli.ingest", *_OF_ALL, *_OF_INGEST),
+    "drain": ("zero.cli.drain", *_OF_ALL, "zero.application.drain.service", "zero.infrastructure.clickhouse.store"),
+    "api": ("zero.cli.api", *_OF_ALL, *_OF_API, *(f"zero.infrastructure.clickhouse.{name}" for name in (*_READS, *_KEPT))),
 }
 """The modules of each role that take long to import."""
 
@@ -46,10 +61,15 @@ def run_role(name: str, run: Run, settings: Settings, tie: tuple[int | None, boo
 
 def until_released(name: str, settings: Settings) -> None:
     """Load what the role needs, then wait for the end of standard input."""
-    for module in PARTS[name]:
-        if settings.clickhouse_url or "clickhouse" not in module:
-            import_module(module)
+    load_parts(name, clickhouse=bool(settings.clickhouse_url))
     sys.stdin.read()
+
+
+def load_parts(name: str, *, clickhouse: bool) -> None:
+    """Load what a role needs, but for what belongs to a store that is not there."""
+    for module in PARTS[name]:
+        if clickhouse or "clickhouse" not in module:
+            import_module(module)
 
 
 async def _until_signalled(run: Run, settings: Settings, take_up: Callable[[Settings], None]) -> None:

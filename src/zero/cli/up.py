@@ -9,10 +9,10 @@ import time
 from collections.abc import Coroutine
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from zero.application.ports import Telemetry
 from zero.application.settings_events import SettingsRefused, SettingsReloaded
 from zero.cli import settings_flags
 from zero.cli.reloading import Reloading
@@ -20,11 +20,15 @@ from zero.cli.up_plan import Plan, metrics_folder, plan
 from zero.domain.errors import ConfigurationError, Unavailable
 from zero.embedded.child import Child, ChildOptions, write_prefixed
 from zero.embedded.data_folder import held
+from zero.embedded.forks import Forks
 from zero.embedded.probe import until_green
 from zero.embedded.supervisor import Supervisor
 from zero.embedded.terminal import foreground
 from zero.infrastructure.telemetry.exposition import FOLDER_VARIABLE
 from zero.settings import Settings
+
+if TYPE_CHECKING:
+    from zero.application.ports import Telemetry
 
 READY_SECONDS_MAX = 60.0
 STOP_GRACE_SECONDS = 2.0
@@ -47,7 +51,8 @@ class _Up:
         self._plan = chosen
         options = ChildOptions(stop_seconds_max=chosen.settings.stop_seconds_max + STOP_GRACE_SECONDS)
         telemetry = _telemetry(chosen)
-        self._supervisor = Supervisor(options, telemetry=telemetry)
+        self._forks = Forks("zero.cli.fork_server", chosen.migration.environment) if Forks.possible() else None
+        self._supervisor = Supervisor(options, telemetry=telemetry, forks=self._forks)
         self._reloading = Reloading(telemetry, lambda fresh: None)
         self._stop = asyncio.Event()
 
@@ -64,6 +69,8 @@ class _Up:
                 await self._unless_stopped(self._break())
             return 0
         finally:
+            if self._forks is not None:
+                await self._forks.stop()
             await self._supervisor.stop(STOP_ORDER)
             click.echo("zero: stopped")
 
@@ -101,7 +108,9 @@ class _Up:
     async def _start(self) -> None:
         """Start the servers, migrate, start the roles; what has to wait is loaded meanwhile."""
         servers = self._supervisor.start(self._plan.servers)
-        migration = Child(self._plan.migration, ChildOptions(), write_prefixed)
+        if self._forks is not None:
+            await self._forks.start()
+        migration = Child(self._plan.migration, ChildOptions(), write_prefixed, forks=self._forks)
         migrating = asyncio.create_task(migration.run_once())
         try:
             roles = self._supervisor.start(self._plan.roles)
@@ -122,7 +131,7 @@ class _Up:
         raise ConfigurationError(f"{name} cannot start with these settings; its own words are above")
 
 
-def _telemetry(chosen: Plan) -> Telemetry:
+def _telemetry(chosen: Plan) -> "Telemetry":
     """Return telemetry that shows on the api's page. The metrics library looks at the variable when it is first imported."""
     os.environ[FOLDER_VARIABLE] = str(metrics_folder(chosen.folder, "api"))
     from zero.infrastructure.telemetry.process import process_telemetry

@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 from zero.cli.reloading import left_to_children
 from zero.domain.errors import ConfigurationError
-from zero.embedded.child import ChildCommand
 from zero.embedded.listeners import ENDING_SECONDS_MAX, free_port
+from zero.embedded.process import ChildCommand
 from zero.infrastructure.telemetry.exposition import FOLDER_VARIABLE, empty_folder
 from zero.settings import LISTENERS, Address, Settings, as_environment, environment_name
 
@@ -107,8 +107,9 @@ def _roles(settings: Settings) -> tuple[ChildCommand, ...]:
 def _role(settings: Settings, *arguments: str, slot: int | None = None, page: str = "") -> ChildCommand:
     """Return the command of a role; roles of one ``page`` share their metrics, which one of them answers at ``/metrics``."""
     name = arguments[0] if slot is None else f"{arguments[0]}-{slot}"
-    argv = (sys.executable, "-P", "-m", "zero", *arguments, "--parent", str(os.getpid()), "--held")
-    return ChildCommand(name, argv, environment=_environment(settings, page), held=True)
+    words = (*arguments, "--parent", str(os.getpid()), "--held")
+    argv = (sys.executable, "-P", "-m", "zero", *words)
+    return ChildCommand(name, argv, environment=_environment(settings, page), held=True, forked=words)
 
 
 def metrics_folder(data_dir: Path, page: str) -> Path:

@@ -7,16 +7,19 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from zero.application.ports import Telemetry
 from zero.embedded.events import ChildRestarted
+from zero.embedded.forks import Forks
+from zero.embedded.process import LINE_BYTES_MAX, ChildCommand, Process, execute, fork
+
+if TYPE_CHECKING:
+    from zero.application.ports import Telemetry
 
 CONFIGURATION_EXIT = 78
 """EX_CONFIG of sysexits.h: what a role exits with when starting it again cannot help."""
-
-_LINE_BYTES_MAX = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +32,6 @@ class ChildOptions:
     stop_seconds_max: float = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class ChildCommand:
-    """What to start, and the pattern of the line that says that it is ready.
-
-    ``held``: its standard input stays open until it is released, and it begins its work only then. So it can be loaded while
-    what it needs is still starting.
-    """
-
-    name: str
-    argv: tuple[str, ...]
-    ready_pattern: str = "^ready$"
-    environment: Mapping[str, str] = field(default_factory=dict)
-    held: bool = False
-
-
 class Child:
     """Keeps one process running until it is stopped. ``say`` takes (name, line) of everything the process writes."""
 
@@ -52,7 +40,8 @@ class Child:
         command: ChildCommand,
         options: ChildOptions,
         say: Callable[[str, str], None],
-        telemetry: Telemetry | None = None,
+        telemetry: "Telemetry | None" = None,
+        forks: Forks | None = None,
     ) -> None:
         self.command = command
         self.ready = asyncio.Event()
@@ -62,9 +51,10 @@ class Child:
         self._options = options
         self._say = say
         self._telemetry = telemetry
+        self._forks = forks
         self._stopping = asyncio.Event()
         self._held = command.held
-        self._input: asyncio.StreamWriter | None = None
+        self._process: Process | None = None
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -74,8 +64,8 @@ class Child:
     def release(self) -> None:
         """Let it begin, if it was held; should it be started again, it begins at once."""
         self._held = False
-        if self._input is not None:
-            self._input.close()
+        if self._process is not None:
+            self._process.release()
 
     async def stop(self) -> None:
         """Ask the process to end (SIGTERM), wait as long as the options say, then end it (SIGKILL)."""
@@ -135,36 +125,37 @@ class Child:
 
     async def run_once(self) -> int:
         """Run the process to its end and return its exit code."""
-        process = await asyncio.create_subprocess_exec(
-            *self.command.argv,
-            stdin=asyncio.subprocess.PIPE if self._held else asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env={**os.environ, **self.command.environment},
-            start_new_session=True,
-            limit=_LINE_BYTES_MAX,
-        )
-        self.pid, self._input = process.pid, process.stdin
+        process = await self._begin()
+        self.pid, self._process = process.pid, process
         if not self._held:
             self.release()
         if self._stopping.is_set():
             self._signal(signal.SIGTERM)
-        assert process.stdout is not None  # noqa: S101 - asked for just above
-        relay = asyncio.create_task(self._relay(process.stdout))
+        relay = asyncio.create_task(self._relay(process.output))
         code = await process.wait()
-        self.pid = None
+        self.pid = self._process = None
         self.ready.clear()
         done, _ = await asyncio.wait({relay}, timeout=1.0)
         if not done:
             relay.cancel()
+        process.close()
         return code
+
+    async def _begin(self) -> Process:
+        command = self.command
+        if command.forked and self._forks is not None:
+            try:
+                return await fork(self._forks, command, held=self._held)
+            except (OSError, TimeoutError) as error:
+                self._say(command.name, f"not forked ({error}); started anew")
+        return await execute(command, held=self._held)
 
     async def _relay(self, output: asyncio.StreamReader) -> None:
         while True:
             try:
                 line = await output.readline()
             except ValueError:
-                self._say(self.command.name, f"(a line of more than {_LINE_BYTES_MAX} bytes)")
+                self._say(self.command.name, f"(a line of more than {LINE_BYTES_MAX} bytes)")
                 continue
             if not line:
                 return

@@ -2,10 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from zero.application.ports import Telemetry
 from zero.domain.errors import ConfigurationError, Unavailable
-from zero.embedded.child import Child, ChildCommand, ChildOptions, write_prefixed
+from zero.embedded.child import Child, ChildOptions, write_prefixed
+from zero.embedded.forks import Forks
+from zero.embedded.process import ChildCommand
+
+if TYPE_CHECKING:
+    from zero.application.ports import Telemetry
 
 
 class Supervisor:
@@ -15,9 +20,11 @@ class Supervisor:
         self,
         options: ChildOptions,
         say: Callable[[str, str], None] = write_prefixed,
-        telemetry: Telemetry | None = None,
+        telemetry: "Telemetry | None" = None,
+        forks: Forks | None = None,
     ) -> None:
         self._telemetry = telemetry
+        self._forks = forks
         self._options = options
         self._say = say
         self._groups: list[list[Child]] = []
@@ -29,7 +36,7 @@ class Supervisor:
 
     def start(self, commands: Sequence[ChildCommand]) -> Sequence[Child]:
         """Start a group."""
-        group = [Child(command, self._options, self._say, self._telemetry) for command in commands]
+        group = [Child(command, self._options, self._say, self._telemetry, self._forks) for command in commands]
         self._groups.append(group)
         for child in group:
             child.start()

@@ -18,8 +18,9 @@ from tests.torture.harness.clickhouse_hooks import StoreHooks
 from tests.torture.harness.platform import LOOK_SECONDS, READY_SECONDS_MAX, Place, listening
 from tests.torture.harness.proxy import Endpoint, Proxy
 from zero.cli.up_plan import Plan, plan
-from zero.embedded.child import Child, ChildCommand, ChildOptions
+from zero.embedded.child import Child, ChildOptions
 from zero.embedded.clickhouse.options import WRITER, read_passwords
+from zero.embedded.process import ChildCommand
 from zero.embedded.supervisor import Supervisor
 from zero.settings import Settings, load
 

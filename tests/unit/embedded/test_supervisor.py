@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from zero.domain.errors import ConfigurationError, Unavailable
-from zero.embedded.child import ChildCommand, ChildOptions
+from zero.embedded.child import ChildOptions
 from zero.embedded.events import ChildRestarted
+from zero.embedded.process import ChildCommand
 from zero.embedded.supervisor import Supervisor
 from zero.infrastructure.memory import MemoryTelemetry
 

@@ -3,7 +3,6 @@
 A fresh connection costs 0.6 ms and keeps settings, the current database and temporary tables of one request from the next.
 """
 
-import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,9 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from zero.embedded.clickhouse.errors import EngineError, from_engine
+from zero.embedded.clickhouse.native_engine import load
 
-_chdb: Any = importlib.import_module("chdb._chdb")
+_chdb: Any = load()
 
 # One laptop, one table that is written: few background threads, caches that fit beside the applications of their owner.
 _SERVER_SETTINGS = {

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
-from urllib.request import Request, urlopen
 
 from zero.embedded.private_file import missing, write_private
 
@@ -75,6 +74,8 @@ def read_passwords(file: Path) -> dict[str, str]:
 
 def running_url(data_dir: Path, address: str) -> str | None:
     """Return how to write to the server of the data folder that listens on ``host:port``, or None when none answers there."""
+    from urllib.request import Request, urlopen  # a server that starts does not wait for it
+
     file = data_dir / "clickhouse" / "passwords"
     try:
         with urlopen(Request(f"http://{address}/ping"), timeout=_PING_SECONDS) as answer:

@@ -12,13 +12,12 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from zero.application.meaning.words import content_words
 from zero.domain.errors import ConfigurationError
 from zero.infrastructure.embedding.installed import file_of
 
 if TYPE_CHECKING:
+    import numpy as np
     from tokenizers import Tokenizer
 
 WEIGHTS = "weights/l2_supercat_256.safetensors"
@@ -62,6 +61,8 @@ class BundledEmbedder:
 
     @cached_property
     def _weights(self) -> "np.ndarray[tuple[int, int], np.dtype[np.float16]]":
+        import numpy as np  # a process that embeds nothing does without
+
         path = file_of("wordllama", WEIGHTS)
         if path is None:
             raise ConfigurationError(f"the package wordllama is not installed, or has no {WEIGHTS}")
@@ -80,5 +81,7 @@ def _unit(
     weights: "np.ndarray[tuple[int, int], np.dtype[np.float16]]", ids: Sequence[int]
 ) -> "np.ndarray[tuple[int], np.dtype[np.float32]]":
     """Return the mean of the rows, of length 1; that of the first row when there are none, for a vector needs a direction."""
+    import numpy as np
+
     mean = weights[list(ids) or [0]].astype(np.float32).mean(axis=0)
     return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9), dtype=np.float32)

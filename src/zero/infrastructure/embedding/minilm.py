@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from zero.domain.errors import ConfigurationError
 from zero.infrastructure.embedding.installed import file_of
 
@@ -58,6 +56,8 @@ class MiniLmEmbedder:
         return [found[number] for number in range(len(texts))]
 
     def _run(self, texts: list[str]) -> list[list[float]]:
+        import numpy as np  # a process that embeds nothing does without
+
         encoded = self._tokenizer.encode_batch(texts)
         ids = np.array([one.ids for one in encoded], dtype=np.int64)
         mask = np.array([one.attention_mask for one in encoded], dtype=np.int64)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import cast
 
 from lark import Lark, Token, Transformer, UnexpectedInput, UnexpectedToken, v_args
@@ -43,7 +44,11 @@ class LuceneParser:
 
     def __init__(self, limits: QueryLimits | None = None) -> None:
         self._limits = limits or QueryLimits()
-        self._lark = Lark(GRAMMAR, parser="lalr", lexer="contextual", transformer=_Assembler(self._limits))
+
+    @cached_property
+    def _lark(self) -> Lark:
+        """The tables of the grammar: a tenth of a second to make, which the start of a process need not wait for."""
+        return Lark(GRAMMAR, parser="lalr", lexer="contextual", transformer=_Assembler(self._limits))
 
     def parse(self, text: str, now_ns: int) -> Node:
         """Return the tree; blank text asks for everything. ``now_ns`` is what ``now`` and ``-1h`` mean.
