@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -63,8 +63,8 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
             keys = await stack.enter_async_context(key_ring(settings, settings.api, 1, telemetry))
             admin = await stack.enter_async_context(key_admin(settings, telemetry))
             letters = await stack.enter_async_context(dead_letters(settings, buffer, telemetry))
-            await stack.enter_async_context(kept_catalogue(settings, telemetry))
-            chosen = await stack.enter_async_context(kept_meanings(settings, telemetry))
+            puts = await stack.enter_async_context(kept_catalogue(settings, telemetry))
+            chosen = await stack.enter_async_context(kept_meanings(settings, telemetry, puts))
             meaning = asked_by_meaning(search, reader, readers.meaning, chosen)
             of_patterns = patterns, Anomalies(search, readers.patterns, clock, meaning.about)
             parts = search, timeline, tail, overview, metrics.text, keys, admin, *of_patterns, fields, meaning, letters
@@ -92,10 +92,13 @@ async def dead_letters(settings: Settings, store: "DeadLetterStore", telemetry: 
 
 
 @asynccontextmanager
-async def kept_catalogue(settings: Settings, telemetry: "Telemetry") -> AsyncIterator[None]:
-    """Keep the catalogue of patterns meanwhile. An api that has only a reader's rights leaves it to others."""
+async def kept_catalogue(settings: Settings, telemetry: "Telemetry") -> AsyncIterator[Callable[[], int]]:
+    """Keep the catalogue of patterns meanwhile; gives what says how often something was put into it.
+
+    An api that has only a reader's rights leaves it to others.
+    """
     if not settings.store:
-        yield
+        yield lambda: 0
         return
     from zero.application.background import end
     from zero.application.patterns.catalogue import Catalogue
@@ -103,9 +106,10 @@ async def kept_catalogue(settings: Settings, telemetry: "Telemetry") -> AsyncIte
     from zero.infrastructure.system.clock import SystemClock
 
     store = store_kind(settings).pattern_store()
-    keeping = asyncio.create_task(Catalogue(store, NativeCodec().mask, SystemClock(), telemetry).run())
+    catalogue = Catalogue(store, NativeCodec().mask, SystemClock(), telemetry)
+    keeping = asyncio.create_task(catalogue.run())
     try:
-        yield
+        yield lambda: catalogue.puts
     finally:
         await end(keeping)
         await store.close()

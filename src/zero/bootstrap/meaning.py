@@ -1,7 +1,7 @@
 """Search by meaning: which embedders there are, what asks them, and what keeps the vectors."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -51,8 +51,11 @@ def asked_by_meaning(search: "Search", reader: "LogReader", meaning: "MeaningRea
 
 
 @asynccontextmanager
-async def kept_meanings(settings: Settings, telemetry: "Telemetry") -> AsyncIterator["Embedders"]:
-    """Give the embedders, and keep words and vectors of patterns meanwhile, as ``kept_catalogue`` keeps the patterns."""
+async def kept_meanings(settings: Settings, telemetry: "Telemetry", puts: Callable[[], int]) -> AsyncIterator["Embedders"]:
+    """Give the embedders, and keep words and vectors of patterns meanwhile, as ``kept_catalogue`` keeps the patterns.
+
+    ``puts`` says how often patterns were put.
+    """
     from zero.application.background import end
     from zero.application.meaning.upkeep import MeaningUpkeep
     from zero.infrastructure.system.clock import SystemClock
@@ -62,7 +65,7 @@ async def kept_meanings(settings: Settings, telemetry: "Telemetry") -> AsyncIter
         yield chosen
         return
     store = store_kind(settings).meaning_store()
-    keeping = asyncio.create_task(MeaningUpkeep(store, chosen, SystemClock(), telemetry).run())
+    keeping = asyncio.create_task(MeaningUpkeep(store, chosen, SystemClock(), telemetry, puts=puts).run())
     try:
         yield chosen
     finally:

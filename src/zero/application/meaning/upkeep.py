@@ -1,5 +1,6 @@
 """Giving every pattern its words and its vector, once, in the background: lines then need neither."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from zero.application.meaning.embedders import Embedders
@@ -13,10 +14,12 @@ from zero.domain.errors import InvalidInput, Overloaded, StoreHalted, Unavailabl
 class UpkeepOptions:
     """A look begins ``look_seconds`` after the last one that found nothing to do, and works in batches.
 
+    Where somebody says when patterns were put, it begins soon after that, else ``idle_seconds`` after the last one.
     ``rest_factor`` bounds what the looking costs; what nobody needs any more is dropped every ``forget_seconds``.
     """
 
     look_seconds: float = 2.0
+    idle_seconds: float = 10.0
     rest_factor: float = 20.0
     words_batch: int = 2_000
     vectors_batch: int = 1_000
@@ -34,7 +37,10 @@ class MeaningUpkeep:
         clock: Clock,
         telemetry: Telemetry,
         options: UpkeepOptions | None = None,
+        puts: Callable[[], int] | None = None,
     ) -> None:
+        """``puts`` says how often patterns were put, as far as this process knows."""
+        self._puts = puts
         self._store = store
         self._embedders = embedders
         self._clock = clock
@@ -46,7 +52,7 @@ class MeaningUpkeep:
         """Work until cancelled; outages of the store and of the embedder are waited out."""
         pause, halted = 1.0, False
         while True:
-            started = self._clock.monotonic()
+            started, puts = self._clock.monotonic(), self._puts() if self._puts else 0
             try:
                 done = await self.step()
                 pause, halted = 1.0, False
@@ -58,8 +64,14 @@ class MeaningUpkeep:
                 pause = min(2 * pause, self._options.retry_seconds_max)
                 continue
             if not done:
-                took = self._clock.monotonic() - started
-                await self._clock.sleep(max(self._options.look_seconds, took * self._options.rest_factor))
+                await self._rest(self._clock.monotonic() - started, puts)
+
+    async def _rest(self, took: float, puts: int) -> None:
+        """Wait for the next look after one that took so long and began when so many puts were known."""
+        await self._clock.sleep(max(self._options.look_seconds, took * self._options.rest_factor))
+        until = self._clock.monotonic() + self._options.idle_seconds - self._options.look_seconds
+        while self._puts and self._puts() == puts and self._clock.monotonic() < until:
+            await self._clock.sleep(self._options.look_seconds / 2)
 
     async def step(self) -> int:
         """Do one batch of what is missing, words first; returns how many patterns it was about."""

@@ -27,7 +27,8 @@ _OUTAGES = (Unavailable, Overloaded, StoreHalted, StoreRejected)
 @dataclass(frozen=True, slots=True)
 class CatalogueOptions:
     """Bounds of the work. A look begins ``look_seconds`` after the last one, a count of everything ``count_seconds``; each at
-    least ``rest_factor`` times as long after it as it took, so that keeping the catalogue costs a small part of one core.
+    least ``rest_factor`` times as long after it as it took, so that keeping the catalogue costs a small part of one core. While
+    nothing arrives, what others have put is read, and what came late looked for, every ``idle_seconds``.
 
     A look goes back ``overlap_seconds`` behind the newest entry of the last one: shards are not drained in step. Patterns
     beyond ``tenant_patterns_max``, and beyond ``memory_bytes_max`` of all tenants, are left out: their entries are found by
@@ -35,6 +36,7 @@ class CatalogueOptions:
     """
 
     look_seconds: float = 2.0
+    idle_seconds: float = 10.0
     count_seconds: float = 60.0
     rest_factor: float = 20.0
     overlap_seconds: int = 10
@@ -64,7 +66,10 @@ class Catalogue:
         self._limits = PatternLimits()
         self._shelves: dict[str, Shelf] = defaultdict(Shelf)
         self._version = self._since = self._recent = 0
+        self._newest = -1
+        self._idle_until = 0.0
         self._refused: set[str] = set()
+        self.puts = 0
 
     async def run(self) -> None:
         """Look and count until cancelled; outages are waited out."""
@@ -79,7 +84,7 @@ class Catalogue:
                         took = self._clock.monotonic() - started
                         count_at = started + took + max(options.count_seconds, took * options.rest_factor)
                 else:
-                    await self.look()
+                    await self._look_for_arrivals()
                     took = self._clock.monotonic() - started
                 pause = 1.0
                 await self._clock.sleep(max(options.look_seconds, took * options.rest_factor))
@@ -88,6 +93,13 @@ class Catalogue:
                     self._telemetry.emit(PatternsHalted(error.message))
                 await self._clock.sleep(pause)
                 pause = min(2 * pause, options.retry_seconds_max)
+
+    async def _look_for_arrivals(self) -> None:
+        """Look if something has arrived since the last look, or that is some time ago."""
+        newest, now = await self._store.newest_batch_id(), self._clock.monotonic()
+        if newest != self._newest or now >= self._idle_until:
+            await self.look()
+            self._newest, self._idle_until = newest, now + self._options.idle_seconds
 
     async def look(self) -> int:
         """Take in what others have put and what has arrived; returns how many patterns are new."""
@@ -182,6 +194,7 @@ class Catalogue:
             self._shelves.clear()  # what the store has is read again
             self._version = self._since = 0
             raise
+        self.puts += 1
 
     def _refuse(self, tenant: str) -> None:
         if tenant not in self._refused:

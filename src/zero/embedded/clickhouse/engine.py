@@ -34,6 +34,7 @@ _SERVER_SETTINGS = {
     "query_condition_cache_size": 16 << 20,
     "compiled_expression_cache_size": 16 << 20,
     "asynchronous_metrics_update_period_s": 60,
+    "memory_worker_period_ms": 500,
     "max_thread_pool_size": 256,
     "max_thread_pool_free_size": 16,
 }

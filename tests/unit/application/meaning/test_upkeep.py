@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 
@@ -123,3 +124,27 @@ async def test_a_question_asked_again_is_not_embedded_again_and_few_are_remember
     for text in ["why", "why", *(f"question {number}" for number in range(256)), "why"]:
         await shelf.question(embedder, text)
     assert embedder.asked.count("why") == 2
+
+
+async def test_while_nothing_is_put_it_looks_seldom_and_soon_after_something_was() -> None:
+    shelf, embedder, clock, puts = Shelf(), SpellingEmbedder(), ManualClock(), [0]
+    looks: list[float] = []
+
+    async def without_words(limit: int) -> Sequence[PatternText]:
+        await asyncio.sleep(0)
+        looks.append(clock.monotonic())
+        if len(looks) == 3:
+            puts[0] += 1
+        return []
+
+    shelf.without_words = without_words
+    shelves, options = Embedders(embedder.name, {embedder.name: lambda: embedder}), UpkeepOptions()
+    upkeep = asyncio.create_task(MeaningUpkeep(shelf, shelves, clock, MemoryTelemetry(), options, lambda: puts[0]).run())
+    try:
+        async with asyncio.timeout(30):
+            while len(looks) < 5:  # noqa: ASYNC110 - the clock is its own
+                await asyncio.sleep(0)
+    finally:
+        await end(upkeep)
+    pauses = [later - earlier for earlier, later in pairwise(looks)][:4]
+    assert pauses == [options.idle_seconds, options.idle_seconds, options.look_seconds, options.idle_seconds]

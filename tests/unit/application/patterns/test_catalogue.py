@@ -1,10 +1,12 @@
 """Keeping the catalogue over a store that cannot count everything in time."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 import pytest
 
-from zero.application.patterns.catalogue import Catalogue
+from zero.application.background import end
+from zero.application.patterns.catalogue import Catalogue, CatalogueOptions
 from zero.application.ports import PatternFigures, Sighting
 from zero.domain.batch_id import batch_id
 from zero.domain.errors import StoreUnavailable
@@ -53,3 +55,39 @@ async def test_where_everything_cannot_be_counted_in_time_new_patterns_are_found
     with pytest.raises(StoreUnavailable):
         await catalogue.count()
     assert await catalogue.look() == 0
+
+
+class QuietStore(LargeStore):
+    """Nothing arrives; the clock says when it was asked for what."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__()
+        self.clock, self.newest_asked = clock, 0
+        self.looks: list[float] = []
+
+    async def newest_batch_id(self) -> int:
+        await asyncio.sleep(0)
+        self.newest_asked += 1
+        return await super().newest_batch_id()
+
+    async def unknown(self, since_batch_id: int, limit: int) -> Sequence[Sighting]:
+        self.looks.append(self.clock.monotonic())
+        return []
+
+    async def figures(self) -> Mapping[tuple[str, int], PatternFigures]:
+        return {}
+
+
+async def test_while_nothing_arrives_one_small_question_takes_the_place_of_most_looks() -> None:
+    clock = ManualClock(NOW_MS * 10**6)
+    store, options = QuietStore(clock), CatalogueOptions(count_seconds=1e6)
+    keeping = asyncio.create_task(Catalogue(store, str, clock, MemoryTelemetry(), options).run())
+    try:
+        async with asyncio.timeout(30):
+            while len(store.looks) < 6:  # noqa: ASYNC110 - the clock is its own
+                await asyncio.sleep(0)
+    finally:
+        await end(keeping)
+    later = store.looks[2:6]  # the first are the count, and the first look after it
+    assert later[-1] - later[0] == 3 * options.idle_seconds
+    assert store.newest_asked > 4 * len(later)
