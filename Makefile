@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test lint bench fuzz fuzzlong torture proto lock clean FORCE
+.PHONY: help setup up test lint bench fuzz fuzzlong torture hosts proto lock clean FORCE
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -42,6 +42,9 @@ fuzzlong: setup $(VENV)/.test-system ## the same until $(ZERO_FUZZ_RUNS) executi
 
 torture: setup ## break a platform on purpose and count what is lost or stored twice; docs/reliability.md
 	$(BIN)/zero torture
+
+hosts: setup ## the same with several hosts, each a network namespace: killed, switched off, cut off; needs root; docs/clusters.md
+	$(BIN)/zero torture --profile full --row R13
 
 proto: setup ## compile the wire contract into the descriptors of the gRPC door
 	$(BIN)/python proto/describe.py

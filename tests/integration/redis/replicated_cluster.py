@@ -1,8 +1,8 @@
-"""A cluster of six Valkey nodes on free loopback ports: three primaries, each with a replica that takes its place."""
+"""A cluster of six Valkey nodes on free ports: three primaries, each with a replica that takes its place."""
 
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import redis
@@ -17,24 +17,25 @@ NODE_TIMEOUT_MS = 1_500
 
 
 class Node:
-    """One server process; can be killed and started again on the same files."""
+    """One server process; can be killed and started again on the same files. ``within`` is what it is started by."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, host: str = "127.0.0.1", within: Sequence[str] = ()) -> None:
         self.port, self.bus = free_port(), free_port()
+        self.host, self.within = host, within
         self.directory = directory / str(self.port)
-        self.directory.mkdir()
-        self.client = redis.Redis(port=self.port, socket_timeout=5, protocol=2)
+        self.directory.mkdir(parents=True)
+        self.client = redis.Redis(host, self.port, socket_timeout=5, socket_connect_timeout=2, protocol=2)
         for name in ("NODES", "INFO"):
             self.client.set_response_callback(f"CLUSTER {name}", lambda reply, **_: reply)
         self.start()
 
     def start(self) -> None:
-        settings = {"port": str(self.port), "cluster-port": str(self.bus), "bind": "127.0.0.1", "dir": str(self.directory)}
+        settings = {"port": str(self.port), "cluster-port": str(self.bus), "bind": self.host, "dir": str(self.directory)}
         settings |= {"save": "", "appendonly": "yes", "appendfsync": "always", "cluster-enabled": "yes", "maxmemory": "64mb"}
         settings |= {"cluster-node-timeout": str(NODE_TIMEOUT_MS), "cluster-replica-validity-factor": "0", "logfile": "log"}
-        settings |= {"repl-diskless-sync-delay": "0"}
+        settings |= {"repl-diskless-sync-delay": "0", "protected-mode": "no"}
         argv = [str(get_binary_path()), *(word for name, value in settings.items() for word in (f"--{name}", value))]
-        self.process = subprocess.Popen(argv)
+        self.process = subprocess.Popen([*self.within, *argv])
 
     def kill(self) -> None:
         self.process.kill()
@@ -44,7 +45,7 @@ class Node:
         """Return the answer to a cluster command, as text; '' while the node does not answer."""
         try:
             answer: object = self.client.execute_command("CLUSTER " + str(words[0]), *words[1:])
-        except redis.ConnectionError:
+        except (redis.ConnectionError, redis.TimeoutError):
             return ""
         return answer.decode() if isinstance(answer, bytes) else str(answer)
 
@@ -70,14 +71,14 @@ class Node:
 
 
 class ReplicatedCluster:
-    """Three primaries, a third of the slots each, and three replicas."""
+    """Three primaries, a third of the slots each, and three replicas, in the order of their primaries."""
 
-    def __init__(self, directory: Path) -> None:
-        self.nodes = [Node(directory) for _ in range(2 * PRIMARIES)]
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self.nodes = nodes
         first, *others = self.nodes
         self.until(lambda: all(node.identity for node in self.nodes))
         for node in others:
-            node.client.execute_command("CLUSTER MEET", "127.0.0.1", first.port, first.bus)
+            node.client.execute_command("CLUSTER MEET", first.host, first.port, first.bus)
         bounds = [SLOTS * at // PRIMARIES for at in range(PRIMARIES + 1)]
         for node, low, high in zip(self.nodes, bounds, bounds[1:], strict=False):
             node.client.execute_command("CLUSTER ADDSLOTSRANGE", low, high - 1)
@@ -85,7 +86,7 @@ class ReplicatedCluster:
         for node, primary in zip(self.nodes[PRIMARIES:], self.nodes, strict=False):
             node.client.execute_command("CLUSTER REPLICATE", primary.identity)
         self.until(self.healthy)
-        self.url = "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
+        self.url = "redis+cluster://" + ",".join(f"{node.host}:{node.port}" for node in self.nodes)
 
     @staticmethod
     def until(condition: Callable[[], object]) -> None:
@@ -116,7 +117,7 @@ class ReplicatedCluster:
         target.client.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", source.identity)
         source.client.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", target.identity)
         while names := source.client.execute_command("CLUSTER GETKEYSINSLOT", slot, 100):
-            source.client.execute_command("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *names)
+            source.client.execute_command("MIGRATE", target.host, target.port, "", 0, 5000, "KEYS", *names)
         for node in (target, source):
             node.client.execute_command("CLUSTER SETSLOT", slot, "NODE", target.identity)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.redis.replicated_cluster import Node, ReplicatedCluster
+from tests.integration.redis.replicated_cluster import PRIMARIES, Node, ReplicatedCluster
 from zero.application.drain import DrainOptions, DrainParts, DrainService, DrainServiceOptions, ShardDrain, ShardShare
 from zero.application.ports import Append, IdempotencyKey
 from zero.application.retry import BackoffOptions
@@ -35,7 +35,8 @@ KILLED = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWar
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplicatedCluster]:
-    cluster = ReplicatedCluster(Path(tmp_path_factory.mktemp("cluster")))
+    folder = Path(tmp_path_factory.mktemp("cluster"))
+    cluster = ReplicatedCluster([Node(folder) for _ in range(2 * PRIMARIES)])
     yield cluster
     cluster.close()
 

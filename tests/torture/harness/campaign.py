@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from tests.torture.harness.doors import Door, Told, all_doors
+from tests.torture.harness.doors import Door, Told
 from tests.torture.harness.load import Load, LoadOptions
 from tests.torture.harness.nemesis import Fault
 from tests.torture.harness.oracle import Oracle, StoredEntry, Verdict, judge
@@ -26,7 +26,7 @@ async def under_load(
 ) -> Outcome:
     """Load a platform that runs, strike, let it heal, and judge it. ``strike`` writes into the outcome that it closes over."""
     oracle = Oracle(plan.folder / "ledger.jsonl")
-    load, doors = Load(oracle, plan.seed, options), all_doors(place.sender_url, place.sender_grpc)
+    load, doors = Load(oracle, plan.seed, options), place.doors()
     load.start(doors)
     reading = asyncio.create_task(read(place))
     try:

@@ -1,6 +1,7 @@
 """One client for each way in; each tells what a sender may conclude from the answer, or from there being none."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -58,14 +59,14 @@ class Door(Protocol):
 class HttpDoor:
     """JSON at ``/api/logs`` or OTLP at ``/v1/logs``, over HTTP/1.1 or HTTP/2 with prior knowledge."""
 
-    def __init__(self, name: str, url: str, http2: bool = False, otlp: bool = False) -> None:
+    def __init__(self, name: str, url: str, key: str = "", http2: bool = False, otlp: bool = False) -> None:
         self.name = name
         self._otlp = otlp
         self._url = f"{url}/v1/logs" if otlp else f"{url}/api/logs"
         self._type = "application/x-protobuf" if otlp else "application/json"
         limits = httpx.Limits(max_connections=64, keepalive_expiry=IDLE_SECONDS_MAX)
         self._client = httpx.AsyncClient(
-            http1=not http2, http2=http2, limits=limits, timeout=ANSWER_SECONDS_MAX, trust_env=False
+            http1=not http2, http2=http2, limits=limits, timeout=ANSWER_SECONDS_MAX, trust_env=False, headers=shown(key)
         )
 
     def body(self, entries: list[Entry]) -> bytes:
@@ -101,9 +102,10 @@ class HttpDoor:
 class GrpcDoor:
     """``LogBatch`` at our own service, or OTLP at its own."""
 
-    def __init__(self, name: str, address: str, otlp: bool = False) -> None:
+    def __init__(self, name: str, address: str, key: str = "", otlp: bool = False) -> None:
         self.name = name
         self._otlp = otlp
+        self._shown = tuple((field.lower(), value) for field, value in shown(key).items())
         options = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 500)]
         self._channel = grpc.aio.insecure_channel(address, [*options, ("grpc.use_local_subchannel_pool", 1)])
         service = "opentelemetry.proto.collector.logs.v1.LogsService/Export" if otlp else "zero.v1.LogService/IngestLogs"
@@ -113,7 +115,7 @@ class GrpcDoor:
         return as_otlp(entries) if self._otlp else as_log_batch(entries)
 
     async def send(self, body: bytes, key: str | None) -> Answer:
-        metadata = (("idempotency-key", key),) if key else ()
+        metadata = (*self._shown, ("idempotency-key", key)) if key else self._shown
         begun = time.monotonic()
         try:
             found = await self._call(body, timeout=ANSWER_SECONDS_MAX, metadata=metadata)
@@ -138,12 +140,39 @@ _GRPC = {
 }
 
 
-def all_doors(http_url: str, grpc_address: str) -> list[Door]:
-    """Return one client for each door."""
+class EitherDoor:
+    """One way in at several hosts, by turns, as a balancer does it: a try that is repeated is repeated at another host."""
+
+    def __init__(self, doors: Sequence[Door]) -> None:
+        self.name = doors[0].name
+        self._doors = doors
+        self._at = 0
+
+    def body(self, entries: list[Entry]) -> bytes:
+        return self._doors[0].body(entries)
+
+    async def send(self, body: bytes, key: str | None) -> Answer:
+        door = self._doors[self._at % len(self._doors)]
+        answer = await door.send(body, key)
+        self._at += 1
+        return answer
+
+    async def close(self) -> None:
+        for door in self._doors:
+            await door.close()
+
+
+def all_doors(http_url: str, grpc_address: str, key: str = "") -> list[Door]:
+    """Return one client for each door; ``key`` is the API key that they show."""
     return [
-        HttpDoor("http1", http_url),
-        HttpDoor("http2", http_url, http2=True),
-        HttpDoor("otlp-http", http_url, otlp=True),
-        GrpcDoor("grpc", grpc_address),
-        GrpcDoor("otlp-grpc", grpc_address, otlp=True),
+        HttpDoor("http1", http_url, key),
+        HttpDoor("http2", http_url, key, http2=True),
+        HttpDoor("otlp-http", http_url, key, otlp=True),
+        GrpcDoor("grpc", grpc_address, key),
+        GrpcDoor("otlp-grpc", grpc_address, key, otlp=True),
     ]
+
+
+def shown(key: str) -> dict[str, str]:
+    """Return the header that shows an API key; none without one."""
+    return {"Authorization": f"Bearer {key}"} if key else {}

@@ -11,13 +11,18 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
 
 from bench.record import ROOT
 from tests.torture.harness.trial import Outcome, Plan
 
 INSIDE = "TORTURE_NAMESPACE"
 PROGRAMS = ("nft", "tc", "ip", "unshare")
+NETWORK = ("--net",)
+MACHINES = ("--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc")
+"""A network of its own; and one in which more namespaces can be made, which all end with the first process."""
 PACKET_BYTES = 1500
 OUTCOME = "outcome: "
 
@@ -31,8 +36,8 @@ def why_not() -> str:
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     if missing:
         return f"they need {', '.join(missing)} (Debian: nftables, iproute2, util-linux)"
-    tried = subprocess.run(["unshare", "-n", "true"], capture_output=True, check=False)
-    return "" if tried.returncode == 0 else "network namespaces are not allowed here"
+    tried = subprocess.run(["unshare", *MACHINES, "true"], capture_output=True, check=False)
+    return "" if tried.returncode == 0 else "namespaces are not allowed here"
 
 
 def inside() -> bool:
@@ -40,10 +45,10 @@ def inside() -> bool:
     return os.environ.get(INSIDE) == "1"
 
 
-def run_inside(plan: Plan, module: str) -> Outcome:
-    """Run a part of a trial in a namespace; ``module`` hands its arguments to ``serve``."""
+def run_inside(plan: Plan, module: str, kinds: Sequence[str] = NETWORK) -> Outcome:
+    """Run a part of a trial in namespaces of some kinds; ``module`` calls ``serve``."""
     only = json.dumps(sorted(plan.only) if plan.only is not None else None)
-    command = ["unshare", "-n", sys.executable, "-m", module, str(plan.seed), str(plan.amount), str(plan.folder), only]
+    command = ["unshare", *kinds, sys.executable, "-m", module, str(plan.seed), str(plan.amount), str(plan.folder), only]
     with subprocess.Popen(command, cwd=ROOT, env={**os.environ, INSIDE: "1"}, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         found = Outcome(problems=["the run in a namespace ended without an outcome"])
@@ -54,6 +59,19 @@ def run_inside(plan: Plan, module: str) -> Outcome:
             else:
                 plan.say(line.rstrip("\n"))
     return found
+
+
+def serve(run: Callable[[Plan], Outcome]) -> None:
+    """Run a part in the namespace that this process is in: SEED AMOUNT FOLDER ONLY; the last line is the outcome."""
+    seed, amount, folder, only = sys.argv[1:]
+    chosen = json.loads(only)
+    outcome = run(Plan(int(seed), int(amount), Path(folder), None if chosen is None else frozenset(chosen), say=_flushed))
+    found = asdict(outcome) | {name: dict(getattr(outcome, name)) for name in ("counts", "hits")}
+    print(f"{OUTCOME}{json.dumps(found)}")
+
+
+def _flushed(line: str) -> None:
+    print(line, flush=True)
 
 
 def open_line() -> None:

@@ -17,6 +17,7 @@ from urllib.error import URLError
 from bench.processes import family, role_of
 from tests.lifeline import tied
 from tests.ports import free_port
+from tests.torture.harness.doors import Door, all_doors, shown
 from tests.torture.harness.entries import STORED_SQL, stored_entry
 from tests.torture.harness.oracle import StoredEntry
 from zero.embedded.clickhouse.options import WRITER, read_passwords
@@ -41,6 +42,9 @@ class Place:
         self.sender_url = self.ingest_url = f"http://127.0.0.1:{self.ports['ingest_http']}"
         self.sender_grpc = f"127.0.0.1:{self.ports['ingest_grpc']}"
         self.api_url = f"http://127.0.0.1:{self.ports['api']}"
+        self.store_url = f"http://127.0.0.1:{self.ports['embedded_clickhouse']}"
+        self.fronts = [self.ingest_url, self.api_url]
+        self.key = ""
 
     def environment(self) -> dict[str, str]:
         """Return the settings that put a platform here, without any that this process was given."""
@@ -50,16 +54,21 @@ class Place:
 
     def get(self, path: str, seconds: float = 30.0) -> Any:
         """Return the JSON that the api answers."""
-        with urllib.request.urlopen(f"{self.api_url}{path}", timeout=seconds) as answer:
+        request = urllib.request.Request(f"{self.api_url}{path}", headers=shown(self.key))
+        with urllib.request.urlopen(request, timeout=seconds) as answer:
             return json.load(answer)
+
+    def doors(self) -> list[Door]:
+        """Return one client for each way in."""
+        return all_doors(self.sender_url, self.sender_grpc)
 
     def green(self) -> bool:
         """Say whether ingest and api would accept work now."""
-        return all(_status(f"{url}/ready") == 200 for url in (self.ingest_url, self.api_url))
+        return all(_status(f"{url}/ready") == 200 for url in self.fronts)
 
     def accepts_and_stores(self) -> bool:
         """Send one entry and wait until it can be searched: every part of the platform works."""
-        headers = {"Content-Type": "application/json", "Zero-Ack": "stored"}
+        headers = {"Content-Type": "application/json", "Zero-Ack": "stored", **shown(self.key)}
         body = b'{"app_id":"probe","message":"is everything there?"}'
         request = urllib.request.Request(f"{self.ingest_url}/api/logs", body, headers)
         try:
@@ -85,7 +94,7 @@ class Place:
     def rows(self) -> Iterator[StoredEntry]:
         """Yield every entry of the store that is not a probe."""
         password = read_passwords(self.data / "clickhouse" / "passwords")[WRITER]
-        url = f"http://127.0.0.1:{self.ports['embedded_clickhouse']}/?database=zero"
+        url = f"{self.store_url}/?database=zero"
         sql = STORED_SQL.replace("FROM logs", "FROM logs WHERE app_id != 'probe'")
         request = urllib.request.Request(url, sql.encode(), {"X-ClickHouse-User": WRITER, "X-ClickHouse-Key": password})
         with urllib.request.urlopen(request, timeout=300) as answer:

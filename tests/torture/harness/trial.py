@@ -23,6 +23,7 @@ TRIALS = {
     "R11": "soak",
     "R9": "simulated_seeds",
     "R12": "stop_under_load",
+    "R13": "several_hosts",
 }
 """Row → module in ``tests.torture.trials``, which has it as ``TRIAL``."""
 

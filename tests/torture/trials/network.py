@@ -1,13 +1,10 @@
 """R8: a network that cuts, hangs, loses replies and crawls, between any two parts; and a store that fails around its commit."""
 
 import asyncio
-import json
 import random
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
-from pathlib import Path
 
 from tests.torture.harness import kernel
 from tests.torture.harness.campaign import under_load
@@ -158,19 +155,10 @@ TRIAL = Trial(
 )
 
 
-def main() -> None:
-    """Run a part in the namespace that this process is in: SEED AMOUNT FOLDER ONLY; the last line is the outcome."""
+def _inside(plan: Plan) -> Outcome:
     kernel.open_line()
-    seed, amount, folder, only = sys.argv[1:]
-    chosen = json.loads(only)
-    plan = Plan(int(seed), int(amount), Path(folder), None if chosen is None else frozenset(chosen), say=_flushed)
-    outcome = asyncio.run(_run(plan))
-    print(f"{kernel.OUTCOME}{json.dumps(asdict(outcome) | {'counts': dict(outcome.counts), 'hits': dict(outcome.hits)})}")
-
-
-def _flushed(line: str) -> None:
-    print(line, flush=True)
+    return asyncio.run(_run(plan))
 
 
 if __name__ == "__main__":
-    main()
+    kernel.serve(_inside)

@@ -21,7 +21,8 @@ class DrainOptions:
     poison_rows_max: int = 256  # so many refused and none taken means that the table is wrong, not the rows
     linger_seconds: float = 0.5
     idle_seconds: float = 1.0
-    renew_seconds: float = 1.0  # well under the lease's time to live (3 s or more)
+    contend_seconds: float = 0.3  # how often a shard is asked for that another has
+    renew_seconds: float = 0.5  # well under the lease's time to live (2.5 s or more)
     sweep_seconds: float = 15.0
     retry: BackoffOptions = field(default_factory=BackoffOptions)
 

@@ -17,7 +17,7 @@ class DrainServiceOptions:
     ``look_seconds`` is how often the buffer is asked for shards that were not known.
     """
 
-    heartbeat_seconds: float = 1.0
+    heartbeat_seconds: float = 0.5
     drain_seconds: float = 5.0
     look_seconds: float = 5.0
 

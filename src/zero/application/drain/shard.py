@@ -99,7 +99,7 @@ class ShardDrain:
             self._stop()
         else:
             self.last_error = ""
-            await self._parts.clock.sleep(self._options.idle_seconds * (0.5 + self._parts.random.random()))
+            await self._parts.clock.sleep(self._options.contend_seconds * (0.5 + self._parts.random.random()))
 
     async def _recover(self) -> None:
         """Store and settle the whole pending list, chunk by chunk, once no insert of before can still add rows."""
