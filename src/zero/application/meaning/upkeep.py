@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from zero.application.meaning.embedders import Embedders
 from zero.application.meaning.events import EmbeddingHalted, PatternsEmbedded
-from zero.application.meaning.words import content_words, split_identifiers, stem
+from zero.application.meaning.words import split_identifiers, text_terms
 from zero.application.ports import Clock, MeaningStore, PatternText, Telemetry
 from zero.domain.errors import InvalidInput, Overloaded, StoreHalted, Unavailable
 
@@ -100,5 +100,5 @@ def document(pattern: PatternText) -> str:
 
 
 def pattern_stems(pattern: PatternText) -> list[str]:
-    """Return the stems that answer words of a question."""
-    return list(dict.fromkeys(stem(word) for word in content_words(f"{pattern.app_id} {pattern.text}")))
+    """Return the terms that answer words of a question."""
+    return list(text_terms(f"{pattern.app_id} {pattern.text}"))

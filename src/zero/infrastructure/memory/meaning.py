@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from zero.application.meaning.words import content_words, stem
+from zero.application.meaning.words import text_terms
 from zero.application.ports import Asked, Mode, Question, Ranked, Scope
 from zero.infrastructure.memory.query_evaluator import message_id
 from zero.infrastructure.memory.reader import MemoryReader
@@ -66,7 +66,7 @@ def _ranked(text: str, count: int, question: Question) -> Ranked:
 
 
 def _answered(text: str, asked: Sequence[Asked]) -> float:
-    stems = [stem(word) for word in content_words(text)]
+    stems = text_terms(text)
     best = [max((one.stems.get(found, 0.0) for found in stems), default=0.0) for one in asked]
     return sum(best) / len(best) if best else 0.0
 

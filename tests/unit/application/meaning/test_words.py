@@ -1,6 +1,6 @@
 import pytest
 
-from zero.application.meaning.words import content_words, matches, question_words, split_identifiers, stem, weights
+from zero.application.meaning.words import content_words, matches, question_words, split_identifiers, stem, text_terms, weights
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,28 @@ def test_reasons_name_the_word_asked_for_and_the_one_found() -> None:
 def test_a_question_of_small_words_alone_keeps_them_and_a_long_one_is_bounded() -> None:
     assert question_words("who was here") == ["who", "was", "here"]
     assert len(question_words(" ".join(f"word{chr(97 + n)}{chr(97 + m)}" for n in range(9) for m in range(9)))) == 16
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("successful sign in", "Accepted publickey, session logged in"),
+        ("the client hung up", "peer disconnected"),
+        ("disconnected clients", "the client went away"),
+        ("the disk is full", "write failed: No space left on device"),
+        ("brute force", "somebody is guessing"),
+        ("second factor refused", "mfa.challenge user=erin"),
+        ("RAM of the VM", "memory of the guest"),
+    ],
+)
+def test_a_phrase_and_a_word_answer_each_other(question: str, text: str) -> None:
+    assert set(dict(matches(question_words(question), text)).values()) & set(text_terms(text).values())
+
+
+def test_a_phrase_is_asked_for_as_one_and_its_words_count_less() -> None:
+    words = question_words("out of memory on the host")
+    assert list(words) == ["out-of-memory", "host"]
+    found = weights("out-of-memory")
+    assert found["out-of-memory"] == 1.0
+    assert 0 < found["memory"] < found[stem("oom")] < 1
+    assert ("out of memory", "out of memory") in list(matches(words, "Out of memory: Killed process"))

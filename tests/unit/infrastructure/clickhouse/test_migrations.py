@@ -12,6 +12,7 @@ FROZEN = {
     "0003_pattern_vectors.sql": "376a24de9cbcb4f80dc6f16ccaff01b5ed842ef9eb1e0d9a719daa58be445afc",
     "0004_counts.sql": "23139683326432a03ccb7d70950a01df1ccbb1cbb94c6cd81827332e8232d3f3",
     "0005_minutes.sql": "bf95169839d09c9c5a53d983e56258423a8f94f1c50025111c10d678affa8d89",
+    "0006_phrases.sql": "7fe32b067933dee9a9c72f0874ef8b27632c139a0fb4a85c36934331ea876d1d",
 }
 
 
