@@ -40,6 +40,7 @@ BLOCK_BATCHES = 100
 BATCH_ENTRIES = 1000
 ENTRY_MS = 2
 BATCH_MS = BATCH_ENTRIES * ENTRY_MS
+MILLION = 1_000_000
 MERGE_SECONDS_MAX = 120
 LINES = 200_000
 RARE_WORDS = 9
@@ -223,7 +224,7 @@ def opening(url: str) -> dict[str, Any]:
 
 
 def run(path: Path | None, entries: int) -> Path:
-    """Measure, and write bench/results/search.json."""
+    """Measure, and write bench/results/search.json, of ten million and more search-10m.json."""
     lines = corpus.lines(path, min(LINES, entries))
     with store() as stored:
         say("search: asking questions whose answers are known")
@@ -247,4 +248,5 @@ def run(path: Path | None, entries: int) -> Path:
     about = {"corpus": corpus.describe(path, lines), "entries_stored": entries, "filled_seconds": round(filled_seconds, 1)}
     for name, figures in {**quality["recall_at_10"], **found}.items():
         print(f"{name}: {json.dumps(figures)}")
-    return record.write("search", {**about, "more_patterns": PATTERNS, "stored": sizes, "quality": quality, "cases": found})
+    name = f"search-{entries // MILLION}m" if entries >= 10 * MILLION else "search"
+    return record.write(name, {**about, "more_patterns": PATTERNS, "stored": sizes, "quality": quality, "cases": found})

@@ -133,6 +133,33 @@ def search_rows(result: Result) -> Iterator[Row]:
         yield Row(f"{what}, {entries}", text, f"≤ {target} ms warm for 3 M", met)
 
 
+PAGE_MS, QUESTION_MS = 300, 200
+FOUND = (
+    ("page, first lines", "page_lines", PAGE_MS),
+    ("page, histogram", "page_histogram", PAGE_MS),
+    ("page, facets", "page_facets", PAGE_MS),
+    ("page, patterns", "page_patterns", PAGE_MS),
+    ("question by meaning, patterns", "patterns_hybrid", QUESTION_MS),
+    ("question by meaning, lines", "lines_hybrid", QUESTION_MS),
+)
+RECALLS = (("bundled", "wordllama", 0.60), ("MiniLM", "minilm", 0.72))
+
+
+def finding_rows(result: Result) -> Iterator[Row]:
+    """Yield the rows of ``zero bench search --entries 10000000``: what the page asks, questions, and their quality."""
+    entries = f"{result['entries_stored'] / 1e6:g} M entries"
+    for what, key, target in FOUND:
+        case = result["cases"][key]
+        text = f"{case['warm_median_ms']:.0f} ms warm, {case['cold_max_ms']:.0f} ms cold"
+        yield Row(f"{what}, {entries}", text, f"≤ {target} ms", case["warm_median_ms"] <= target)
+    for name, prefix, least in RECALLS:
+        for embedder, recalls in result["quality"]["recall_at_10"].items():
+            if prefix in embedder.lower():
+                found = recalls["hybrid"]
+                text = f"{found:.2f} of {result['quality']['examples']}"
+                yield Row(f"recall@10, hybrid, {name}", text, f"≥ {least}", found >= least)
+
+
 def client_rows(result: Result) -> Iterator[Row]:
     """Yield the rows of ``zero bench client``."""
     cost = result["call_us"]["zero_handler"]
@@ -154,6 +181,7 @@ TABLES: dict[str, Callable[[Result], Iterator[Row]]] = {
     "native": native_rows,
     "serialize": serialize_rows,
     "search": search_rows,
+    "search-10m": finding_rows,
     "client": client_rows,
     "idle": idle_rows,
 }
