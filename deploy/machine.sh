@@ -49,6 +49,20 @@ install() { # $1: Debian packages, $2: Homebrew packages
   fi
 }
 
+# promtool alone, without the server of its package, which would begin to listen.
+install_promtool() {
+  sudo=""
+  if [ "$(id -u)" != 0 ]; then sudo="sudo"; fi
+  folder="$(mktemp -d)"
+  echo "machine: promtool, of the package prometheus"
+  $sudo apt-get update -qq
+  (cd "$folder" && apt-get download -qq prometheus >/dev/null 2>&1 \
+    && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool \
+    && $sudo cp usr/bin/promtool /usr/local/bin/promtool) \
+    || echo "machine: promtool is not to be had; the tests of the alerts are left out"
+  rm -rf "$folder"
+}
+
 case "${1:-}" in
   packages)
     debian="" brew=""
@@ -72,6 +86,7 @@ case "${1:-}" in
         has_browser || debian="$debian chromium"
       fi
       install "$debian" ""
+      command -v promtool >/dev/null 2>&1 || install_promtool
     else
       has_browser || echo "machine: the tests of the page are left out without a browser: brew install --cask chromium"
     fi

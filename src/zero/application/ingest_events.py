@@ -1,5 +1,6 @@
 """What the ingest side reports about itself."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,6 +15,15 @@ class RequestsAccepted(Event):
     amounts: ClassVar[tuple[str, ...]] = ("requests", "entries", "rejected", "repaired", "frames", "bytes")
     timings: ClassVar[tuple[str, ...]] = ("seconds",)
     help: ClassVar[str] = "Flushes of gathered requests into the buffer"
+    about: ClassVar[Mapping[str, str]] = {
+        "requests": "Requests acknowledged, or that found their first receipt",
+        "entries": "Entries acknowledged: on disk in the buffer",
+        "rejected": "Entries rejected from requests of which others were accepted",
+        "repaired": "Entries with invalid UTF-8 that was repaired",
+        "frames": "Frames appended to the buffer",
+        "bytes": "Size of the frames appended to the buffer",
+        "seconds": "Time of a flush, from packing to the reply of the buffer",
+    }
 
     requests: int
     entries: int
@@ -32,7 +42,9 @@ class FlushFailed(Event):
     level: ClassVar[str | None] = "warning"
     labels: ClassVar[tuple[str, ...]] = ("reason",)
     amounts: ClassVar[tuple[str, ...]] = ("requests",)
+    cases: ClassVar[tuple[tuple[str, ...], ...]] = (("buffer_full",), ("buffer_unavailable",))
     help: ClassVar[str] = "Flushes the buffer refused or did not answer"
+    about: ClassVar[Mapping[str, str]] = {"requests": "Requests refused because the buffer refused or did not answer"}
 
     reason: str
     requests: int
@@ -45,7 +57,15 @@ class RequestRejected(Event):
 
     name: ClassVar[str] = "ingest_request_rejected"
     labels: ClassVar[tuple[str, ...]] = ("reason",)
-    help: ClassVar[str] = "Requests of which nothing was accepted"
+    cases: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("buffer_full",),
+        ("buffer_unavailable",),
+        ("invalid_entries",),
+        ("invalid_input",),
+        ("quota_exceeded",),
+        ("too_large",),
+    )
+    help: ClassVar[str] = "Requests of which nothing was accepted, by the code of the error"
 
     reason: str
 
@@ -57,6 +77,7 @@ class DurabilityFound(Event):
     name: ClassVar[str] = "ingest_durability"
     level: ClassVar[str | None] = "info"
     labels: ClassVar[tuple[str, ...]] = ("mode",)
+    cases: ClassVar[tuple[tuple[str, ...], ...]] = (("durable",), ("relaxed",))
     help: ClassVar[str] = "Durability modes found when an ingest process started"
 
     mode: str

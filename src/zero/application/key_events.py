@@ -1,5 +1,6 @@
 """What the keys report about themselves. No event names a tenant or key in a label: those are not from a small fixed set."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,6 +13,7 @@ class AccessRefused(Event):
 
     name: ClassVar[str] = "access_refused"
     labels: ClassVar[tuple[str, ...]] = ("reason",)
+    cases: ClassVar[tuple[tuple[str, ...], ...]] = (("unauthenticated",), ("forbidden",))
     help: ClassVar[str] = "Requests refused for want of a good API key"
 
     reason: str
@@ -23,6 +25,7 @@ class QuotaReached(Event):
 
     name: ClassVar[str] = "quota_reached"
     labels: ClassVar[tuple[str, ...]] = ("limit",)
+    cases: ClassVar[tuple[tuple[str, ...], ...]] = (("requests",), ("bytes",), ("in_flight",), ("share",))
     help: ClassVar[str] = "Requests refused because of the quota of their key or the fair share of their tenant"
 
     limit: str
@@ -36,6 +39,7 @@ class KeysLoaded(Event):
     level: ClassVar[str | None] = "info"
     gauges: ClassVar[tuple[str, ...]] = ("keys",)
     help: ClassVar[str] = "Changes of the set of API keys that this process has seen"
+    about: ClassVar[Mapping[str, str]] = {"keys": "API keys that are good now"}
 
     keys: int
     version: int

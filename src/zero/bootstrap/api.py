@@ -68,7 +68,7 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
             meaning = asked_by_meaning(search, reader, readers.meaning, chosen)
             of_patterns = patterns, Anomalies(search, readers.patterns, clock, meaning.about)
             parts = search, timeline, tail, overview, metrics.text, keys, admin, *of_patterns, fields, meaning, letters
-            await serve(ApiServices(*parts), options, [sock], stop, tls.context("http/1.1") if tls else None)
+            await serve(ApiServices(*parts, telemetry), options, [sock], stop, tls.context("http/1.1") if tls else None)
     finally:
         await end(*beside)
         await reader.close()

@@ -1,6 +1,7 @@
 """What the commands of single roles share: the tie to a supervisor, log lines, signals, the word ``ready``."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -8,9 +9,13 @@ from importlib import import_module
 
 import uvloop
 
+from zero.application.background import end
 from zero.application.hangup import on_hangup
 from zero.cli.reloading import Reloading
+from zero.cli.role_events import events_of
 from zero.embedded.lifeline import die_with
+from zero.infrastructure.system.vitals import watch_processes
+from zero.infrastructure.telemetry.exposition import FOLDER_VARIABLE
 from zero.infrastructure.telemetry.log_lines import write_log_lines
 from zero.settings import Settings
 
@@ -56,7 +61,7 @@ def run_role(name: str, run: Run, settings: Settings, tie: tuple[int | None, boo
     def take_up(fresh: Settings) -> None:
         write_log_lines(fresh.log_format, fresh.log_level, name)
 
-    uvloop.run(_until_signalled(run, settings, take_up))
+    uvloop.run(_until_signalled(name, run, settings, take_up))
 
 
 def until_released(name: str, settings: Settings) -> None:
@@ -72,12 +77,20 @@ def load_parts(name: str, *, clickhouse: bool) -> None:
             import_module(module)
 
 
-async def _until_signalled(run: Run, settings: Settings, take_up: Callable[[Settings], None]) -> None:
+async def _until_signalled(name: str, run: Run, settings: Settings, take_up: Callable[[Settings], None]) -> None:
     from zero.infrastructure.telemetry.process import process_telemetry
 
+    telemetry, _ = process_telemetry()
+    telemetry.declare(events_of(name))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    with on_hangup(Reloading(process_telemetry()[0], take_up)):
-        await run(settings, stop, lambda: print("ready", flush=True))
+    watching = []
+    if FOLDER_VARIABLE not in os.environ:  # else the supervisor, which shares the page, tells of its children
+        watching.append(asyncio.create_task(watch_processes(telemetry, lambda: [(name, os.getpid())])))
+    try:
+        with on_hangup(Reloading(telemetry, take_up)):
+            await run(settings, stop, lambda: print("ready", flush=True))
+    finally:
+        await end(*watching)

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zero.application.background import end
 from zero.application.settings_events import SettingsRefused, SettingsReloaded
 from zero.cli import settings_flags
 from zero.cli.reloading import Reloading
+from zero.cli.role_events import events_of
 from zero.cli.up_plan import Plan, metrics_folder, plan
 from zero.domain.errors import ConfigurationError, Unavailable
 from zero.embedded.child import Child, ChildOptions, write_prefixed
@@ -24,6 +26,7 @@ from zero.embedded.forks import Forks
 from zero.embedded.probe import until_green
 from zero.embedded.supervisor import Supervisor
 from zero.embedded.terminal import foreground
+from zero.infrastructure.system.vitals import watch_processes
 from zero.infrastructure.telemetry.exposition import FOLDER_VARIABLE
 from zero.settings import Settings
 
@@ -50,10 +53,10 @@ class _Up:
     def __init__(self, chosen: Plan) -> None:
         self._plan = chosen
         options = ChildOptions(stop_seconds_max=chosen.settings.stop_seconds_max + STOP_GRACE_SECONDS)
-        telemetry = _telemetry(chosen)
+        self._telemetry = _telemetry(chosen)
         self._forks = Forks("zero.cli.fork_server", chosen.migration.environment) if Forks.possible() else None
-        self._supervisor = Supervisor(options, telemetry=telemetry, forks=self._forks)
-        self._reloading = Reloading(telemetry, lambda fresh: None)
+        self._supervisor = Supervisor(options, telemetry=self._telemetry, forks=self._forks)
+        self._reloading = Reloading(self._telemetry, lambda fresh: None)
         self._stop = asyncio.Event()
 
     async def run(self) -> int:
@@ -62,6 +65,7 @@ class _Up:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._asked_to_stop)
         loop.add_signal_handler(signal.SIGHUP, self._asked_to_stop if sys.stdin.isatty() else self._asked_to_reload)
+        watching = asyncio.create_task(watch_processes(self._telemetry, self._running, self._plan.folder))
         try:
             started = time.monotonic()
             if await self._unless_stopped(self._start()):
@@ -72,7 +76,13 @@ class _Up:
             if self._forks is not None:
                 await self._forks.stop()
             await self._supervisor.stop(STOP_ORDER)
+            await end(watching)
             click.echo("zero: stopped")
+
+    def _running(self) -> list[tuple[str, int]]:
+        """Return name and pid of every process of this run."""
+        children = [(child.command.name, child.pid) for child in self._supervisor.children]
+        return [("up", os.getpid()), *((name, pid) for name, pid in children if pid is not None)]
 
     def _asked_to_stop(self) -> None:
         if self._stop.is_set():
@@ -136,7 +146,9 @@ def _telemetry(chosen: Plan) -> "Telemetry":
     os.environ[FOLDER_VARIABLE] = str(metrics_folder(chosen.folder, "api"))
     from zero.infrastructure.telemetry.process import process_telemetry
 
-    return process_telemetry()[0]
+    telemetry, _ = process_telemetry()
+    telemetry.declare(events_of("up"))
+    return telemetry
 
 
 def _users_of(chosen: Plan) -> str:

@@ -150,7 +150,8 @@ class Api:
         listing, anomalies = PatternSearch(search, patterns, clock), Anomalies(search, patterns, clock)
         meaning = asked_by_meaning(search, reader, store.meaning_reader(reader), embedders(Settings()))
         of_patterns = listing, anomalies, fields, meaning, letters
-        services = ApiServices(search, timeline, self.tail, overview, bytes, self.keys, self.admin, *of_patterns)
+        parts = search, timeline, self.tail, overview, bytes, self.keys, self.admin
+        services = ApiServices(*parts, *of_patterns, telemetry)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(create_app(services)), base_url="http://localhost")
         self.cursors: list[tuple[str, dict[str, str]]] = []
         self.answered = self.rows = self.patterns = 0

@@ -1,5 +1,6 @@
 """What a drain tells about its work."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,6 +15,14 @@ class BlockStored(Event):
     amounts: ClassVar[tuple[str, ...]] = ("rows", "frames", "bytes")
     timings: ClassVar[tuple[str, ...]] = ("encode_seconds", "insert_seconds", "settle_seconds")
     help: ClassVar[str] = "Blocks inserted into the store and settled in the buffer"
+    about: ClassVar[Mapping[str, str]] = {
+        "rows": "Entries stored",
+        "frames": "Frames settled in the buffer",
+        "bytes": "Size of the blocks as they are sent to the store, before compression",
+        "encode_seconds": "Time to encode a block",
+        "insert_seconds": "Time for the store to take a block",
+        "settle_seconds": "Time for the buffer to settle the frames of a block",
+    }
 
     rows: int
     frames: int
@@ -30,7 +39,11 @@ class VerifyPerformed(Event):
     name: ClassVar[str] = "verify"
     level: ClassVar[str | None] = "info"
     amounts: ClassVar[tuple[str, ...]] = ("present", "absent")
-    help: ClassVar[str] = "Checks of pending rows against the store"
+    help: ClassVar[str] = "Checks of pending rows against the store, after a start or a failure"
+    about: ClassVar[Mapping[str, str]] = {
+        "present": "Pending rows that the store was found to have already: inserting them again would have doubled them",
+        "absent": "Pending rows that the store was found to lack",
+    }
 
     shard: int
     present: int
@@ -45,7 +58,9 @@ class DeadLettered(Event):
     level: ClassVar[str | None] = "error"
     labels: ClassVar[tuple[str, ...]] = ("kind",)
     amounts: ClassVar[tuple[str, ...]] = ("entries",)
+    cases: ClassVar[tuple[tuple[str, ...], ...]] = (("corrupt",), ("refused",))
     help: ClassVar[str] = "Dead letters: kind is corrupt (unreadable frame) or refused (by the store)"
+    about: ClassVar[Mapping[str, str]] = {"entries": "Entries that became dead letters"}
 
     kind: str
     entries: int
@@ -85,6 +100,7 @@ class DrainFailed(Event):
     name: ClassVar[str] = "drain_failed"
     level: ClassVar[str | None] = "warning"
     labels: ClassVar[tuple[str, ...]] = ("code",)
+    cases: ClassVar[tuple[tuple[str, ...], ...]] = (("buffer_unavailable",), ("store_unavailable",), ("store_halted",))
     help: ClassVar[str] = "Failed drain steps, each followed by a wait and a verify"
 
     code: str

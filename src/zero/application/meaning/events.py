@@ -1,5 +1,6 @@
 """What the upkeep of meanings reports about itself."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,6 +16,10 @@ class PatternsEmbedded(Event):
     amounts: ClassVar[tuple[str, ...]] = ("patterns",)
     timings: ClassVar[tuple[str, ...]] = ("seconds",)
     help: ClassVar[str] = "Batches of patterns that got their vectors"
+    about: ClassVar[Mapping[str, str]] = {
+        "patterns": "Patterns that got their vectors",
+        "seconds": "Time to make and store the vectors of a batch",
+    }
 
     embedder: str
     patterns: int

@@ -1,5 +1,6 @@
 """What the catalogue of patterns reports about itself."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,6 +16,10 @@ class PatternsCatalogued(Event):
     amounts: ClassVar[tuple[str, ...]] = ("added",)
     gauges: ClassVar[tuple[str, ...]] = ("patterns",)
     help: ClassVar[str] = "Times new patterns were put into the catalogue"
+    about: ClassVar[Mapping[str, str]] = {
+        "added": "Patterns put into the catalogue",
+        "patterns": "Patterns in the catalogue, of all tenants",
+    }
 
     added: int
     patterns: int

@@ -4,13 +4,11 @@ import asyncio
 import secrets
 from collections.abc import Container, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from zero.application.events import Event
 from zero.application.ports import (
     Append,
     Appended,
@@ -26,24 +24,12 @@ from zero.domain.frame import unpack_frame
 from zero.domain.ledger import TenantLedger
 from zero.infrastructure.clickhouse.connection import connect_writer
 from zero.infrastructure.clickhouse.errors import translate
+from zero.infrastructure.clickhouse.events import InsertForgotten
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
 
 _NOWHERE = Position(0, "")
 _SYNCHRONOUS = {"async_insert": 0, "insert_deduplicate": 0}
 _ASYNCHRONOUS = {"async_insert": 1, "wait_for_async_insert": 0}
-
-
-@dataclass(frozen=True, slots=True)
-class InsertForgotten(Event):
-    """An insert failed after its entries had been acknowledged: they are lost."""
-
-    name: ClassVar[str] = "insert_forgotten"
-    level: ClassVar[str | None] = "error"
-    amounts: ClassVar[tuple[str, ...]] = ("entries",)
-    help: ClassVar[str] = "Inserts that failed after their entries had been acknowledged (ZERO_PIPELINE=fire-and-forget)"
-
-    entries: int
-    message: str
 
 
 class ClickHouseBuffer:

@@ -4,18 +4,16 @@ A partition is attached, and detached, without stopping those who read and write
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
-from typing import ClassVar
 
 from psycopg import AsyncConnection
 
-from zero.application.events import Event
 from zero.application.ports import Clock, Telemetry
 from zero.domain.entry import NANOSECONDS_PER_MILLISECOND
 from zero.domain.errors import StoreRejected, ZeroError
 from zero.domain.ledger import MILLISECONDS_PER_DAY, day_of
 from zero.infrastructure.postgres.connection import connected
+from zero.infrastructure.postgres.events import DaysDropped, UpkeepFailed
 from zero.infrastructure.postgres.options import PostgresOptions
 
 SCHEMA_LOCK = 0x7A65726F  # "zero": held by whoever changes tables
@@ -26,28 +24,6 @@ _LOOK_SECONDS = 600.0
 _OF_LOGS = (
     "FROM pg_inherits AS part JOIN pg_class AS child ON child.oid = part.inhrelid WHERE part.inhparent = 'logs'::regclass"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class DaysDropped(Event):
-    """Days of receipt that retention has passed are no longer in the store."""
-
-    name: ClassVar[str] = "days_dropped"
-    amounts: ClassVar[tuple[str, ...]] = ("days",)
-    help: ClassVar[str] = "Days of receipt dropped from PostgreSQL because retention has passed them"
-
-    days: int
-
-
-@dataclass(frozen=True, slots=True)
-class UpkeepFailed(Event):
-    """The partitions could not be looked after; the next try comes by itself."""
-
-    name: ClassVar[str] = "partition_upkeep_failed"
-    level: ClassVar[str | None] = "warning"
-    help: ClassVar[str] = "Times that the partitions of PostgreSQL could not be looked after"
-
-    message: str
 
 
 def partition(day: int) -> str:

@@ -1,13 +1,13 @@
 """Events become a log line and metrics; both are derived from the class of the event."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from zero.application.events import Event
+from zero.application.events import Event, Metric, metrics_of
 
 _logger = logging.getLogger("zero")
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -17,12 +17,18 @@ _Step = tuple[str, Callable[[float], None]]
 class PrometheusTelemetry:
     """Telemetry port over prometheus-client: ``emit`` costs some dictionary look-ups, never raises and never blocks.
 
-    Metric families are made when an event class is first seen; label values are those of the event's ``labels`` fields.
+    Metric families are made when an event class is declared or first seen; label values are those of the event's ``labels``.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
         self._families: dict[type[Event], _Family] = {}
+
+    def declare(self, kinds: Iterable[type[Event]]) -> None:
+        """Show the metrics of these events before the first one happens, as far as their labels are known."""
+        for kind in kinds:
+            if kind not in self._families:
+                self._families[kind] = _Family(kind, self._registry)
 
     def emit(self, event: Event) -> None:
         """Count the event and write its line."""
@@ -39,40 +45,43 @@ class _Family:
     """The metrics of one event class, and the bound steps of each combination of its labels."""
 
     def __init__(self, kind: type[Event], registry: CollectorRegistry) -> None:
-        name, labels = f"zero_{kind.name}", kind.labels
-        text = kind.help or (kind.__doc__ or kind.name).split("\n")[0]
-        self._labels = labels
-        self._total = Counter(name, text, labels, registry=registry)
-        self._fields: list[tuple[str, Any]] = []
-        for key in kind.amounts:
-            self._fields.append((key, Counter(f"{name}_{key}", text, labels, registry=registry)))
-        for key in kind.timings:
-            self._fields.append((key, Histogram(f"{name}_{key}", text, labels, buckets=_SECONDS, registry=registry)))
-        for key in kind.gauges:
-            gauge = Gauge(f"{name}_{key}", text, labels, registry=registry, multiprocess_mode="livemostrecent")
-            self._fields.append((key, gauge))
-        self._bound: dict[tuple[Any, ...], tuple[Callable[[], None], list[_Step]]] = {}
+        self._labels = kind.labels
+        self._metrics = [(metric.field, _made(metric, registry)) for metric in metrics_of(kind)]
+        self._bound: dict[tuple[Any, ...], tuple[list[Callable[[], None]], list[_Step]]] = {}
         self._level = None if kind.level is None else logging.getLevelName(kind.level.upper())
         self._line = kind.name.replace("_", " ")
         self._shown = [item.name for item in fields(kind)]
+        for case in kind.cases:
+            self._bound[case] = self._bind(case)
 
     def take(self, event: Event) -> None:
         key = tuple([getattr(event, label) for label in self._labels])
         bound = self._bound.get(key)
         if bound is None:
             bound = self._bound[key] = self._bind(key)
-        count, steps = bound
-        count()
+        counts, steps = bound
+        for count in counts:
+            count()
         for name, step in steps:
             step(getattr(event, name))
         if self._level is not None and _logger.isEnabledFor(self._level):
             _logger.log(self._level, self._line, extra={"fields": {name: getattr(event, name) for name in self._shown}})
 
-    def _bind(self, key: tuple[Any, ...]) -> tuple[Callable[[], None], list[_Step]]:
-        def child(metric: Any) -> Any:
-            return metric.labels(*key) if key else metric
+    def _bind(self, key: tuple[Any, ...]) -> tuple[list[Callable[[], None]], list[_Step]]:
+        children = [(field, metric.labels(*key) if key else metric) for field, metric in self._metrics]
+        return [child.inc for field, child in children if not field], [
+            (field, _step(child)) for field, child in children if field
+        ]
 
-        return child(self._total).inc, [(name, _step(child(metric))) for name, metric in self._fields]
+
+def _made(metric: Metric, registry: CollectorRegistry) -> Any:
+    """Return the metric in the words of the library, which puts ``_total`` behind the names of counters."""
+    name, text, labels = metric.name.removesuffix("_total"), metric.help, metric.labels
+    if metric.kind == "counter":
+        return Counter(name, text, labels, registry=registry)
+    if metric.kind == "histogram":
+        return Histogram(name, text, labels, buckets=_SECONDS, registry=registry)
+    return Gauge(name, text, labels, registry=registry, multiprocess_mode="livemostrecent")
 
 
 def _step(metric: Any) -> Callable[[float], None]:

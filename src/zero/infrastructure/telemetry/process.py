@@ -1,6 +1,7 @@
 """The telemetry of one process."""
 
 import os
+from functools import cache
 
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 
@@ -8,8 +9,9 @@ from zero.infrastructure.telemetry.events import PrometheusTelemetry
 from zero.infrastructure.telemetry.exposition import FOLDER_VARIABLE, MetricsPage
 
 
+@cache
 def process_telemetry() -> tuple[PrometheusTelemetry, MetricsPage]:
-    """Return where this process sends its events, and its ``/metrics``."""
+    """Return where this process sends its events, and its ``/metrics``: one pair, whoever asks."""
     disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
     if FOLDER_VARIABLE not in os.environ:

@@ -1,5 +1,6 @@
 """What TLS reports about itself."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,11 +13,12 @@ class CertificateLoaded(Event):
 
     name: ClassVar[str] = "tls_certificate_loaded"
     level: ClassVar[str | None] = "info"
-    gauges: ClassVar[tuple[str, ...]] = ("tls_certificate_expires_unixtime",)
+    gauges: ClassVar[tuple[str, ...]] = ("expiry_timestamp_seconds",)
     help: ClassVar[str] = "Times that the certificate of the listeners was read"
+    about: ClassVar[Mapping[str, str]] = {"expiry_timestamp_seconds": "When the certificate ends; 0 without TLS"}
 
     subject: str
-    tls_certificate_expires_unixtime: float
+    expiry_timestamp_seconds: float
 
 
 @dataclass(frozen=True, slots=True)

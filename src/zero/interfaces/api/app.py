@@ -16,6 +16,7 @@ from zero.interfaces.api.options import ApiOptions
 from zero.interfaces.api.pages import OPENAPI_URL, pages_router
 from zero.interfaces.api.patterns import patterns_router
 from zero.interfaces.api.services import ApiServices
+from zero.interfaces.api.timing import Timing
 
 
 def create_app(services: ApiServices, options: ApiOptions | None = None, followers: Followers | None = None) -> FastAPI:
@@ -41,4 +42,5 @@ def create_app(services: ApiServices, options: ApiOptions | None = None, followe
         app.include_router(router)
     app.add_middleware(Leaving)
     app.add_middleware(Guard, options=options)
+    app.add_middleware(Timing, telemetry=services.telemetry)
     return app

@@ -11,6 +11,7 @@ from zero.application.meaning.search import MeaningSearch
 from zero.application.overview import Overview
 from zero.application.patterns.anomalies import Anomalies
 from zero.application.patterns.listing import PatternSearch
+from zero.application.ports import Telemetry
 from zero.application.search import Search
 from zero.application.tail import Tail
 from zero.application.timeline import TimelineSearch
@@ -32,3 +33,4 @@ class ApiServices:
     fields: FieldSearch
     meaning: MeaningSearch
     dead_letters: DeadLetters
+    telemetry: Telemetry

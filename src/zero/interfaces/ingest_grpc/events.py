@@ -12,6 +12,7 @@ class RpcFailed(Event):
 
     name: ClassVar[str] = "grpc_rpc_failed"
     labels: ClassVar[tuple[str, ...]] = ("code",)
+    cases: ClassVar[tuple[tuple[str, ...], ...]] = (("INVALID_ARGUMENT",), ("RESOURCE_EXHAUSTED",), ("UNAVAILABLE",))
     help: ClassVar[str] = "RPCs that did not end with OK"
 
     code: str

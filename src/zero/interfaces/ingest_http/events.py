@@ -34,7 +34,7 @@ class Http2Abused(Event):
 
     name: ClassVar[str] = "h2_abuse"
     labels: ClassVar[tuple[str, ...]] = ("type",)
-    help: ClassVar[str] = "HTTP/2 connections ended for a flood"
+    help: ClassVar[str] = "HTTP/2 connections ended for a flood, by its type"
 
     type: str
 

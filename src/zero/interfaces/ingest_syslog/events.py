@@ -1,5 +1,6 @@
 """What the syslog door reports about itself: there is no answer that could tell the sender."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,7 +14,9 @@ class SyslogTaken(Event):
     name: ClassVar[str] = "syslog_taken"
     labels: ClassVar[tuple[str, ...]] = ("transport",)
     amounts: ClassVar[tuple[str, ...]] = ("messages",)
-    help: ClassVar[str] = "Syslog messages taken into the buffer, and in how many parcels"
+    cases: ClassVar[tuple[tuple[str, ...], ...]] = (("tcp",), ("tls",), ("udp",))
+    help: ClassVar[str] = "Parcels of syslog messages taken into the buffer"
+    about: ClassVar[Mapping[str, str]] = {"messages": "Syslog messages taken into the buffer"}
 
     transport: str
     messages: int
@@ -31,7 +34,9 @@ class SyslogLost(Event):
     level: ClassVar[str | None] = "warning"
     labels: ClassVar[tuple[str, ...]] = ("transport", "reason")
     amounts: ClassVar[tuple[str, ...]] = ("messages",)
-    help: ClassVar[str] = "Syslog messages that were received and are not stored"
+    cases: ClassVar[tuple[tuple[str, ...], ...]] = (("udp", "full"), ("udp", "kernel"))
+    help: ClassVar[str] = "Times that syslog messages were received and are not stored"
+    about: ClassVar[Mapping[str, str]] = {"messages": "Syslog messages that were received and are not stored"}
 
     transport: str
     reason: str
@@ -45,6 +50,7 @@ class SyslogDelayed(Event):
 
     name: ClassVar[str] = "syslog_delayed"
     labels: ClassVar[tuple[str, ...]] = ("reason",)
+    cases: ClassVar[tuple[tuple[str, ...], ...]] = (("buffer_full",), ("buffer_unavailable",))
     help: ClassVar[str] = "Times syslog messages were not taken at once"
 
     reason: str

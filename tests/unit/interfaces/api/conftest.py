@@ -61,6 +61,7 @@ class Api:
             FieldSearch(search, self.reader),
             MeaningSearch(search, self.ranker, self.reader, embedders, self.clock),
             DeadLetters(DeadLetterParts(self.buffer, self.key_store, CODEC.crc32c, read_log_batch, self.clock, telemetry)),
+            telemetry,
         )
         self.app: FastAPI = create_app(self.services)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://127.0.0.1:8080")
