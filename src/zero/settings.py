@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from zero.application.pipeline import PIPELINES, PLATFORM, Pipeline
 from zero.domain.errors import ConfigurationError
+from zero.domain.retention import Retention, parse_tenants
 
 PREFIX = "ZERO_"
 FILE_KEY = "ZERO_CONFIG"
@@ -144,6 +145,8 @@ class Settings:
         ),
     )
     retention_days: int = field(default=30, metadata=_about("Days from its receipt that an entry is kept.", 1, 3650))
+    retention_tenants: str = field(default="", metadata=_about("Days of single tenants: `acme=7,beta=90`. Empty: all alike."))
+    retention_bytes: int = field(default=0, metadata=_about("Disk bytes above which the oldest days go. 0: none.", 0, 1 << 60))
     embedder: str = field(
         default="bundled",
         metadata=_about(
@@ -220,6 +223,7 @@ class Settings:
         if bool(self.tls_cert) != bool(self.tls_key) or (self.tls_client_ca and not self.tls_cert):
             raise ConfigurationError("TLS needs ZERO_TLS_CERT and ZERO_TLS_KEY, and ZERO_TLS_CLIENT_CA needs both")
         self._check_store()
+        _ = self.retention
         if self.durability == "strict" and not (self.stage.buffered and self.stage.waits):
             raise ConfigurationError(f"ZERO_PIPELINE={self.pipeline} keeps no promise that ZERO_DURABILITY=strict could check")
         if self.syslog_tls and not self.tls_cert:
@@ -245,6 +249,11 @@ class Settings:
                 raise ConfigurationError(f"{environment_name(name)} names no kind of store: it begins with one of {begins}")
         if urlsplit(self.store_url).scheme in POSTGRES_SCHEMES and self.pipeline != PLATFORM:
             raise ConfigurationError(f"ZERO_PIPELINE={self.pipeline} inserts into ClickHouse: it needs ZERO_CLICKHOUSE_URL")
+
+    @property
+    def retention(self) -> Retention:
+        """How long entries are kept. Raises ConfigurationError."""
+        return Retention(self.retention_days, parse_tenants(self.retention_tenants), self.retention_bytes)
 
     @property
     def store(self) -> str:

@@ -17,6 +17,7 @@ import pytest
 from zero.application.ports import Append, DeadLetter, IdempotencyKey, Lease, Settlement
 from zero.domain.errors import LeaseLost
 from zero.domain.ledger import TenantLedger, day_of
+from zero.domain.retention import Cut
 
 OWNER = "drain-a"
 OTHER = "drain-b"
@@ -258,3 +259,24 @@ class BufferContract:
         durability = await buffer.durability()
         assert durability.mode in ("durable", "relaxed")
         assert durability.detail
+
+    async def test_days_that_retention_took_stay_forgotten_even_when_more_of_them_is_settled(self, buffer: Any) -> None:
+        today = day_of(time.time_ns() // 1_000_000)
+        for number, tenant in enumerate(("acme", "default", "acme", "default")):
+            await buffer.append([frame(number, shard=number % 2, tenant=tenant)])
+        for shard in (0, 1):
+            lease = await taken(buffer, shard)
+            for read in await buffer.read(lease, 1, 0.0):
+                by_day = {(read.tenant, today - age): 1 for age in (0, 5, 9)}
+                await buffer.settle(lease, Settlement([read.position], {read.tenant: 3}, (), by_day))
+        await buffer.forget(Cut(today - 7, {"acme": today - 3}))
+        await buffer.forget(Cut(today - 8, {"beta": today - 1}))
+        for shard in (0, 1):
+            lease = await taken(buffer, shard)
+            (read,) = await buffer.read(lease, 1, 0.0)
+            by_day = {(read.tenant, today - age): 1 for age in (0, 5, 9)}
+            await buffer.settle(lease, Settlement([read.position], {read.tenant: 3}, (), by_day))
+        found = await buffer.ledger()
+        assert found["acme"].stored_by_day == {today: 2}
+        assert found["default"].stored_by_day == {today: 2, today - 5: 2}
+        assert [found[tenant].stored for tenant in ("acme", "default")] == [6, 6]

@@ -91,6 +91,10 @@ class Platform:
     def search(self, query):
         return self.get(f"/api/logs?limit=100&q={quote(query)}")["logs"]
 
+    def metrics(self):
+        with urlopen(f"{self.api}/metrics", timeout=60) as answer:
+            return answer.read().decode()
+
     def until_balanced(self, stored):
         self.until(lambda: self.get("/api/ledger")["stored"] == stored, SETTLE_SECONDS_MAX)
         ledger = self.get("/api/ledger")
@@ -166,10 +170,9 @@ def test_logs_go_in_are_stored_once_come_back_and_are_there_after_a_restart(plat
         platform.until(lambda: len(child_pids(platform, victim)) == len(before) and before[0] not in platform.family(), 60)  # noqa: B023
     platform.until(lambda: platform.post({"app_id": "again", "message": "after the kill"})[0] == 202, 60)
     platform.until_balanced(1503)
-    with urlopen(f"{platform.api}/metrics", timeout=60) as answer:
-        counted = answer.read().decode()
     for victim in ("drain-0", "ingest-"):
-        assert f'zero_restarts_total{{proc="{victim}' in counted
+        assert f'zero_restarts_total{{proc="{victim}' in platform.metrics()
+    platform.until(lambda: "zero_store_disk_bytes " in platform.metrics(), 60)  # by the drain that has the first shard
 
     migrated = platform.command("migrate")
     assert (migrated.returncode, migrated.stdout) == (0, "the store is up to date\n"), migrated.stderr

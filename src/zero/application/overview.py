@@ -9,6 +9,7 @@ from zero.application.readiness import Readiness
 from zero.domain.entry import NANOSECONDS_PER_MILLISECOND
 from zero.domain.errors import ZeroError
 from zero.domain.ledger import TenantLedger, day_of
+from zero.domain.retention import Retention
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,39 +54,50 @@ class Overview:
     """Looks at buffer and store together."""
 
     def __init__(
-        self, buffer: Buffer, reader: LogReader, clock: Clock, retention_days: int = 30, timeout_seconds: float = 2.0
+        self,
+        buffer: Buffer,
+        reader: LogReader,
+        clock: Clock,
+        retention: Retention | None = None,
+        timeout_seconds: float = 2.0,
     ) -> None:
         self._buffer = buffer
         self._reader = reader
         self._clock = clock
         self._readiness = Readiness(buffer, timeout_seconds=timeout_seconds)
         self._timeout_seconds = timeout_seconds
-        self._retention_days = retention_days
+        self._retention = retention or Retention()
 
     async def ledger(self) -> Mapping[str, TenantBalance]:
         """Return the balance of every tenant.
 
-        The rows are counted before the ledger is read, so that what is settled meanwhile cannot look doubled, and after it, so
-        that it cannot look lost.
+        The rows are counted before the ledger is read, so that what is settled meanwhile cannot look doubled. Only where fewer
+        are there than the days say that retention has not reached, they are counted day by day, behind the ledger, so that
+        what is settled meanwhile cannot look lost; and the ledger once more, so that what retention removes cannot either.
         """
         rows = await self._reader.rows()
         ledgers = await self._buffer.ledger()
-        if all(ledger.stored <= rows.get(tenant, 0) for tenant, ledger in ledgers.items()):
+        days = {tenant: self._kept_days(tenant, ledger) for tenant, ledger in ledgers.items()}
+        if all(sum(kept.values()) <= rows.get(tenant, 0) for tenant, kept in days.items()):
             return {
                 tenant: TenantBalance(ledgers.get(tenant, TenantLedger()), rows.get(tenant, 0), rows.get(tenant, 0))
                 for tenant in sorted(rows.keys() | ledgers.keys())
             }
-        now = await self._reader.rows_by_day()
-        return {
-            tenant: self._balance(ledgers.get(tenant, TenantLedger()), rows.get(tenant, 0), _days_of(tenant, now))
-            for tenant in sorted({tenant for tenant, _ in now} | ledgers.keys())
-        }
+        now, later = await self._reader.rows_by_day(), await self._buffer.ledger()
+        found = {}
+        for tenant in sorted({tenant for tenant, _ in now} | ledgers.keys()):
+            of_tenant, still = _days_of(tenant, now), later.get(tenant, TenantLedger()).stored_by_day
+            kept = {day: count for day, count in days.get(tenant, {}).items() if day in still}
+            missing = sum(max(0, count - of_tenant.get(day, 0)) for day, count in kept.items())
+            ledger = ledgers.get(tenant, TenantLedger())
+            found[tenant] = TenantBalance(ledger, rows.get(tenant, 0), sum(of_tenant.values()), missing)
+        return found
 
-    def _balance(self, ledger: TenantLedger, rows: int, days: Mapping[int, int]) -> TenantBalance:
-        """Tell what is lost from what retention removed: a day of receipt that retention has not reached must be whole."""
-        first = day_of(self._clock.now_ns() // NANOSECONDS_PER_MILLISECOND) - self._retention_days + 1
-        missing = sum(max(0, count - days.get(day, 0)) for day, count in ledger.stored_by_day.items() if day >= first)
-        return TenantBalance(ledger, rows, sum(days.values()), missing)
+    def _kept_days(self, tenant: str, ledger: TenantLedger) -> dict[int, int]:
+        """Return what was stored of the days of receipt that retention has not reached: all of it must be there."""
+        today = day_of(self._clock.now_ns() // NANOSECONDS_PER_MILLISECOND)
+        first = today - self._retention.days_of(tenant) + 1
+        return {day: count for day, count in ledger.stored_by_day.items() if day >= first}
 
     async def figures(self, tenant: str) -> tuple[StoreFigures, BufferLevel]:
         """Return what the store holds of the tenant, and how full the buffer is."""

@@ -47,7 +47,7 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
     clock, buffer = SystemClock(), RedisBuffer(redis_options(settings))
     readers = store_kind(settings).readers()
     reader = readers.logs
-    search, overview = Search(LuceneParser(), reader, clock), Overview(buffer, reader, clock, settings.retention_days)
+    search, overview = Search(LuceneParser(), reader, clock), Overview(buffer, reader, clock, settings.retention)
     timeline, tail = TimelineSearch(search, reader, clock), Tail(search, reader, clock)
     patterns, fields = PatternSearch(search, readers.patterns, clock), FieldSearch(search, readers.fields)
     with bound("api", settings):

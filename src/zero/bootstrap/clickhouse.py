@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from zero.infrastructure.clickhouse.meaning_store import ClickHouseMeaningStore
     from zero.infrastructure.clickhouse.options import ClickHouseOptions
     from zero.infrastructure.clickhouse.patterns import ClickHousePatternStore
+    from zero.infrastructure.clickhouse.retention import ClickHouseRetention
     from zero.infrastructure.clickhouse.store import ClickHouseStore
 
 
@@ -23,7 +24,7 @@ def clickhouse_options(settings: Settings) -> "ClickHouseOptions":
 
     if not settings.store:
         raise ConfigurationError("ZERO_CLICKHOUSE_URL is empty: set it, or run `zero up`, which starts a store of its own")
-    return ClickHouseOptions(settings.store, retention_days=settings.retention_days)
+    return ClickHouseOptions(settings.store, retention_days=settings.retention.days_max)
 
 
 class ClickHouseKind:
@@ -70,6 +71,12 @@ class ClickHouseKind:
     def kept(self, telemetry: "Telemetry") -> AbstractAsyncContextManager[None]:
         """Do nothing: ClickHouse drops by itself what is due."""
         return nothing_to_keep()
+
+    def retention(self) -> "ClickHouseRetention":
+        """Return what removes days from the store."""
+        from zero.infrastructure.clickhouse.retention import ClickHouseRetention
+
+        return ClickHouseRetention(clickhouse_options(self._settings))
 
     def migrate(self) -> list[str]:
         """Bring the tables up to date; returns what was applied."""

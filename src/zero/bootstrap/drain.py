@@ -48,12 +48,31 @@ async def run_drain(shard: int | None, owner: str | None, settings: Settings, st
 
     announcing = asyncio.create_task(announce(ready, is_ready))
     try:
-        async with _drain_page(settings, service, telemetry, metrics.text), kind.kept(telemetry):
+        page, kept = _drain_page(settings, service, telemetry, metrics.text), kind.kept(telemetry)
+        async with page, kept, kept_small(settings, lambda: service.holds(0), telemetry):
             await service.run(stop)
     finally:
         announcing.cancel()
         await log.close()
         await store.close()
+
+
+@asynccontextmanager
+async def kept_small(settings: Settings, ours: Callable[[], bool], telemetry: "Telemetry") -> AsyncIterator[None]:
+    """Keep the store to its days and its size meanwhile, while it is ours to do."""
+    from zero.application.background import end
+    from zero.application.retention import KeeperParts, RetentionKeeper
+    from zero.infrastructure.redis.retention import RedisRetention
+    from zero.infrastructure.system.clock import SystemClock
+
+    ledger, store = RedisRetention(redis_options(settings)), store_kind(settings).retention()
+    keeper = RetentionKeeper(settings.retention, KeeperParts(ledger, store, SystemClock(), telemetry, ours))
+    keeping = asyncio.create_task(keeper.run())
+    try:
+        yield
+    finally:
+        await end(keeping)
+        await ledger.close()
 
 
 @asynccontextmanager

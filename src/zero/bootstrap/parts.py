@@ -33,7 +33,7 @@ def redis_options(settings: Settings) -> "RedisOptions":
     if not settings.buffer_url:
         raise ConfigurationError("ZERO_BUFFER_URL is empty: set it, or run `zero up`, which starts a buffer of its own")
     timeout_seconds = settings.buffer_timeout_ms / 1000
-    days, url = settings.retention_days, settings.buffer_url
+    days, url = settings.retention.days_max, settings.buffer_url
     return RedisOptions(
         url,
         shards=settings.shards,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from zero.infrastructure.postgres.meaning_store import PostgresMeaningStore
     from zero.infrastructure.postgres.options import PostgresOptions
     from zero.infrastructure.postgres.patterns import PostgresPatternStore
+    from zero.infrastructure.postgres.retention import PostgresRetention
     from zero.infrastructure.postgres.store import PostgresStore
 
 # PostgreSQL takes a block of ClickHouse's size in tens of seconds; one like this in a second or two.
@@ -29,7 +30,7 @@ def postgres_options(settings: Settings) -> "PostgresOptions":
         raise ConfigurationError("PostgreSQL as the store needs its driver: pip install 'zero-logs[postgres]'")
     from zero.infrastructure.postgres.options import PostgresOptions
 
-    return PostgresOptions(settings.store, retention_days=settings.retention_days)
+    return PostgresOptions(settings.store, retention_days=settings.retention.days_max)
 
 
 class PostgresKind:
@@ -88,6 +89,12 @@ class PostgresKind:
             yield
         finally:
             await end(keeping)
+
+    def retention(self) -> "PostgresRetention":
+        """Return what removes days from the store."""
+        from zero.infrastructure.postgres.retention import PostgresRetention
+
+        return PostgresRetention(self._options)
 
     def migrate(self) -> list[str]:
         """Bring the tables up to date; returns what was applied."""

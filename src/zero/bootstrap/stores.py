@@ -16,6 +16,7 @@ from zero.application.ports import (
     MeaningStore,
     PatternReader,
     PatternStore,
+    RetentionStore,
     Store,
     Telemetry,
 )
@@ -92,6 +93,9 @@ class StoreKind(Protocol):
 
     def kept(self, telemetry: Telemetry) -> AbstractAsyncContextManager[None]:
         """Do meanwhile what the store does not do by itself."""
+
+    def retention(self) -> RetentionStore:
+        """Return what removes days from the store."""
 
     def migrate(self) -> list[str]:
         """Bring the tables up to date; returns what was applied."""

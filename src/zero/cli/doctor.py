@@ -16,6 +16,7 @@ import click
 from zero.cli import settings_flags
 from zero.cli.doctor_finding import FAIL, OK, WARN, Finding
 from zero.cli.doctor_machine import certificate, clock, disk, limits, versions
+from zero.cli.doctor_retention import retention
 from zero.domain.errors import ZeroError
 from zero.embedded.listeners import free_port
 from zero.embedded.probe import look
@@ -74,6 +75,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
         "ports": _listeners,
         "buffer": _buffer,
         "store": _store,
+        "retention": retention,
     }
     for name, find in looks.items():
         try:

@@ -11,7 +11,7 @@ class TenantLedger:
     """Entries of one tenant; at every quiet moment accepted = stored + dead_lettered + in_buffer.
 
     ``dropped`` are those of the dead-lettered whose letters were deleted on purpose. ``stored_by_day`` holds those stored by
-    the day of their receipt, for the days that retention has not reached.
+    the day of their receipt, for the days that retention has not taken.
     """
 
     accepted: int = 0

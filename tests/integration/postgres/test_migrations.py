@@ -15,6 +15,7 @@ from zero.bootstrap import store_kind
 from zero.domain.batch_id import batch_id
 from zero.domain.errors import StoreHalted
 from zero.domain.ledger import MILLISECONDS_PER_DAY, day_of
+from zero.domain.retention import Retention
 from zero.infrastructure.memory import ManualClock, MemoryBuffer
 from zero.infrastructure.postgres.connection import server_version
 from zero.infrastructure.postgres.migrations import migrate, migrations
@@ -93,7 +94,7 @@ async def test_retention_drops_whole_days_and_the_ledger_calls_them_expired(opti
         await buffer.read(mine, 10, 0)
         day = day_of(received_ms)
         await buffer.settle(mine, Settlement([appended.position], {"default": 1}, (), {("default", day): 1}))
-    overview = Overview(buffer, reader, clock, retention_days=30)
+    overview = Overview(buffer, reader, clock, Retention(30))
     balance = (await overview.ledger())["default"]
     assert (balance.rows_now, balance.expired, balance.missing) == (5, 0, 0)
     assert await look_after(options, clock.now_ns()) == 2

@@ -15,6 +15,7 @@ from tests.integration.servers import debian_redis
 from zero.application.ports import Settlement
 from zero.domain.ledger import day_of
 from zero.infrastructure.redis import RedisBuffer, RedisOptions, RedisShardLog
+from zero.infrastructure.redis.retention import RedisRetention
 
 SHORT_SECONDS, LONG_SECONDS = 0.5, 60.0
 """A lease that a test waits out, and one that no stall of the machine outlives."""
@@ -27,15 +28,15 @@ class Both:
 
     def __init__(self, options: RedisOptions) -> None:
         self.options = options
-        self.parts = (RedisBuffer(options), RedisShardLog(options))
+        self.parts = (RedisBuffer(options), RedisShardLog(options), RedisRetention(options))
 
     async def lease_for(self, seconds: float) -> None:
         """Give leases of another length from now on."""
         await self.parts[1].close()
-        self.parts = (self.parts[0], RedisShardLog(replace(self.options, lease_seconds=seconds)))
+        self.parts = (self.parts[0], RedisShardLog(replace(self.options, lease_seconds=seconds)), self.parts[2])
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.parts[hasattr(self.parts[1], name)], name)
+        return getattr(next(part for part in (*self.parts[1:], self.parts[0]) if hasattr(part, name)), name)
 
     async def close(self) -> None:
         for part in self.parts:

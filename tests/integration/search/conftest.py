@@ -14,7 +14,7 @@ import pytest
 
 from tests.integration.postgres_server import CODEC as POSTGRES_CODEC
 from tests.integration.postgres_server import TABLES, PostgresServer
-from zero.application.ports import FieldReader, Lease, LogReader, MeaningReader, PatternReader
+from zero.application.ports import FieldReader, Lease, LogReader, MeaningReader, PatternReader, RetentionStore
 from zero.bootstrap.stores import ClosingMeaningStore, ClosingPatternStore
 from zero.domain.batch_id import batch_id_ms
 from zero.domain.frame import Frame, pack_frame, unpack_frame
@@ -30,6 +30,7 @@ from zero.infrastructure.clickhouse.pattern_reader import ClickHousePatternReade
 from zero.infrastructure.clickhouse.patterns import ClickHousePatternStore
 from zero.infrastructure.clickhouse.reader import ClickHouseReader
 from zero.infrastructure.clickhouse.reader import ReaderOptions as ClickHouseBounds
+from zero.infrastructure.clickhouse.retention import ClickHouseRetention
 from zero.infrastructure.codec.log_batch import write_log_batch
 from zero.infrastructure.native.codec import NativeCodec
 from zero.infrastructure.postgres.field_reader import PostgresFieldReader
@@ -41,6 +42,7 @@ from zero.infrastructure.postgres.pattern_reader import PostgresPatternReader
 from zero.infrastructure.postgres.patterns import PostgresPatternStore
 from zero.infrastructure.postgres.reader import PostgresReader
 from zero.infrastructure.postgres.reader import ReaderOptions as PostgresBounds
+from zero.infrastructure.postgres.retention import PostgresRetention
 from zero.infrastructure.postgres.store import PostgresStore
 
 CODEC = NativeCodec()
@@ -100,6 +102,9 @@ class LogStore(Protocol):
 
     def meaning_store(self) -> ClosingMeaningStore:
         """Return where words and vectors are kept."""
+
+    def retention(self) -> RetentionStore:
+        """Return what removes days."""
 
 
 def frames(entries: Iterable[StoredEntry], tenant: str) -> list[Frame]:
@@ -177,6 +182,9 @@ class ClickHouseLogs:
     def meaning_store(self) -> ClickHouseMeaningStore:
         return ClickHouseMeaningStore(self.options("default"))
 
+    def retention(self) -> ClickHouseRetention:
+        return ClickHouseRetention(self.options("default"))
+
     def close(self) -> None:
         self.writer.close()
         self.process.terminate()
@@ -244,6 +252,9 @@ class PostgresLogs:
 
     def meaning_store(self) -> PostgresMeaningStore:
         return PostgresMeaningStore(self.options)
+
+    def retention(self) -> PostgresRetention:
+        return PostgresRetention(self.options)
 
 
 @pytest.fixture(scope="session")

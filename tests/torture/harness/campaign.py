@@ -84,18 +84,21 @@ def stored(place: Place) -> list[StoredEntry]:
     return list(place.rows())
 
 
-def conservation(ledger: dict[str, Any], verdict: Verdict) -> list[str]:
-    """Return what does not add up in ``accepted = stored + dead-lettered + in buffer``, in itself and against what was sent."""
+def conservation(ledger: dict[str, Any], verdict: Verdict, expired: int = 0) -> list[str]:
+    """Return what does not add up in ``accepted = stored + dead-lettered + in buffer``, in itself and against what was sent.
+
+    ``expired`` is how many of the entries retention had to remove.
+    """
     if ledger.get("error") or ledger["in_buffer"]:
         return [f"it did not settle: {ledger.get('error') or ledger['in_buffer']}"]
     problems = []
-    tenant = ledger["tenants"].get("default", dict.fromkeys(("accepted", "stored", "dead_lettered", "rows"), 0))
+    tenant = ledger["tenants"].get("default", dict.fromkeys(("accepted", "stored", "dead_lettered", "rows", "expired"), 0))
     if not ledger["balanced"] or tenant["accepted"] != tenant["stored"] + tenant["dead_lettered"]:
         problems.append(f"the ledger does not balance: {tenant}")
-    if ledger["missing"] or tenant["rows"] != tenant["stored"]:
+    if ledger["missing"] or tenant["expired"] != expired or tenant["rows"] + expired != tenant["stored"]:
         problems.append(f"the ledger and the store differ: {tenant}")
-    if not verdict.stored <= tenant["stored"] <= verdict.stored + PROBES_MAX:
-        problems.append(f"the ledger counts {tenant['stored']} stored, we find {verdict.stored}")
+    if not verdict.stored + expired <= tenant["stored"] <= verdict.stored + expired + PROBES_MAX:
+        problems.append(f"the ledger counts {tenant['stored']} stored, we find {verdict.stored} and expect {expired} removed")
     return problems
 
 

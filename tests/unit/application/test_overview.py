@@ -4,6 +4,7 @@ from zero.application.background import end
 from zero.application.ledger_gauge import LedgerRead, watch_ledger
 from zero.application.overview import Overview, TenantBalance
 from zero.application.ports import Append, DeadLetter, Settlement
+from zero.domain.retention import Cut, Retention
 from zero.infrastructure.memory import ManualClock, MemoryBuffer, MemoryBufferOptions, MemoryTelemetry
 from zero.infrastructure.memory.reader import MemoryReader
 from zero.infrastructure.system.clock import SystemClock
@@ -19,11 +20,13 @@ class CountedReader(MemoryReader):
         super().__init__()
         self._rows = rows
         self._by_day = by_day
+        self.asked_by_day = 0
 
     async def rows(self) -> dict[str, int]:
         return {"default": self._rows}
 
     async def rows_by_day(self) -> dict[tuple[str, int], int]:
+        self.asked_by_day += 1
         return {("default", day): count for day, count in self._by_day.items()}
 
 
@@ -35,7 +38,7 @@ async def ledger_of(rows: int, rows_by_day: dict[int, int], stored_by_day: dict[
     await buffer.read(lease, 1, 0)
     by_day = {("default", day): count for day, count in stored_by_day.items()}
     await buffer.settle(lease, Settlement([appended.position], {"default": stored}, (), by_day))
-    overview = Overview(buffer, CountedReader(rows, rows_by_day), clock, retention_days=30)
+    overview = Overview(buffer, CountedReader(rows, rows_by_day), clock, Retention(30))
     return (await overview.ledger())["default"]
 
 
@@ -53,6 +56,44 @@ async def test_rows_that_retention_has_removed_are_expired_and_hide_no_loss() ->
     stored = {TODAY - 31: 10, TODAY - 30: 10, TODAY - 29: 10, TODAY: 10}
     balance = await ledger_of(18, {TODAY - 29: 9, TODAY: 9}, stored, stored=50)  # ten are of days already forgotten
     assert (balance.rows_now, balance.expired, balance.missing) == (18, 30, 2)
+
+
+async def settled_buffer(stored_by_day: dict[int, int]) -> MemoryBuffer:
+    buffer = MemoryBuffer(ManualClock(TODAY * DAY_NS), 1, MemoryBufferOptions())
+    (appended,) = await buffer.append([Append(0, b"frame", "default", sum(stored_by_day.values()))])
+    lease = await buffer.acquire(0, "drain")
+    await buffer.read(lease, 1, 0)
+    by_day = {("default", day): count for day, count in stored_by_day.items()}
+    await buffer.settle(lease, Settlement([appended.position], {"default": sum(stored_by_day.values())}, (), by_day))
+    return buffer
+
+
+async def test_after_retention_has_removed_rows_the_store_is_counted_once() -> None:
+    buffer, reader = await settled_buffer({TODAY - 40: 10, TODAY - 3: 5, TODAY: 2}), CountedReader(2, {})
+    await buffer.forget(Cut(TODAY - 2))
+    balance = (await Overview(buffer, reader, ManualClock(TODAY * DAY_NS), Retention(30)).ledger())["default"]
+    assert (balance.rows_now, balance.expired, balance.missing, balance.balanced) == (2, 15, 0, True)
+    assert reader.asked_by_day == 0
+
+
+async def test_what_retention_removes_between_ledger_and_count_is_not_missing() -> None:
+    buffer = await settled_buffer({TODAY - 3: 5, TODAY: 2})
+
+    class Removing(CountedReader):
+        async def rows_by_day(self) -> dict[tuple[str, int], int]:
+            await buffer.forget(Cut(TODAY - 2))
+            return await super().rows_by_day()
+
+    overview = Overview(buffer, Removing(6, {TODAY: 1}), ManualClock(TODAY * DAY_NS), Retention(30))
+    balance = (await overview.ledger())["default"]
+    assert (balance.rows_now, balance.expired, balance.missing) == (1, 5, 1)
+
+
+async def test_each_tenant_has_its_own_days() -> None:
+    buffer = await settled_buffer({TODAY - 8: 5, TODAY: 2})
+    for tenants, missing in (({"default": 7}, 0), ({"other": 7}, 5)):
+        overview = Overview(buffer, CountedReader(2, {TODAY: 2}), ManualClock(TODAY * DAY_NS), Retention(30, tenants))
+        assert (await overview.ledger())["default"].missing == missing
 
 
 async def test_a_row_too_many_unbalances_the_ledger() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from zero.application.drain.shard import DrainState, ShardDrain
+from zero.application.drain.shard import HELD, DrainState, ShardDrain
 from zero.application.ports import ShardLog
 from zero.domain.errors import ZeroError
 
@@ -58,6 +58,10 @@ class DrainService:
     def ready(self) -> bool:
         """Whether every shard is drained, here or elsewhere."""
         return all(drain.ready for drain in self._drains)
+
+    def holds(self, shard: int) -> bool:
+        """Whether it is this process that drains the shard."""
+        return any(drain.shard == shard and drain.state in HELD for drain in self._drains)
 
     def states(self) -> dict[int, tuple[DrainState, str]]:
         """Return (state, last error or '') of each shard, for the readiness page."""

@@ -40,6 +40,10 @@ class DrainState(Enum):
     STOPPED = "stopped"
 
 
+HELD = (DrainState.RECOVERING, DrainState.FLOWING)
+"""The states in which the lease is ours, as far as we know."""
+
+
 class ShardDrain:
     """Drains one shard while it holds its lease. ``run`` returns only after ``stop``."""
 

@@ -31,6 +31,7 @@ from zero.application.ports.patterns import (
 )
 from zero.application.ports.process import Clock, Random, Telemetry
 from zero.application.ports.reading import BUCKET_NS, FieldReader, LogReader, QueryParser, Scope, StoreFigures, Tally
+from zero.application.ports.retention import RetentionLedger, RetentionStore
 
 __all__ = [
     "BUCKET_NS",
@@ -72,6 +73,8 @@ __all__ = [
     "Question",
     "Random",
     "Ranked",
+    "RetentionLedger",
+    "RetentionStore",
     "RowRange",
     "Scope",
     "Settlement",

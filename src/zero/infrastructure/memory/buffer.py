@@ -16,12 +16,14 @@ from zero.application.ports import (
     Durability,
     Lease,
     Position,
+    RetentionLedger,
     Settlement,
     ShardLog,
 )
 from zero.domain.errors import BufferFull, LeaseLost
 from zero.domain.frame import EVERY_ENTRY
 from zero.domain.ledger import TenantLedger
+from zero.domain.retention import Cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class _Shard:
     replayed: set[int] = field(default_factory=set)
 
 
-class MemoryBuffer(Buffer, ShardLog, DeadLetterStore):
+class MemoryBuffer(Buffer, ShardLog, DeadLetterStore, RetentionLedger):
     """All sides of the buffer over plain data; every method is one atomic step once it has stopped waiting."""
 
     def __init__(self, clock: Clock, shards: int = 1, options: MemoryBufferOptions | None = None) -> None:
@@ -61,6 +63,7 @@ class MemoryBuffer(Buffer, ShardLog, DeadLetterStore):
         self._dead_count = 0
         self._receipts: dict[tuple[str, str], bytes] = {}
         self._process_epoch = 0
+        self._cut = Cut()
         self._used_bytes = 0
 
     async def append(self, appends: Sequence[Append]) -> Sequence[Appended]:
@@ -112,6 +115,10 @@ class MemoryBuffer(Buffer, ShardLog, DeadLetterStore):
             name: TenantLedger(accepted[name], stored[name], dead[name], waiting[name], dropped[name], self._by_day(name))
             for name in sorted(accepted | dead)
         }
+
+    async def forget(self, cut: Cut) -> None:
+        """Tell no days before the cut any more."""
+        self._cut = self._cut.joined(cut)
 
     async def dead_letters(self, after: str, limit: int) -> Sequence[tuple[str, DeadLetter]]:
         """Return dead letters behind the cursor."""
@@ -227,7 +234,8 @@ class MemoryBuffer(Buffer, ShardLog, DeadLetterStore):
     def _by_day(self, name: str) -> Counter[int]:
         days = Counter[int]()
         for shard in self._shards:
-            days.update({day: count for (tenant, day), count in shard.by_day.items() if tenant == name})
+            of_tenant = {day: count for (tenant, day), count in shard.by_day.items() if tenant == name}
+            days.update({day: count for day, count in of_tenant.items() if day >= self._cut.of(name)})
         return days
 
     def _held(self, lease: Lease) -> _Shard:

@@ -69,12 +69,17 @@ async def look_after(options: PostgresOptions, now_ns: int) -> int:
         await connection.execute(f"SET statement_timeout = {options.insert_timeout_seconds * 1000}".encode())
         await _finish_detached(connection)
         first = today - options.retention_days  # the day on which retention falls due is kept, as by the ledger
-        due = [day for day in await days(connection) if day < first]
-        for day in due:
-            await connection.execute(f"ALTER TABLE logs DETACH PARTITION {partition(day)} CONCURRENTLY".encode())
-            await connection.execute(f"DROP TABLE {partition(day)}".encode())
-        await connection.execute("DELETE FROM patterns WHERE received_ms < %s", (first * MILLISECONDS_PER_DAY,))
-        return len(due)
+        return await drop_days_before(connection, first)
+
+
+async def drop_days_before(connection: AsyncConnection, first: int) -> int:
+    """Drop the days before ``first`` and the patterns that were last seen then; returns how many days. SCHEMA_LOCK is held."""
+    due = [day for day in await days(connection) if day < first]
+    for day in due:
+        await connection.execute(f"ALTER TABLE logs DETACH PARTITION {partition(day)} CONCURRENTLY".encode())
+        await connection.execute(f"DROP TABLE {partition(day)}".encode())
+    await connection.execute("DELETE FROM patterns WHERE received_ms < %s", (first * MILLISECONDS_PER_DAY,))
+    return len(due)
 
 
 async def _finish_detached(connection: AsyncConnection) -> None:

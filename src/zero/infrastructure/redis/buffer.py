@@ -37,6 +37,7 @@ from zero.infrastructure.redis.options import RedisOptions
 from zero.infrastructure.redis.replication import replicated
 from zero.infrastructure.redis.requests import ledgers
 from zero.infrastructure.redis.reserve import Reserve
+from zero.infrastructure.redis.retention import known_cut
 from zero.infrastructure.redis.shards import known_shards, note_shards
 
 DEAD_LETTERS_MAX = 1000
@@ -177,9 +178,10 @@ class RedisBuffer:
                 client = await self._nodes.client(shard)
                 fields: Any = await client.hgetall(self._keys_of(shard).ledger)
                 found += [(field.decode(), int(value)) for field, value in fields.items()]
+            cut = await known_cut(await self._nodes.client(0), self._options)
         except FOREIGN as error:
             raise self._translate(error) from error
-        return ledgers(found)
+        return ledgers(found, cut)
 
     async def dead_letters(self, after: str, limit: int) -> Sequence[tuple[str, DeadLetter]]:
         """Return up to ``limit`` (at most 1,000) dead letters behind the cursor, shard by shard, oldest first."""

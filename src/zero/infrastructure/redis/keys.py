@@ -74,6 +74,11 @@ def process_epoch_key(namespace: str) -> str:
     return f"{namespace}:{{0}}:processes"
 
 
+def retention_key(namespace: str) -> str:
+    """Return the key of the hash that says of a tenant, or (``*``) the others, which day of receipt is the first one kept."""
+    return f"{namespace}:{{0}}:retention"
+
+
 def shards_key(namespace: str) -> str:
     """Return the key of the hash whose fields are the numbers of shards that the buffer was used with."""
     return f"{namespace}:{{0}}:shards"

@@ -6,6 +6,7 @@ from typing import Any
 
 from zero.application.ports import Append
 from zero.domain.ledger import TenantLedger
+from zero.domain.retention import Cut
 from zero.infrastructure.redis.keys import FIELD_COUNT, FIELD_FRAME, FIELD_TENANT, ShardKeys
 
 MULTI = b"*1\r\n$5\r\nMULTI\r\n"
@@ -43,18 +44,19 @@ def day_counter(day: int) -> str:
     return f"stored@{day}"
 
 
-def ledgers(fields: Iterable[tuple[str, int]]) -> dict[str, TenantLedger]:
-    """Return the ledger of each tenant from the fields of one hash or of several."""
+def ledgers(fields: Iterable[tuple[str, int]], cut: Cut) -> dict[str, TenantLedger]:
+    """Return the ledger of each tenant from the fields of one hash or of several, without the days before the cut."""
     totals: dict[str, dict[str, int]] = {}
     for field, value in fields:
         counter, _, tenant = field.partition(":")
         counters = totals.setdefault(tenant, {})
         counters[counter] = counters.get(counter, 0) + value
-    return {tenant: _ledger(counters) for tenant, counters in sorted(totals.items())}
+    return {tenant: _ledger(counters, cut.of(tenant)) for tenant, counters in sorted(totals.items())}
 
 
-def _ledger(counters: dict[str, int]) -> TenantLedger:
-    days = {int(counter.partition("@")[2]): value for counter, value in counters.items() if "@" in counter}
+def _ledger(counters: dict[str, int], first: int) -> TenantLedger:
+    found = {int(counter.partition("@")[2]): value for counter, value in counters.items() if "@" in counter}
+    days = {day: count for day, count in found.items() if day >= first}
     return TenantLedger(**{counter: value for counter, value in counters.items() if "@" not in counter}, stored_by_day=days)
 
 

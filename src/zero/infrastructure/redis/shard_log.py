@@ -15,6 +15,7 @@ from zero.application.ports import Delivery, Lease, Position, Settlement
 from zero.domain.entry import NANOSECONDS_PER_MILLISECOND
 from zero.domain.errors import BufferUnavailable, LeaseLost, Overloaded
 from zero.domain.ledger import day_of
+from zero.domain.retention import Cut
 from zero.infrastructure.redis.dead import dead_fields, dead_indexes
 from zero.infrastructure.redis.failures import FOREIGN, translate
 from zero.infrastructure.redis.keys import (
@@ -32,6 +33,7 @@ from zero.infrastructure.redis.options import RedisOptions
 from zero.infrastructure.redis.replication import replicated
 from zero.infrastructure.redis.requests import day_counter, ledger_field
 from zero.infrastructure.redis.reserve import Reserve
+from zero.infrastructure.redis.retention import forget_days
 from zero.infrastructure.redis.shards import known_shards
 
 _DELETE_MAX = 1000
@@ -146,10 +148,7 @@ class RedisShardLog:
         ledger = self._keys(shard).ledger
         with suppress(Overloaded, BufferUnavailable):
             async with self._pipeline(shard) as (client, _):
-                fields: Any = await client.hgetall(ledger)
-                days = [(field, int(field[7:].split(b":", 1)[0])) for field in fields if field.startswith(b"stored@")]
-                if old := [field for field, day in days if day < today - self._options.ledger_days]:
-                    await client.hdel(ledger, *old)
+                await forget_days(client, ledger, Cut(today - self._options.ledger_days))
 
     async def close(self) -> None:
         """Close the connections."""

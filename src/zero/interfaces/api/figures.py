@@ -1,5 +1,8 @@
 """How the platform is doing: stats, ledger, probes."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse, Response
 
@@ -45,12 +48,17 @@ def figures_router(services: ApiServices) -> APIRouter:
         balances = await services.overview.ledger()
         if KeyScope.ADMIN not in asker.scopes:
             balances = {tenant: balance for tenant, balance in balances.items() if tenant == asker.tenant}
-        tenants = {tenant: _balance(balance) for tenant, balance in balances.items()}
-        totals = {name: sum(figures[name] for figures in tenants.values()) for name in (*_FIGURES, *_OF_THE_STORE)}
-        balanced = all(balance.balanced for balance in balances.values())
-        return JSONResponse({**totals, "balanced": balanced, "tenants": tenants})
+        return JSONResponse(ledger_body(balances))
 
     return router
+
+
+def ledger_body(balances: Mapping[str, TenantBalance]) -> dict[str, Any]:
+    """Return the balances as they go out: the sums, and each tenant's."""
+    tenants = {tenant: _balance(balance) for tenant, balance in balances.items()}
+    totals = {name: sum(figures[name] for figures in tenants.values()) for name in (*_FIGURES, *_OF_THE_STORE)}
+    balanced = all(balance.balanced for balance in balances.values())
+    return {**totals, "balanced": balanced, "tenants": tenants}
 
 
 def probes_router(services: ApiServices) -> APIRouter:

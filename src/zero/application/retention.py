@@ -1,0 +1,124 @@
+"""Keeps the store to its days and its size: first the ledger forgets what goes, then it goes.
+
+So a stop between the two leaves rows that nobody counts on, which the next round removes, and never shows a loss that is none.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from zero.application.events import Event
+from zero.application.ports import Clock, RetentionLedger, RetentionStore, Telemetry
+from zero.domain.entry import NANOSECONDS_PER_MILLISECOND
+from zero.domain.errors import ZeroError
+from zero.domain.ledger import day_of
+from zero.domain.retention import Cut, Retention, first_day_within
+
+LOOK_SECONDS, ASK_SECONDS = 60.0, 1.0
+SIZE_SHARE = 0.95
+"""To how much of the bound the store is brought down, so that it is not at it again with the next block."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreMeasured(Event):
+    """What the store takes on disk, and what it may take (0: no bound)."""
+
+    name: ClassVar[str] = "store"
+    gauges: ClassVar[tuple[str, ...]] = ("disk_bytes", "disk_bytes_max")
+    help: ClassVar[str] = "The store's tables on disk, and ZERO_RETENTION_BYTES; as the drain of the first shard sees them"
+
+    disk_bytes: int
+    disk_bytes_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class EntriesExpired(Event):
+    """Entries are removed from the store, because of their age or because of its size."""
+
+    name: ClassVar[str] = "retention_removed"
+    level: ClassVar[str | None] = "info"
+    labels: ClassVar[tuple[str, ...]] = ("reason",)
+    amounts: ClassVar[tuple[str, ...]] = ("entries",)
+    help: ClassVar[str] = "Rounds of retention that removed entries; reason is age or size"
+
+    reason: str
+    entries: int
+    first_day: int
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionShort(Event):
+    """The store is above its size, and only the days that always stay are left."""
+
+    name: ClassVar[str] = "retention_short"
+    level: ClassVar[str | None] = "warning"
+    help: ClassVar[str] = "Looks at which the store was above ZERO_RETENTION_BYTES with nothing left that may go"
+
+    disk_bytes: int
+    disk_bytes_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionFailed(Event):
+    """Buffer or store did not let retention do its work; the next round tries again."""
+
+    name: ClassVar[str] = "retention_failed"
+    level: ClassVar[str | None] = "warning"
+    help: ClassVar[str] = "Rounds of retention that failed"
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeeperParts:
+    """What the keeper works on; ``ours`` says whether it is this process that keeps the store."""
+
+    ledger: RetentionLedger
+    store: RetentionStore
+    clock: Clock
+    telemetry: Telemetry
+    ours: Callable[[], bool]
+
+
+class RetentionKeeper:
+    """Looks each minute for as long as ``run`` runs, where this process is the one that does."""
+
+    def __init__(self, retention: Retention, parts: KeeperParts) -> None:
+        self._retention = retention
+        self._parts = parts
+        self._aged = 0
+
+    async def run(self) -> None:
+        """Look until cancelled; outages are waited out."""
+        while True:
+            if self._parts.ours():
+                try:
+                    await self.look()
+                except ZeroError as error:
+                    self._parts.telemetry.emit(RetentionFailed(error.message))
+                await self._parts.clock.sleep(LOOK_SECONDS)
+            else:
+                await self._parts.clock.sleep(ASK_SECONDS)
+
+    async def look(self) -> None:
+        """Remove what is too old, once a day, and what is too much."""
+        today = day_of(self._parts.clock.now_ns() // NANOSECONDS_PER_MILLISECOND)
+        if self._retention.differs and today > self._aged:
+            await self._remove("age", self._retention.cut(today))
+            self._aged = today
+        used, allowed = await self._parts.store.disk_bytes(), self._retention.bytes_max
+        self._parts.telemetry.emit(StoreMeasured(used, allowed))
+        if not allowed or used <= allowed:
+            return
+        rows = await self._parts.store.rows_by_day()
+        days = ((day, count) for (_, day), count in rows.items())
+        first = first_day_within(days, allowed * SIZE_SHARE / used, today)
+        if first:
+            await self._remove("size", self._retention.cut(today).at_least(first))
+        else:
+            self._parts.telemetry.emit(RetentionShort(used, allowed))
+
+    async def _remove(self, reason: str, cut: Cut) -> None:
+        await self._parts.ledger.forget(cut)
+        if entries := await self._parts.store.remove(cut):
+            self._parts.telemetry.emit(EntriesExpired(reason, entries, cut.everyone))
