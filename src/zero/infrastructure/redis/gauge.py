@@ -17,11 +17,11 @@ _INFO_MEMORY = b"*2\r\n$4\r\nINFO\r\n$6\r\nmemory\r\n"
 
 
 class Gauge:
-    """The level of one server, asked for at most four times a second and only while appends arrive.
+    """The level of one server, asked for at most four times a second, while appends arrive and while it refuses.
 
     Above the high-water mark it refuses until the level is below the low-water mark. Between two looks it lets pass what had
     room below the high-water mark at the last one. Should others fill the server meanwhile, it refuses itself (OOM), which
-    counts as full too.
+    counts as full too. While it refuses it looks by itself, so that the first append after the end of that is taken.
     """
 
     def __init__(self, options: RedisOptions) -> None:
@@ -30,6 +30,7 @@ class Gauge:
         self._asked_at = float("-inf")
         self._room = float("inf")
         self._refusal = ""
+        self._again: asyncio.TimerHandle | None = None
 
     def admit(self, size_bytes: int) -> None:
         """Count a frame that is about to be sent. Raises Overloaded while the server is full."""
@@ -44,13 +45,27 @@ class Gauge:
         """Ask for the level without waiting for it, unless it was asked for just now."""
         if now - self._asked_at >= (_INTERVAL_SECONDS if self._room > _ROOM_BYTES else _INTERVAL_SECONDS / 10):
             self._asked_at = now
-            link.call((_INFO_MEMORY,), 1).add_done_callback(self._answered)
+            link.call((_INFO_MEMORY,), 1).add_done_callback(lambda future: self._answered(future, link))
 
-    def out_of_memory(self) -> None:
+    def out_of_memory(self, link: Link | None) -> None:
         """Take note that the server refused for want of memory."""
         self._refusal = "the server is out of memory (OOM)"
+        if link is not None:
+            self._look_again(link)
 
-    def _answered(self, future: "asyncio.Future[list[Any]]") -> None:
+    def _look_again(self, link: Link) -> None:
+        """Ask again after a while, once for all who want that; a closed connection is the end of it."""
+        if self._again is not None or not link.open:
+            return
+        loop = asyncio.get_running_loop()
+
+        def look() -> None:
+            self._again = None
+            self.refresh(link, loop.time())
+
+        self._again = loop.call_later(_INTERVAL_SECONDS, look)
+
+    def _answered(self, future: "asyncio.Future[list[Any]]", link: Link) -> None:
         if future.cancelled() or future.exception() is not None or not isinstance(text := future.result()[0], bytes):
             return
         used, limit = memory(dict(line.split(":", 1) for line in text.decode().splitlines() if ":" in line))
@@ -59,6 +74,8 @@ class Gauge:
             self._refusal = f"{used} of {limit} bytes used"
         elif used < limit * self._low:
             self._refusal = ""
+        if self._refusal or self._room < _ROOM_BYTES:
+            self._look_again(link)
 
 
 def memory(info: Mapping[str, Any]) -> tuple[int, int]:

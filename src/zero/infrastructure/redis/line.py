@@ -58,7 +58,7 @@ class Line:
         try:
             raise_refusal(replies)
         except Overloaded:
-            self._gauge.out_of_memory()
+            self._gauge.out_of_memory(self._link)
             raise
         except BufferUnavailable as error:
             if any(code in error.message for code in _ANOTHER_SERVER):
