@@ -79,7 +79,7 @@ async def operate(world: World, store: SimDeadLetters, codec: MemoryCodec, telem
     parts = DeadLetterParts(store, MemoryKeyStore(), codec.crc32c, lambda payload: [], world, telemetry)
     letters = DeadLetters(parts)
     while world.now < until:
-        await world.sleep(0.1 + 2 * world.random())
+        await world.sleep(0.1 + world.random())
         try:
             found = await letters.list("", 1000)
             if not found:

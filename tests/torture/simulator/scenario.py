@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from tests.torture.simulator.operator import Name, SimDeadLetters, name_of, operate
 from tests.torture.simulator.servers import Faults, Safety, SimBuffer, SimStore, answer
@@ -14,7 +15,7 @@ from zero.domain.frame import pack_frame, unpack_frame
 from zero.domain.log_batch import join_entries, split_entries
 from zero.infrastructure.memory import MemoryCodec, entry_hash
 
-FAULT_SECONDS = 20.0
+FAULT_SECONDS = 15.0
 HEAL_SECONDS = 120.0
 TENANTS = ("default", "blue", "grün")
 MakeDrain = Callable[[str, DrainParts, DrainOptions], ShardDrain]
@@ -74,6 +75,7 @@ class Process:
         """Kill it; its supervisor starts it again a while later."""
         for task in self.tasks:
             task.kill()
+        self._world.expect(self._world.now + down_seconds)
         self._world.after(down_seconds, self.start)
 
     def freeze(self, seconds: float) -> None:
@@ -95,11 +97,12 @@ class Scenario:
         self.truth = Truth()
         self.codec = MemoryCodec()
         self.telemetry = Count()
+        self.operators: list[Task] = []
         self._make: MakeDrain = make or (lambda owner, parts, options: ShardDrain(0, owner, parts, options))
         chaos, safety = self.world.random_source, safety or Safety()
-        bad = chaos.choice((0.0, 0.01, 0.05, 0.2))
+        bad = chaos.choice((0.0, 0.02, 0.06, 0.2))
         slow = chaos.choice((0.02, 0.2, 3.0))
-        stall = chaos.choice((0.0, 0.0, 0.02))
+        stall = chaos.choice((0.0, 0.0, 0.04))
         self.log = SimBuffer(self.world, Faults(bad, stall, slow, unfenced_reads=chaos.random() < 0.3), safety)
         store_faults = Faults(bad, stall, slow, partial=chaos.choice((0.0, 0.3)), halted=chaos.choice((0.0, 0.05)))
         self.store = SimStore(self.world, store_faults, safety, self.truth.poison)
@@ -144,7 +147,8 @@ class Scenario:
         if self.log.line.faults.unfenced_reads:
             self.world.at(chaos.random() * FAULT_SECONDS, self.log.steal)
         for _ in range(chaos.choice((0, 1, 2))):
-            self.world.spawn(operate(self.world, self.letters, self.codec, self.telemetry, FAULT_SECONDS))
+            operating = operate(self.world, self.letters, self.codec, self.telemetry, FAULT_SECONDS)
+            self.operators.append(self.world.spawn(operating))
         for _ in range(chaos.choice((0, 1, 1))):
             self.world.at(chaos.random() * FAULT_SECONDS, self.truth.poison.clear)  # the store is mended
         return processes
@@ -161,41 +165,37 @@ class Scenario:
         chaos = self.world.random_source
         count = chaos.choice((1, 1, 2, 5, 12))
         tenant = chaos.choice(TENANTS)
-        entries = [b"entry %d of %d" % (index, bid) for index in range(count)]
-        payload = join_entries(entries)
         kind = chaos.random()
-        if kind < 0.03:
-            payload = b"\x0a\xff" + payload  # a checksum that is right over a payload that is not
-        data = pack_frame(bid, 0, count, tenant, [payload], self.codec.crc32c)
+        data, digests = _frame(bid, count, tenant, kind < 0.03)
         if 0.03 <= kind < 0.06:
             data = data[:-1] + bytes([data[-1] ^ 1])
         if kind < 0.06:
             self.truth.corrupt[data] += 1
         else:
-            for index, entry in enumerate(entries):
-                self.truth.rows[bid, index] = entry_hash(entry)
+            for index, digest in enumerate(digests):
+                self.truth.rows[bid, index] = digest
                 if kind < 0.12 and chaos.random() < 0.5:
                     self.truth.poison.add((bid, index))
                     self.truth.refused.add((bid, index))
         answer(self.log.server.append([Append(0, data, tenant, count)]))
 
     def _heal(self, processes: list[Process]) -> list[str]:
-        """End the faults, start what is down, and wait until the buffer is empty."""
+        """End the faults, start what is down, and wait until nothing is on its way and the buffer is empty."""
         for line in (self.log.line, self.store.line):
             line.faults.line = line.faults.stall = line.faults.partial = line.faults.halted = 0.0
             line.faults.slow_seconds = 0.02
         for process in processes:
             process.start()
         while self.world.now < FAULT_SECONDS + HEAL_SECONDS:
-            self.world.run(self.world.now + 2.0)
-            if not answer(self.log.server.level()).frames:
+            self.world.run(self.world.now + 1.0)
+            stirred = self.world.now < self.world.stirred_until + 1.0 or any(task.alive for task in self.operators)
+            if not stirred and not answer(self.log.server.level()).frames:
                 return []
         return [
             "stuck: the buffer is not empty: " + ", ".join(f"{p.drain.state.value} {p.drain.last_error}" for p in processes)
         ]
 
     def _stop(self, processes: list[Process]) -> list[str]:
-        self.world.run(self.world.now + 10.0)  # the frozen wake up, and late requests arrive
         for process in processes:
             process.drain.stop(5.0)
         self.world.run(self.world.now + 45.0)  # a slow insert of before takes up to 33 s
@@ -244,6 +244,14 @@ class Scenario:
         if dropped != self.letters.entries_dropped or kept + dropped != sum(row.dead_lettered for row in ledger.values()):
             problems.append(f"the ledger has {dropped} dropped; {self.letters.entries_dropped} were, {kept} are kept: {ledger}")
         return problems
+
+
+@lru_cache(maxsize=4096)
+def _frame(bid: int, count: int, tenant: str, unreadable: bool) -> tuple[bytes, tuple[bytes, ...]]:
+    """Return a frame and its entries' digests; ``unreadable``: its checksum is right over a payload that is not."""
+    entries = [b"entry %d of %d" % (index, bid) for index in range(count)]
+    payload = (b"\x0a\xff" if unreadable else b"") + join_entries(entries)
+    return pack_frame(bid, 0, count, tenant, [payload], MemoryCodec().crc32c), tuple(entry_hash(entry) for entry in entries)
 
 
 def run_seed(seed: int) -> Verdict:

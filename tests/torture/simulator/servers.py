@@ -4,12 +4,13 @@ A request travels, has its effect at the server, and is answered. The client may
 up before the effect, or may be dead by then: the effect happens all the same.
 """
 
+from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, TypeVar
 
-from tests.torture.simulator.world import World
+from tests.torture.simulator.world import World, until
 from zero.application.ports import Block, Clock, Delivery, Lease, Settlement
 from zero.domain.errors import BufferUnavailable, LeaseLost, StoreHalted, StoreRejected, StoreUnavailable, ZeroError
 from zero.infrastructure.memory import MemoryBuffer, MemoryBufferOptions, MemoryStore
@@ -69,10 +70,11 @@ class Line:
 
     async def call(self, effect: Callable[[], T]) -> T:
         """Carry one request there and its answer back."""
-        world, faults = self._world, self.faults
-        if world.chance(faults.stall):
-            await world.stall(world.random() * STALL_SECONDS_MAX)
-        travel = 0.001 + world.spread(faults.slow_seconds)
+        world, faults, random = self._world, self.faults, self._world.random_source.random
+        slow = faults.slow_seconds
+        if faults.stall and random() < faults.stall:
+            await world.stall(random() * STALL_SECONDS_MAX)
+        travel = 0.001 + slow * random() ** 4
         outcome: list[T | ZeroError] = []
 
         def arrive() -> None:
@@ -81,13 +83,15 @@ class Line:
             except ZeroError as error:
                 outcome.append(error)
 
-        if world.chance(faults.line):
-            if world.chance(0.7):
-                world.after(travel + world.random() * faults.slow_seconds, arrive)
-            await world.sleep(world.spread(2 * faults.slow_seconds) + 0.001)
+        if faults.line and random() < faults.line:
+            if random() < 0.7:
+                late = world.now + travel + random() * slow
+                world.expect(late)
+                world.at(late, arrive)
+            await until(world.now + 2 * slow * random() ** 4 + 0.001)
             raise self._unavailable("the line broke")
-        world.after(travel, arrive)
-        await world.sleep(travel + 0.001 + world.spread(faults.slow_seconds))
+        world.at(world.now + travel, arrive)
+        await until(world.now + travel + 0.001 + slow * random() ** 4)
         result = outcome[0]
         if isinstance(result, ZeroError):
             raise result
@@ -124,31 +128,33 @@ class SimBuffer:
         self.server = MemoryBuffer(self.clock, options=MemoryBufferOptions(lease_seconds=LEASE_SECONDS))
         self.line = Line(world, faults, BufferUnavailable)
 
-    async def acquire(self, shard: int, owner: str) -> Lease | None:
+    def acquire(self, shard: int, owner: str) -> Coroutine[Any, Any, Lease | None]:
         """As the port says."""
-        return await self.line.call(lambda: answer(self.server.acquire(shard, owner)))
+        return self.line.call(lambda: answer(self.server.acquire(shard, owner)))
 
-    async def renew(self, lease: Lease) -> None:
+    def renew(self, lease: Lease) -> Coroutine[Any, Any, None]:
         """As the port says."""
-        await self.line.call(lambda: answer(self.server.renew(lease)))
+        return self.line.call(lambda: answer(self.server.renew(lease)))
 
-    async def release(self, lease: Lease) -> None:
+    def release(self, lease: Lease) -> Coroutine[Any, Any, None]:
         """As the port says."""
-        await self.line.call(lambda: answer(self.server.release(lease)))
+        return self.line.call(lambda: answer(self.server.release(lease)))
 
-    async def pending(self, lease: Lease, after: str, limit: int) -> Sequence[Delivery]:
+    def pending(self, lease: Lease, after: str, limit: int) -> Coroutine[Any, Any, Sequence[Delivery]]:
         """As the port says."""
-        return await self.line.call(lambda: answer(self.server.pending(lease, after, limit)))
+        return self.line.call(lambda: answer(self.server.pending(lease, after, limit)))
 
     async def read(self, lease: Lease, limit: int, wait_seconds: float) -> Sequence[Delivery]:
-        """As the port says; a waiting read looks again every half second."""
-        deadline = self._world.now + wait_seconds
+        """As the port says; a read that waits does so at the server, which looks every half second."""
+        deadline, state = self._world.now + wait_seconds, self.server._shards[0]
         while True:
             found = await self.line.call(lambda: answer(self.server.read(self._reader(lease), limit, 0.0)))
-            left = deadline - self._world.now
-            if found or left <= 0:
+            if found or self._world.now >= deadline:
                 return found
-            await self._world.sleep(min(left, 0.5))
+            while state.delivered >= state.appended and self._world.now < deadline:
+                await until(min(deadline, self._world.now + 0.5))
+            if state.delivered >= state.appended:
+                return found
 
     def steal(self) -> None:
         """Give the next entry to a reader of long ago, who is dead."""
@@ -159,15 +165,18 @@ class SimBuffer:
         else:
             self._world.after(0.05, self.steal)
 
-    async def settle(self, lease: Lease, settlement: Settlement) -> None:
+    def settle(self, lease: Lease, settlement: Settlement) -> Coroutine[Any, Any, None]:
         """As the port says."""
-        await self.line.call(lambda: self._settle(lease, settlement))
+        return self.line.call(lambda: self._settle(lease, settlement))
 
     def _settle(self, lease: Lease, settlement: Settlement) -> None:
         answer(self.server.settle(lease if self._safety.buffer_fence else self._current(lease), settlement))
-        for tenant, row in answer(self.server.ledger()).items():
-            total = row.stored + row.dead_lettered + row.in_buffer
-            assert row.accepted == total, f"the ledger of {tenant!r} is out of balance: {row}"
+        state, waiting = self.server._shards[0], Counter[str]()
+        for append in state.stream.values():
+            waiting[append.tenant] += append.count
+        for tenant, accepted in state.accepted.items():
+            total = state.stored[tenant] + state.dead[tenant] + waiting[tenant]
+            assert accepted == total, f"the ledger of {tenant!r} is out of balance: {answer(self.server.ledger())[tenant]}"
 
     def _reader(self, lease: Lease) -> Lease:
         """Return the lease to read with: some servers hand entries to a reader that is no longer the owner."""
@@ -210,9 +219,9 @@ class SimStore:
         if self._safety.quiesce:
             await self.line.call(lambda: self._stop(lease))
 
-    async def present(self, batch_ids: Sequence[int]) -> Mapping[int, Sequence[int]]:
+    def present(self, batch_ids: Sequence[int]) -> Coroutine[Any, Any, Mapping[int, Sequence[int]]]:
         """As the port says."""
-        return await self.line.call(lambda: answer(self.server.present(batch_ids)))
+        return self.line.call(lambda: answer(self.server.present(batch_ids)))
 
     async def insert(self, block: Block, lease: Lease) -> None:
         """As the port says. The client may give up at any time; the server does not know."""
@@ -227,6 +236,7 @@ class SimStore:
         broken = world.chance(faults.line)
         travel += broken * world.random() * faults.slow_seconds
         if not broken or world.chance(0.8):
+            world.expect(world.now + travel + takes)
             world.after(travel, lambda: self._begin(job, block, lease, takes))
         if broken:
             await world.sleep(world.spread(2 * (travel + takes)))

@@ -3,22 +3,17 @@
 import heapq
 import math
 import random
+import types
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any
+from typing import Any, cast
 
 Action = Callable[[], None]
 
 
-class Until:
-    """Awaiting it suspends a task until the given time."""
-
-    __slots__ = ("time",)
-
-    def __init__(self, time: float) -> None:
-        self.time = time
-
-    def __await__(self) -> Generator["Until", None, None]:
-        yield self
+@types.coroutine
+def until(time: float) -> Generator[float, None, None]:
+    """Suspend a task until the given time."""
+    yield time
 
 
 class Task:
@@ -26,7 +21,7 @@ class Task:
 
     __slots__ = ("_coroutine", "_frozen_until", "_world", "alive", "error", "process")
 
-    def __init__(self, world: "World", coroutine: Coroutine[Until, None, None]) -> None:
+    def __init__(self, world: "World", coroutine: Coroutine[float, None, None]) -> None:
         self._world = world
         self._coroutine = coroutine
         self._frozen_until = 0.0
@@ -37,6 +32,7 @@ class Task:
 
     def freeze(self, seconds: float) -> None:
         """Stop its process where it is for that long, as SIGSTOP and SIGCONT would."""
+        self._world.expect(self._world.now + seconds)
         for task in self.process:
             task._frozen_until = max(task._frozen_until, self._world.now + seconds)
 
@@ -49,34 +45,35 @@ class Task:
     def _step(self) -> None:
         if not self.alive:
             return
-        if self._world.now < self._frozen_until:
-            self._world.at(self._frozen_until, self._step)
+        world = self._world
+        if world.now < self._frozen_until:
+            world.at(self._frozen_until, self._step)
             return
-        self._world.current = self
+        world.current = self
         try:
-            wait = self._coroutine.send(None)
+            time = self._coroutine.send(None)
         except StopIteration:
             self.alive = False
         except Exception as error:
             self.alive, self.error = False, error
         else:
-            self._world.at(wait.time, self._step)
+            world.at(time, self._step)
 
 
 class Child(Task):
     """A task of the same process, whose end and error belong to the one that awaits it."""
 
-    def __init__(self, world: "World", coroutine: Coroutine[Until, None, None], parent: Task) -> None:
+    def __init__(self, world: "World", coroutine: Coroutine[float, None, None], parent: Task) -> None:
         super().__init__(world, coroutine)
         self._waiter: Task | None = None
         parent.process[:] = [task for task in parent.process if task.alive or not isinstance(task, Child)]
         parent.process.append(self)
         self.process = parent.process
 
-    def __await__(self) -> Generator[Until, None, None]:
+    def __await__(self) -> Generator[float, None, None]:
         if self.alive:
             self._waiter = self._world.current
-            yield Until(math.inf)
+            yield math.inf
         error, self.error = self.error, None
         if error:
             raise error
@@ -96,25 +93,33 @@ class World:
         self.now = 0.0
         self.steps = 0
         self.current: Task | None = None
+        self.stirred_until = 0.0
         self._queue: list[tuple[float, int, Action]] = []
         self._number = 0
 
     def at(self, time: float, action: Action) -> None:
         """Let the action happen at that time, after what was planned earlier for the same time."""
         self._number += 1
-        heapq.heappush(self._queue, (max(time, self.now), self._number, action))
+        heapq.heappush(self._queue, (time if time > self.now else self.now, self._number, action))
 
     def after(self, seconds: float, action: Action) -> None:
         """Let the action happen that much later."""
         self.at(self.now + seconds, action)
 
+    def expect(self, time: float) -> None:
+        """Remember that something which nobody waits for happens then."""
+        self.stirred_until = max(self.stirred_until, time)
+
     def run(self, until: float) -> None:
         """Let everything happen that is planned up to that time."""
-        queue = self._queue
-        while queue and queue[0][0] <= until:
-            self.now, _, action = heapq.heappop(queue)
-            self.steps += 1
-            action()
+        queue, pop, steps = self._queue, heapq.heappop, 0
+        try:
+            while queue and queue[0][0] <= until:
+                self.now, _, action = pop(queue)
+                steps += 1
+                action()
+        finally:
+            self.steps += steps
         self.now = max(self.now, until)
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> Task:
@@ -140,9 +145,9 @@ class World:
         """Return the time in seconds."""
         return self.now
 
-    async def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> Coroutine[Any, Any, None]:
         """Suspend the caller."""
-        await Until(self.now + seconds)
+        return cast(Coroutine[Any, Any, None], until(self.now + seconds))
 
     def random(self) -> float:
         """Return the next number of the seed."""
