@@ -5,10 +5,9 @@ So a stop between the two leaves rows that nobody counts on, which the next roun
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
 
-from zero.application.events import Event
 from zero.application.ports import Clock, RetentionLedger, RetentionStore, Telemetry
+from zero.application.retention_events import EntriesExpired, RetentionFailed, RetentionShort, StoreMeasured
 from zero.domain.entry import NANOSECONDS_PER_MILLISECOND
 from zero.domain.errors import ZeroError
 from zero.domain.ledger import day_of
@@ -17,56 +16,6 @@ from zero.domain.retention import Cut, Retention, first_day_within
 LOOK_SECONDS, ASK_SECONDS = 60.0, 1.0
 SIZE_SHARE = 0.95
 """To how much of the bound the store is brought down, so that it is not at it again with the next block."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoreMeasured(Event):
-    """What the store takes on disk, and what it may take (0: no bound)."""
-
-    name: ClassVar[str] = "store"
-    gauges: ClassVar[tuple[str, ...]] = ("disk_bytes", "disk_bytes_max")
-    help: ClassVar[str] = "The store's tables on disk, and ZERO_RETENTION_BYTES; as the drain of the first shard sees them"
-
-    disk_bytes: int
-    disk_bytes_max: int
-
-
-@dataclass(frozen=True, slots=True)
-class EntriesExpired(Event):
-    """Entries are removed from the store, because of their age or because of its size."""
-
-    name: ClassVar[str] = "retention_removed"
-    level: ClassVar[str | None] = "info"
-    labels: ClassVar[tuple[str, ...]] = ("reason",)
-    amounts: ClassVar[tuple[str, ...]] = ("entries",)
-    help: ClassVar[str] = "Rounds of retention that removed entries; reason is age or size"
-
-    reason: str
-    entries: int
-    first_day: int
-
-
-@dataclass(frozen=True, slots=True)
-class RetentionShort(Event):
-    """The store is above its size, and only the days that always stay are left."""
-
-    name: ClassVar[str] = "retention_short"
-    level: ClassVar[str | None] = "warning"
-    help: ClassVar[str] = "Looks at which the store was above ZERO_RETENTION_BYTES with nothing left that may go"
-
-    disk_bytes: int
-    disk_bytes_max: int
-
-
-@dataclass(frozen=True, slots=True)
-class RetentionFailed(Event):
-    """Buffer or store did not let retention do its work; the next round tries again."""
-
-    name: ClassVar[str] = "retention_failed"
-    level: ClassVar[str | None] = "warning"
-    help: ClassVar[str] = "Rounds of retention that failed"
-
-    message: str
 
 
 @dataclass(frozen=True, slots=True)

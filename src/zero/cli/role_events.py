@@ -8,9 +8,10 @@ _EVERY = ("zero.application.settings_events", "zero.application.process_events")
 _LISTENING = ("zero.application.key_events", "zero.infrastructure.tls.events")
 _DOORS = ("zero.interfaces.ingest_http.events", "zero.interfaces.ingest_grpc.events", "zero.interfaces.ingest_syslog.events")
 _CATALOGUE = ("zero.application.patterns.events", "zero.application.meaning.events")
+_KEEPING = ("zero.application.retention_events", "zero.infrastructure.postgres.events")
 MODULES = {
     "ingest": ("zero.application.ingest_events", "zero.infrastructure.clickhouse.events", *_DOORS, *_LISTENING, *_EVERY),
-    "drain": ("zero.application.drain.events", "zero.infrastructure.postgres.events", *_LISTENING, *_EVERY),
+    "drain": ("zero.application.drain.events", *_KEEPING, *_LISTENING, *_EVERY),
     "api": ("zero.interfaces.api.events", "zero.application.ledger_gauge", *_CATALOGUE, *_LISTENING, *_EVERY),
     "up": ("zero.embedded.events", *_EVERY),
 }

@@ -13,7 +13,8 @@ from tests.torture.harness.campaign import conservation
 from tests.torture.harness.oracle import Verdict
 from zero.application.overview import Overview
 from zero.application.ports import Append, RetentionStore, Settlement
-from zero.application.retention import EntriesExpired, KeeperParts, RetentionKeeper
+from zero.application.retention import KeeperParts, RetentionKeeper
+from zero.application.retention_events import EntriesExpired
 from zero.cli.doctor_retention import retention
 from zero.domain.batch_id import batch_id
 from zero.domain.entry import Level, LogEntry

@@ -6,14 +6,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from zero.application.background import end
-from zero.application.retention import (
-    EntriesExpired,
-    KeeperParts,
-    RetentionFailed,
-    RetentionKeeper,
-    RetentionShort,
-    StoreMeasured,
-)
+from zero.application.retention import KeeperParts, RetentionKeeper
+from zero.application.retention_events import EntriesExpired, RetentionFailed, RetentionShort, StoreMeasured
 from zero.domain.errors import BufferUnavailable
 from zero.domain.retention import Cut, Retention
 from zero.infrastructure.memory import ManualClock, MemoryTelemetry
