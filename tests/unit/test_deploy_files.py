@@ -1,0 +1,190 @@
+"""The files of deploy/ against the schemas and linters of what reads them."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+KUBERNETES = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+OLDEST_KUBERNETES, NEWEST_KUBERNETES = "1.30", "1.34"
+EXPOSURE_MAX = "20"
+"""Tenths of what systemd-analyze calls the exposure level; below 2.0 it says OK."""
+TOOLS = Path(sys.executable).parent
+
+
+def run(*command: str, **more: Any) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, **more)
+
+
+def resources() -> list[dict[str, Any]]:
+    found = [each for path in KUBERNETES for each in yaml.safe_load_all(path.read_text(encoding="utf-8"))]
+    return [each for each in found if each["kind"] != "Kustomization"]
+
+
+def pods() -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (each["metadata"]["name"], each["spec"]["template"]["spec"])
+        for each in resources()
+        if "template" in each.get("spec", {})
+    ]
+
+
+def test_yamllint_finds_nothing():
+    found = run(str(TOOLS / "yamllint"), "-c", str(ROOT / ".yamllint.yaml"), str(DEPLOY))
+    assert found.returncode == 0, found.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="its linter is installed on Linux alone")
+def test_hadolint_finds_nothing_in_the_dockerfile():
+    found = run(str(TOOLS / "hadolint"), str(DEPLOY / "Dockerfile"))
+    assert found.returncode == 0, found.stdout
+
+
+def test_the_image_is_small_pinned_and_not_root():
+    text = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    stages = text.split("\nFROM ")
+    assert len(stages) == 3
+    assert re.findall(r"^FROM (\S+)", text, re.MULTILINE) == [re.findall(r"^FROM (\S+)", text, re.MULTILINE)[0]] * 2
+    assert re.search(r"^FROM python:3\.\d+\.\d+-slim-\w+ AS build", text, re.MULTILINE), (
+        "pinned by a tag that does not move far"
+    )
+    assert "\nUSER 10001" in stages[2] and "HEALTHCHECK" in stages[2] and 'ENTRYPOINT ["zero"]' in stages[2]
+    assert "g++" not in stages[2] and "pip" not in stages[2], "no compiler and no installer at work in what runs"
+
+
+def test_the_context_of_the_image_holds_what_it_is_built_from():
+    kept = [line[1:] for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines() if line.startswith("!")]
+    assert all((ROOT / name).exists() for name in kept)
+    for name in re.findall(
+        r"deploy/[\w.-]+", " ".join(re.findall(r"^COPY (.*) \S+$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE))
+    ):
+        assert name in kept
+
+
+def test_what_the_image_installs_is_what_the_tests_run_with():
+    def pins(path: Path) -> set[str]:
+        return set(re.findall(r"^([\w.\-\[\]]+==[^\s;\\]+)", path.read_text(encoding="utf-8"), re.MULTILINE))
+
+    tested = pins(ROOT / "constraints.txt")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for name in ("requirements.txt", "build-requirements.txt"):
+        text = (DEPLOY / name).read_text(encoding="utf-8")
+        assert pins(DEPLOY / name) <= tested, f"make lock writes {name}"
+        assert "://" not in text
+        assert text.count("==") <= text.count("--hash=sha256:")
+    installed = {pin.split("==")[0].split("[")[0] for pin in pins(DEPLOY / "requirements.txt")}
+    wanted = {re.split(r"[>=<\[;]", requirement)[0].strip() for requirement in project["dependencies"]}
+    assert {name.lower().replace("_", "-").replace(".", "-") for name in wanted} <= {
+        name.lower().replace("_", "-").replace(".", "-") for name in installed
+    }
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the schema is installed on Linux alone")
+def test_the_compose_file_fits_the_schema_of_compose():
+    from compose_spec import PyCompose
+
+    text = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
+    parsed = PyCompose.from_yaml(yaml.safe_dump(yaml.safe_load(text)))  # the library knows no YAML aliases
+    parsed.validate()
+    assert set(parsed.service_names()) >= {"valkey", "clickhouse", "ingest", "drain", "api", "prometheus", "grafana"}
+
+
+def test_every_service_of_compose_is_pinned_healthy_and_bounded():
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    for name, service in services.items():
+        assert re.search(r":(latest|v?\d+\.\d+)", service["image"]), name
+        assert service["logging"]["options"]["max-size"], name
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ())), name
+        if service["restart"] == "no":
+            continue
+        assert service["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL"), name
+        if service["image"].startswith("zero"):
+            assert service["read_only"] and service["cap_drop"] == ["ALL"] and service["user"] == "10001", name
+    for service in services.values():
+        for needed, how in service.get("depends_on", {}).items():
+            once = services[needed]["restart"] == "no"
+            assert how["condition"] == ("service_completed_successfully" if once else "service_healthy")
+
+
+def test_what_compose_mounts_is_there():
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    mounted = [volume.split(":")[0] for service in services.values() for volume in service.get("volumes", ())]
+    assert all((DEPLOY / path).exists() for path in mounted if path.startswith("./"))
+    dashboards = yaml.safe_load((DEPLOY / "grafana" / "provisioning" / "dashboards" / "zero.yaml").read_text(encoding="utf-8"))
+    folder = dashboards["providers"][0]["options"]["path"]
+    assert f"./grafana/zero.json:{folder}/zero.json:ro" in services["grafana"]["volumes"]
+
+
+def test_prometheus_scrapes_the_services_of_compose_at_their_ports():
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    jobs = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yaml").read_text(encoding="utf-8"))["scrape_configs"]
+    ports = {"ingest": "ZERO_INGEST_HTTP", "drain": "ZERO_DRAIN_HTTP", "api": "ZERO_API"}
+    targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in jobs}
+    for name, setting in ports.items():
+        assert targets[f"zero-{name}"] == [f"{name}:{services[name]['environment'][setting].rpartition(':')[2]}"]
+
+
+@pytest.mark.parametrize("version", [OLDEST_KUBERNETES, NEWEST_KUBERNETES])
+def test_the_manifests_fit_the_schemas_of_kubernetes(version):
+    from kubernetes_validate import validate
+
+    for each in resources():
+        validate(each, version, strict=True)
+
+
+def test_kustomize_finds_every_manifest():
+    (kustomization,) = (yaml.safe_load(path.read_text()) for path in KUBERNETES if path.name == "kustomization.yaml")
+    others = {path.name for path in KUBERNETES} - {"kustomization.yaml", "secret.example.yaml"}
+    assert set(kustomization["resources"]) == others
+
+
+def test_every_pod_is_restricted_bounded_and_probed():
+    assert {name for name, _ in pods()} == {"ingest", "drain", "api", "migrate"}
+    for name, pod in pods():
+        assert pod["securityContext"]["runAsNonRoot"] and pod["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault"
+        assert pod["enableServiceLinks"] is False, "ZERO_* variables of a service would be taken for settings"
+        (container,) = pod["containers"]
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert {"cpu", "memory"} <= container["resources"]["requests"].keys() and "memory" in container["resources"]["limits"]
+        assert container["args"] == [name]
+        if name != "migrate":
+            assert container["readinessProbe"]["httpGet"]["path"] == "/ready"
+            assert container["livenessProbe"]["httpGet"]["path"] == "/health"
+
+
+def test_every_deployment_has_its_service_budget_and_network_policy():
+    by_kind: dict[str, set[str]] = {}
+    for each in resources():
+        by_kind.setdefault(each["kind"], set()).add(each["metadata"]["name"])
+    roles = {"ingest", "drain", "api"}
+    assert by_kind["Deployment"] == by_kind["Service"] == by_kind["PodDisruptionBudget"] == roles
+    assert by_kind["NetworkPolicy"] == {"nothing-else", "migrate"} | roles
+    assert by_kind["HorizontalPodAutoscaler"] == {"ingest"}
+
+
+@pytest.mark.parametrize("unit", sorted(path.name for path in (DEPLOY / "systemd").glob("*.service")))
+def test_systemd_takes_the_units_and_finds_them_hardened(unit, tmp_path):
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed (Debian: it is in the package systemd)")
+    text = (DEPLOY / "systemd" / unit).read_text(encoding="utf-8")
+    assert "ExecStart=/opt/zero/bin/zero " in text
+    there = tmp_path / unit.replace("@", "@1")
+    there.write_text(text.replace("/opt/zero/bin/zero", str(TOOLS / "zero")), encoding="utf-8")
+    verified = run("systemd-analyze", "verify", "--man=no", str(there))
+    if "Failed to connect to bus" in verified.stderr or "Operation not permitted" in verified.stderr:
+        pytest.skip(verified.stderr.strip())
+    assert (verified.returncode, verified.stderr) == (0, "")
+    found = run("systemd-analyze", "security", "--no-pager", "--offline=true", f"--threshold={EXPOSURE_MAX}", str(there))
+    assert found.returncode == 0, found.stdout[-400:]
