@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.torture.harness.machine import used_share
 from tests.torture.harness.results import FOLDER, PAGE, as_line, keep, number_of, publish, read, summed, table, table_line
 from tests.torture.harness.shrink import shrink
 from tests.torture.harness.trial import TRIALS, Outcome, Plan, Trial, trial
@@ -16,7 +17,10 @@ SHRINK_TRIES = 2
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What was asked for. ``amount`` 0 is that of the profile; ``parts`` 0 as many as the profile wants."""
+    """What was asked for. ``amount`` 0 is that of the profile; ``parts`` 0 as many as the profile wants.
+
+    ``cores`` are for what would take all of them.
+    """
 
     profile: str = "quick"
     rows: Sequence[str] = ()
@@ -25,6 +29,7 @@ class Wish:
     parts: int = 0
     as_json: bool = False
     keep: bool = True
+    cores: int = 0
 
 
 def run(wish: Wish, say: Callable[[str], None]) -> int:
@@ -46,8 +51,11 @@ def run_part(about: Trial, seed: int, wish: Wish, say: Callable[[str], None]) ->
     amount = wish.amount or about.amounts[wish.profile]
     say(f"{about.row} seed {seed}: {amount} {about.unit}")
     with tempfile.TemporaryDirectory(prefix="zero-torture-") as folder:
-        plan = Plan(seed, amount, Path(folder), say=(lambda line: None) if wish.as_json else say)
+        others = [used_share() if about.timed else None]
+        plan = Plan(seed, amount, Path(folder), cores=wish.cores, say=(lambda line: None) if wish.as_json else say)
         line = as_line(plan, about, guarded(about, plan))
+        others.append(used_share() if about.timed else None)
+    line["others_share"] = max((share for share in others if share is not None), default=None)
     if wish.as_json:
         print(json.dumps(line), flush=True)
     for problem in line["problems"] + [f"{kind} never struck" for kind in line["missed"]]:

@@ -16,8 +16,10 @@ FOLDER = RESULTS / "torture"
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 CONSERVATION = "R10"
+OTHERS_SHARE_MAX = 0.25
+"""How much of the processors others may use right before or after a part whose times are judged."""
 CROWDED_PER_CORE = 4.0
-"""Runnable threads a core at which times say nothing of the platform any more: our own load makes about two."""
+"""The same where that was not looked at: runnable threads a core; our own load makes about two."""
 
 
 @dataclass(slots=True)
@@ -34,6 +36,7 @@ class Summary:
     hits: Counter[str] = field(default_factory=Counter)
     skipped: list[str] = field(default_factory=list)
     load_per_core: float = 0.0
+    crowded: bool = False
 
     def found(self) -> str:
         """Say what every trial says: how much was stored, and what is wrong with it."""
@@ -102,11 +105,20 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def summed(lines: Iterable[dict[str, Any]]) -> Summary:
-    """Return the sum of parts."""
-    summary = Summary()
+    """Return the sum of parts; of times, those of the parts that had the machine for themselves, if there are any."""
+    summary, lines = Summary(), list(lines)
+    ran = [line for line in lines if not line["skipped"]]
+    summary.crowded = bool(ran) and all(crowded(line) for line in ran)
     for line in lines:
-        summary.add(line)
+        timeless = crowded(line) and not summary.crowded
+        summary.add(line | {"samples": {}, "worst": {}, "load_per_core": 0.0} if timeless else line)
     return summary
+
+
+def crowded(line: dict[str, Any]) -> bool:
+    """Say whether others used so much of the machine around a part that its times say little of the platform."""
+    share = line.get("others_share")
+    return bool(line.get("load_per_core", 0.0) > CROWDED_PER_CORE if share is None else share > OTHERS_SHARE_MAX)
 
 
 def table(folder: Path = FOLDER) -> str:
@@ -146,12 +158,12 @@ def table_line(about: Trial, summary: Summary) -> str:
     if not summary.parts:
         why = f"skipped: {summary.skipped[-1]}" if summary.skipped else "not run"
         return f"| {about.row} | {about.fault} | {about.promise} | {why} | | |"
-    slow = about.judge(summary)
-    crowded = slow and summary.load_per_core > CROWDED_PER_CORE
-    problems = summary.problems if crowded else [*summary.problems, *slow]
+    slow = about.judge(summary) if about.judge else []
+    excused = slow and summary.crowded
+    problems = summary.problems if excused else [*summary.problems, *slow]
     done = f"{summary.amount:,} of {about.wanted:,} {about.unit} (seeds {_ranges(summary.seeds)})"
     verdict = "**failed**: " + "; ".join(problems[:3]) if problems else "passed" if summary.amount >= about.wanted else "so far"
-    if crowded:
+    if excused:
         verdict += f"; times not judged, the machine had too much other work (load {summary.load_per_core:g} a core): {slow[0]}"
     return f"| {about.row} | {about.fault} | {about.promise} | {done} | {about.told(summary)} | {verdict} |"
 

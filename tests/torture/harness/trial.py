@@ -32,7 +32,8 @@ TRIALS = {
 class Plan:
     """One part of a trial. ``amount`` is in the trial's own unit; ``only`` are the faults that strike (None: all).
 
-    ``sabotage`` names a protection that is taken away, to show that the harness notices.
+    ``sabotage`` names a protection that is taken away, to show that the harness notices. ``cores``: how many processors a part
+    may use that uses all of them (0).
     """
 
     seed: int
@@ -40,6 +41,7 @@ class Plan:
     folder: Path
     only: frozenset[int] | None = None
     sabotage: str = ""
+    cores: int = 0
     begun: float = field(default_factory=time.monotonic)
     say: Callable[[str], None] = lambda line: None
 
@@ -86,7 +88,8 @@ class Trial:
     """One row: what is done to the platform, what must hold, how much of it is a full proof.
 
     ``amounts`` maps a profile (quick, full) to the amount of one part; parts are run until ``wanted`` is reached (full), or
-    once. ``told`` puts the summary of all parts into words for the table; ``judge`` returns what does not hold in their sum.
+    once. ``told`` puts the summary of all parts into words for the table; ``judge`` returns what of their times does not hold.
+    ``ranges``: a part's seed says which of all points or seeds are run, so that parts of one size follow each other.
     """
 
     row: str
@@ -97,7 +100,13 @@ class Trial:
     amounts: Mapping[str, int]
     run: Callable[[Plan], Outcome]
     told: Callable[["Summary"], str]
-    judge: Callable[["Summary"], list[str]] = lambda summary: []
+    judge: Callable[["Summary"], list[str]] | None = None
+    ranges: bool = False
+
+    @property
+    def timed(self) -> bool:
+        """Whether times are judged, for which the machine has to be ours."""
+        return self.judge is not None
 
 
 def trial(row: str) -> Trial:

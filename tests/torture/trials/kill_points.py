@@ -57,4 +57,5 @@ TRIAL = Trial(
     amounts={"subset": 12, "quick": 24, "full": 60},
     run=run,
     told=told,
+    ranges=True,
 )

@@ -20,7 +20,7 @@ def run(plan: Plan) -> Outcome:
     first, last = (plan.seed - 1) * plan.amount, plan.seed * plan.amount
     outcome, begun = Outcome(hits=Counter(dict.fromkeys(FAULTS, 0))), time.perf_counter()
     chunks = [range(at, min(at + CHUNK, last)) for at in range(first, last, CHUNK)]
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(plan.cores or os.cpu_count(), mp_context=multiprocessing.get_context("spawn")) as pool:
         for problems, counts, events in pool.map(chunk, chunks):
             outcome.problems += problems
             outcome.counts.update(counts)
@@ -59,4 +59,5 @@ TRIAL = Trial(
     amounts={"subset": 200, "quick": 5_000, "full": 5_000},
     run=run,
     told=told,
+    ranges=True,
 )
