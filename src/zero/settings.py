@@ -5,9 +5,7 @@ docs/operations.md is an error that names the nearest known one. Raises Configur
 """
 
 import difflib
-import ipaddress
 import os
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -16,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from zero.application.pipeline import PIPELINES, PLATFORM, Pipeline
+from zero.domain.address import Address as Address
 from zero.domain.errors import ConfigurationError
 from zero.domain.retention import Retention, parse_tenants
 
@@ -27,36 +26,6 @@ STORE_SCHEMES = (*POSTGRES_SCHEMES, "http", "https")
 """What the URL of a store begins with, which says what kind it is."""
 LISTENERS = ("ingest_http", "ingest_grpc", "syslog_tcp", "syslog_tls", "api", "drain_http", "embedded_clickhouse")
 """The settings that are addresses of TCP listeners."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a listener binds; port 0 takes a free one."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, text: str) -> "Address":
-        """Return the address in ``host:port`` or ``[v6]:port``. Raises ValueError."""
-        match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]\s]+):(\d{1,5})", text)
-        if match is None or int(match[2]) > 65535:
-            raise ValueError("expected host:port, such as 127.0.0.1:4318")
-        return cls(match[1].strip("[]"), int(match[2]))
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-    @property
-    def is_loopback(self) -> bool:
-        """True when only this machine can reach it."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
 
 
 def _about(help: str, low: int | None = None, high: int | None = None, one_of: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -91,6 +60,13 @@ class Settings:
     )
     clickhouse_reader_url: str = field(
         default="", metadata=_about("The same store for the api, best as a user who can only read. Empty: ZERO_CLICKHOUSE_URL.")
+    )
+    clickhouse_cluster: str = field(
+        default="", metadata=_about("The cluster that ClickHouse is a server of (docs/clusters.md). Empty: one server.")
+    )
+    clickhouse_quorum: str = field(
+        default="auto",
+        metadata=_about("How many replicas of a cluster's shard an insert waits for: a number, or their majority."),
     )
     store_url: str = field(
         default="",
@@ -249,6 +225,8 @@ class Settings:
                 raise ConfigurationError(f"{environment_name(name)} names no kind of store: it begins with one of {begins}")
         if urlsplit(self.store_url).scheme in POSTGRES_SCHEMES and self.pipeline != PLATFORM:
             raise ConfigurationError(f"ZERO_PIPELINE={self.pipeline} inserts into ClickHouse: it needs ZERO_CLICKHOUSE_URL")
+        if self.clickhouse_cluster and (urlsplit(self.store).scheme not in ("http", "https") or self.pipeline != PLATFORM):
+            raise ConfigurationError("ZERO_CLICKHOUSE_CLUSTER needs ZERO_CLICKHOUSE_URL, and the pipeline of the platform")
 
     @property
     def retention(self) -> Retention:

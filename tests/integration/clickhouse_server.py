@@ -17,11 +17,12 @@ RETENTION_DAYS = 36_500
 class ClickHouseServer:
     """Can be killed, stopped and started again on the same files; ``url`` changes with each start."""
 
-    def __init__(self, path: Path, *flags: str) -> None:
+    def __init__(self, path: Path, *flags: str, module: str = "zero.embedded.clickhouse") -> None:
         self.path = path
         self.passwords = read_passwords(path / "passwords")
         self.url = ""
         self._flags = flags
+        self._module = module
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -32,7 +33,7 @@ class ClickHouseServer:
 
     def start(self) -> "ClickHouseServer":
         """Start and wait until it answers."""
-        argv = [sys.executable, "-m", "zero.embedded.clickhouse", "--path", str(self.path), "--listen", "127.0.0.1:0"]
+        argv = [sys.executable, "-m", self._module, "--path", str(self.path), "--listen", "127.0.0.1:0"]
         self._process = subprocess.Popen([*argv, "--parent", str(os.getpid()), *self._flags], stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         line = self._process.stdout.readline()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.clickhouse_cluster import start_cluster
 from tests.integration.clickhouse_server import ClickHouseServer
 from tests.integration.postgres_server import FORGETFUL, TABLES, PostgresServer, postgres_folder
 from tests.integration.servers import Server, embedded_valkey
@@ -66,6 +67,15 @@ def clickhouse_options(clickhouse_server: ClickHouseServer) -> Iterator[ClickHou
     client = connect_writer(options, "default")
     client.command(f"DROP DATABASE {options.database} SYNC")
     client.close()
+
+
+@pytest.fixture(scope="session")
+def clickhouse_cluster() -> Iterator[tuple[ClickHouseServer, ClickHouseOptions]]:
+    """As much of a ClickHouse cluster as one process can be, for the whole run."""
+    with tempfile.TemporaryDirectory(prefix="zero-") as directory:
+        server, options = start_cluster(Path(directory), "--hooks")
+        yield server, options
+        assert server.close() == 0
 
 
 @pytest.fixture(scope="session")

@@ -116,6 +116,14 @@ def test_what_other_machines_can_reach_is_told_from_what_they_cannot():
     assert [load({"ZERO_API": text}).api.is_loopback for text in (*OTHERS, *OURS)] == [False] * 4 + [True] * 4
 
 
+@pytest.mark.parametrize("missing", [{}, {"ZERO_STORE_URL": "postgresql://h/d"}, {"ZERO_PIPELINE": "direct"}])
+def test_a_cluster_of_no_clickhouse_is_refused(missing):
+    given = missing if "ZERO_STORE_URL" in missing or not missing else {**missing, "ZERO_CLICKHOUSE_URL": "http://h"}
+    with pytest.raises(ConfigurationError, match="ZERO_CLICKHOUSE_CLUSTER needs ZERO_CLICKHOUSE_URL"):
+        load({"ZERO_CLICKHOUSE_CLUSTER": "main", **given})
+    load({"ZERO_CLICKHOUSE_CLUSTER": "main", "ZERO_STORE_URL": "http://h"})
+
+
 def test_settings_survive_the_way_to_a_child_process():
     settings = load({"ZERO_SHARDS": "4", "ZERO_INGEST_HTTP": "[::1]:9", "ZERO_INGEST_GRPC": ""})
     assert settings.ingest_grpc is None

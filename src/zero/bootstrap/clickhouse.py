@@ -24,7 +24,8 @@ def clickhouse_options(settings: Settings) -> "ClickHouseOptions":
 
     if not settings.store:
         raise ConfigurationError("ZERO_CLICKHOUSE_URL is empty: set it, or run `zero up`, which starts a store of its own")
-    return ClickHouseOptions(settings.store, retention_days=settings.retention.days_max)
+    cluster, quorum = settings.clickhouse_cluster or None, settings.clickhouse_quorum
+    return ClickHouseOptions(settings.store, retention_days=settings.retention.days_max, cluster=cluster, quorum=quorum)
 
 
 class ClickHouseKind:
@@ -50,10 +51,10 @@ class ClickHouseKind:
         from zero.infrastructure.clickhouse.field_reader import ClickHouseFieldReader
         from zero.infrastructure.clickhouse.meaning_reader import ClickHouseMeaningReader
         from zero.infrastructure.clickhouse.pattern_reader import ClickHousePatternReader
-        from zero.infrastructure.clickhouse.reader import ClickHouseReader
+        from zero.infrastructure.clickhouse.reader import ClickHouseReader, ReaderOptions
 
         options = replace(clickhouse_options(self._settings), url=self._settings.store_of_readers)
-        logs = ClickHouseReader(lambda: connect(options))
+        logs = ClickHouseReader(lambda: connect(options), ReaderOptions(cluster=options.cluster))
         return Readers(logs, ClickHouseFieldReader(logs), ClickHousePatternReader(logs), ClickHouseMeaningReader(logs))
 
     def pattern_store(self) -> "ClickHousePatternStore":
@@ -85,11 +86,19 @@ class ClickHouseKind:
         return migrate(clickhouse_options(self._settings))
 
     def report(self) -> StoreReport:
-        """Ask the server for its version and clock."""
+        """Ask the server for its version and clock, and how its cluster is."""
         from zero.infrastructure.clickhouse.connection import server_version
 
-        found = server_version(clickhouse_options(self._settings))
-        return StoreReport(f"ClickHouse {found.version}; 26.2 or newer is needed", found.fits, "", found.now_seconds)
+        options = clickhouse_options(self._settings)
+        found = server_version(options)
+        description = f"ClickHouse {found.version}; 26.2 or newer is needed"
+        wrong: list[str] = []
+        if options.cluster is not None:
+            from zero.infrastructure.clickhouse.cluster_report import cluster_report
+
+            what, wrong = cluster_report(options, self._settings.shards)
+            description = f"{description}; {what}"
+        return StoreReport(description, found.fits, "; ".join(wrong), found.now_seconds)
 
 
 def native_codec() -> "Codec":

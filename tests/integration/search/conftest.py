@@ -3,15 +3,16 @@
 import asyncio
 import itertools
 import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
+from tests.integration.clickhouse_cluster import CLUSTER, DATABASE
+from tests.integration.clickhouse_server import ClickHouseServer
 from tests.integration.postgres_server import CODEC as POSTGRES_CODEC
 from tests.integration.postgres_server import TABLES, PostgresServer
 from zero.application.ports import FieldReader, Lease, LogReader, MeaningReader, PatternReader, RetentionStore
@@ -46,6 +47,21 @@ from zero.infrastructure.postgres.retention import PostgresRetention
 from zero.infrastructure.postgres.store import PostgresStore
 
 CODEC = NativeCodec()
+ON_A_CLUSTER = {
+    "test_counts_by_time_value_and_tenant_add_up",
+    "test_the_newest_come_first_over_days_and_ties",
+    "test_arrivals_are_told_by_the_time_of_acceptance",
+    "test_an_empty_store_has_no_entries",
+    "test_bars_over_a_long_time_stand_for_whole_five_minutes",
+    "test_a_group_is_one_pattern_to_those_who_list_and_search",
+    "test_counts_over_time_add_up",
+    "test_what_belongs_to_patterns_that_are_gone_is_dropped",
+    "test_a_hit_says_how_often_it_was_seen_and_why_it_was_found",
+    "test_each_pattern_is_embedded_once",
+    "test_names_and_values_are_those_of_the_tenant",
+    "test_values_of_keys_of_every_type_and_of_fields_are_texts",
+}
+"""What a cluster tells in every run: a query of each form. The queries' conditions are those of one server."""
 
 
 class Reader(LogReader, Protocol):
@@ -125,16 +141,12 @@ class ClickHouseLogs:
     name = "clickhouse"
 
     def __init__(self, path: Path) -> None:
-        argv = [sys.executable, "-m", "zero.embedded.clickhouse", "--path", str(path), "--listen", "127.0.0.1:0"]
-        self.process = subprocess.Popen([*argv, "--parent", str(os.getpid())], stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        self.url = self.process.stdout.readline().split()[1]
-        self._passwords = dict(line.split(":", 1) for line in (path / "passwords").read_text().splitlines())
+        self.server = ClickHouseServer(path).start()
         migrate(self.options("default"))
         self.writer = connect_writer(self.options("default"))
 
     def options(self, user: str) -> ClickHouseOptions:
-        return ClickHouseOptions(self.url, user=user, password=self._passwords[user], retention_days=36_500)
+        return self.server.options("default", user)
 
     def store(self, entries: Iterable[StoredEntry], tenant: str = "default") -> None:
         data = CODEC.encode_block(frames(entries, tenant)).data
@@ -152,7 +164,7 @@ class ClickHouseLogs:
         return list(self.writer.query(f"SELECT {columns} FROM patterns FINAL ORDER BY tenant, pattern_id").result_rows)
 
     def reader(self, *, waiting_max: int = 64, queries_max: int = 4) -> ClickHouseReader:
-        bounds = ClickHouseBounds(queries_max=queries_max, waiting_max=waiting_max)
+        bounds = ClickHouseBounds(queries_max=queries_max, waiting_max=waiting_max, cluster=self.options("reader").cluster)
         return ClickHouseReader(lambda: connect(self.options("reader")), bounds)
 
     def writers_reader(self) -> ClickHouseReader:
@@ -187,10 +199,26 @@ class ClickHouseLogs:
 
     def close(self) -> None:
         self.writer.close()
-        self.process.terminate()
-        self.process.wait(30)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        self.server.close()
+
+
+class ClickHouseClusterLogs(ClickHouseLogs):
+    """A cluster of two shards, in one process."""
+
+    name = "cluster"
+
+    def __init__(self, cluster: tuple[ClickHouseServer, ClickHouseOptions]) -> None:
+        self.server = cluster[0]
+        self.writer = connect_writer(self.options("default"))
+
+    def options(self, user: str) -> ClickHouseOptions:
+        return replace(self.server.options(DATABASE, user), cluster=CLUSTER)
+
+    def empty(self, *tables: str) -> None:
+        super().empty(*(f"{table}_local" for table in tables))
+
+    def close(self) -> None:
+        self.writer.close()
 
 
 class PostgresLogs:
@@ -271,11 +299,33 @@ def postgres_logs(postgres_server: PostgresServer, migrated_postgres: PostgresOp
     return PostgresLogs(postgres_server, migrated_postgres)
 
 
-@pytest.fixture(scope="session", params=["clickhouse", "postgres"])
+@pytest.fixture(scope="session")
+def cluster_logs(clickhouse_cluster: tuple[ClickHouseServer, ClickHouseOptions]) -> Iterator[ClickHouseClusterLogs]:
+    """A ClickHouse cluster for the whole run."""
+    logs = ClickHouseClusterLogs(clickhouse_cluster)
+    yield logs
+    logs.close()
+
+
+@pytest.fixture(scope="session", params=["clickhouse", "cluster", "postgres"])
 def log_server(request: pytest.FixtureRequest) -> LogStore:
     """A server of each kind. It stays when the tests of the other one have their turn."""
     server: LogStore = request.getfixturevalue(f"{request.param}_logs")
     return server
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what a cluster need not do in every run: what compiles queries is the same; CLUSTER=all runs it too."""
+    if os.environ.get("CLUSTER") == "all":
+        return
+    left = [item for item in items if not _is_told(item)]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in left]
+
+
+def _is_told(item: pytest.Item) -> bool:
+    called = getattr(item, "callspec", None)
+    return called is None or called.params.get("log_server") != "cluster" or item.originalname in ON_A_CLUSTER
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from zero.infrastructure.clickhouse.cluster import refuse_unknown_cluster, writing
 from zero.infrastructure.clickhouse.errors import translate
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
 
@@ -33,8 +34,14 @@ def connect(options: ClickHouseOptions) -> Client:
 
 
 def connect_writer(options: ClickHouseOptions, database: str | None = None) -> Client:
-    """Return a client with all rights of its user. Raises the client's own errors."""
-    return _client(options, database or options.database, options.insert_timeout_seconds, {})
+    """Return a client with all rights of its user. Raises the client's own errors, or ConfigurationError for the cluster."""
+    client = _client(options, database or options.database, options.insert_timeout_seconds, writing(options))
+    try:
+        refuse_unknown_cluster(client, options)
+    except BaseException:
+        client.close()
+        raise
+    return client
 
 
 def server_version(options: ClickHouseOptions) -> ServerVersion:

@@ -11,6 +11,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from zero.application.ports import PatternText, Vector
+from zero.infrastructure.clickhouse.cluster import on_cluster
 from zero.infrastructure.clickhouse.connection import connect_writer
 from zero.infrastructure.clickhouse.errors import translate
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
@@ -20,8 +21,9 @@ Result = TypeVar("Result")
 
 # It works in the background: one thread of the server, and no more than this of its memory and time.
 _BOUNDS = {"max_threads": 1, "max_memory_usage": 1 << 30, "max_execution_time": 60}
-_GONE = "(tenant, pattern_id) NOT IN (SELECT tenant, pattern_id FROM patterns)"
+_GONE = "(tenant, pattern_id) GLOBAL NOT IN (SELECT tenant, pattern_id FROM patterns)"
 _CHARS_MAX = 4096
+_GONE_MAX = 10_000  # in one deletion; the rest has its turn the next time
 
 
 class ClickHouseMeaningStore:
@@ -62,8 +64,9 @@ class ClickHouseMeaningStore:
 
     async def forget_all_but(self, embedder: str) -> None:
         """Delete where there is something to delete: a deletion rewrites parts."""
-        await self._run(self._forget, "pattern_vectors", f"embedder != {{embedder:String}} OR {_GONE}", {"embedder": embedder})
-        await self._run(self._forget, "pattern_words", _GONE, {})
+        await self._run(self._forget, "pattern_vectors", "embedder != {embedder:String}", {"embedder": embedder})
+        for table in ("pattern_vectors", "pattern_words"):
+            await self._run(self._forget_gone, table)
 
     async def close(self) -> None:
         """Close the connection once the running call has ended."""
@@ -103,18 +106,20 @@ class ClickHouseMeaningStore:
         )
         return {(row[0], int(row[1]), int(row[2])): row[3] for row in cls._rows(client, sql, parameters)}
 
-    @classmethod
-    def _forget(cls, client: Client, table: str, condition: str, parameters: Mapping[str, Any]) -> None:
-        place = f"{table}_local ON CLUSTER '{name}'" if (name := cls._cluster(client, table)) else table
-        if cls._rows(client, f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", parameters):
+    def _forget(self, client: Client, table: str, condition: str, parameters: Mapping[str, Any]) -> None:
+        place = f"{table}_local{on_cluster(self._options)}" if self._options.cluster else table
+        if self._rows(client, f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", parameters):
             client.command(f"DELETE FROM {place} WHERE {condition}", dict(parameters))
 
-    @classmethod
-    def _cluster(cls, client: Client, table: str) -> str:
-        """Return the cluster that the table is distributed over, '' when it is not."""
-        sql = "SELECT engine_full FROM system.tables WHERE database = currentDatabase() AND name = {table:String}"
-        engine = str(cls._rows(client, sql, {"table": table})[0][0])
-        return engine.split("'")[1] if engine.startswith("Distributed") else ""
+    def _forget_gone(self, client: Client, table: str) -> None:
+        """Name what is gone: a replica may not ask for itself, for each could be told something else."""
+        sql = f"SELECT DISTINCT tenant, pattern_id FROM {table} WHERE {_GONE} LIMIT {_GONE_MAX}"
+        gone: dict[str, list[int]] = {}
+        for tenant, identity in self._rows(client, sql, {}):
+            gone.setdefault(str(tenant), []).append(int(identity))
+        for tenant, patterns in gone.items():
+            condition = "tenant = {tenant:String} AND pattern_id IN {patterns:Array(UInt64)}"
+            self._forget(client, table, condition, {"tenant": tenant, "patterns": patterns})
 
     @staticmethod
     def _rows(client: Client, sql: str, parameters: Mapping[str, Any]) -> list[list[Any]]:

@@ -1,7 +1,8 @@
 """Numbered migrations: SQL files applied in order, each once; running them twice, or two at once, does no harm.
 
 Every statement is idempotent (IF NOT EXISTS), so two runs at once may both apply a file; the table ``zero_migrations`` says
-which files are done. Retention is a setting, not a migration: the TTL is altered whenever it differs.
+which files are done. Retention is a setting, not a migration: the TTL is altered whenever it differs. In a cluster, servers
+that lack tables which others have get them as they are now: the first file would no longer fit their replicas.
 """
 
 import re
@@ -12,9 +13,12 @@ from string import Template
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from zero.domain.errors import StoreHalted
+from zero.infrastructure.clickhouse.cluster import on_cluster
 from zero.infrastructure.clickhouse.connection import connect_writer
 from zero.infrastructure.clickhouse.errors import translate
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
+from zero.infrastructure.clickhouse.rows import read_json_rows
 
 # The tables that a cluster distributes, and by what. Rows of one batch go to one server: an insert stays one part for each
 # partition. All versions of a pattern go to one server, which is the one that knows the latest.
@@ -38,6 +42,7 @@ def migrate(options: ClickHouseOptions) -> list[str]:
         _create_database(options)
         client = connect_writer(options)
         try:
+            _complete(client, options)
             applied = _apply(client, options)
             _set_retention(client, options)
             _pack_postings(client, options)
@@ -67,7 +72,7 @@ def _values(options: ClickHouseOptions) -> dict[str, str]:
     values |= {f"distributed_{table}": "" for table in _SHARDED_BY}
     if options.cluster is not None:
         place = "'/clickhouse/tables/{shard}/{database}/{table}', '{replica}'"
-        values |= {"on_cluster": f"ON CLUSTER '{options.cluster}'", "suffix": "_local"}
+        values |= {"on_cluster": on_cluster(options).strip(), "suffix": "_local"}
         values |= {
             "engine": f"ReplicatedMergeTree({place})",
             "versioned_engine": f"ReplicatedReplacingMergeTree({place}, version)",
@@ -90,18 +95,44 @@ def _ttl(options: ClickHouseOptions) -> str:
 def _create_database(options: ClickHouseOptions) -> None:
     client = connect_writer(options, "default")
     try:
-        on_cluster = _values(options)["on_cluster"]
-        client.command(f"CREATE DATABASE IF NOT EXISTS `{options.database}` {on_cluster}")
+        client.command(f"CREATE DATABASE IF NOT EXISTS `{options.database}`{on_cluster(options)}")
     finally:
         client.close()
+
+
+def _complete(client: Client, options: ClickHouseOptions) -> None:
+    """Make the tables that some servers of the cluster have on those that lack them: replicas and shards that were added."""
+    if options.cluster is None:
+        return
+    sql = (
+        f"SELECT name, any(create_table_query) FROM clusterAllReplicas('{options.cluster}', system.tables)"
+        " WHERE database = {database:String} AND (name = 'zero_migrations' OR name IN {tables:Array(String)}) GROUP BY name"
+        f" HAVING count() < (SELECT count() FROM system.clusters WHERE cluster = '{options.cluster}')"
+        " ORDER BY endsWith(name, '_local') DESC, name"
+    )
+    tables = [f"{table}{suffix}" for table in _SHARDED_BY for suffix in ("_local", "")]
+    rows = read_json_rows(client.raw_query(sql, {"database": options.database, "tables": tables}, fmt="JSONCompactEachRow"))
+    for name, made in rows:
+        client.command(everywhere(str(made), str(name), options))
+
+
+def everywhere(made: str, name: str, options: ClickHouseOptions) -> str:
+    """Return the statement that makes a table on every server that lacks it, from the one that shows how it was made."""
+    head, _, rest = made.partition("(")
+    if not head.startswith("CREATE TABLE ") or name not in head:
+        raise StoreHalted(f"cannot read how {name} was made: {made[:200]}", store_code=0)
+    return f"CREATE TABLE IF NOT EXISTS `{options.database}`.`{name}`{on_cluster(options)} ({rest}"
 
 
 def _apply(client: Client, options: ClickHouseOptions) -> list[str]:
     values = _values(options)
     columns = "(number UInt32, name String, applied_at DateTime DEFAULT now())"
+    engine = values["engine"]
+    if options.cluster is not None:  # one table for all shards: each has what is migrated
+        engine = "ReplicatedMergeTree('/clickhouse/tables/{database}/zero_migrations', '{shard}-{replica}')"
     client.command(
         f"CREATE TABLE IF NOT EXISTS zero_migrations {values['on_cluster']} {columns}"
-        f" ENGINE = {values['engine']} ORDER BY number SETTINGS fsync_after_insert = 1, fsync_part_directory = 1"
+        f" ENGINE = {engine} ORDER BY number SETTINGS fsync_after_insert = 1, fsync_part_directory = 1"
     )
     known = {int(number) for number in client.raw_query("SELECT number FROM zero_migrations", fmt="TSV").split()}
     applied = []

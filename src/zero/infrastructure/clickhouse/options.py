@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 from zero.domain.errors import ConfigurationError
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}\Z")
+_QUORUM = re.compile(r"auto|[0-9]{1,2}\Z")
 _PORTS = {"http": 8123, "https": 8443}
 
 
@@ -17,7 +18,8 @@ class ClickHouseOptions:
     """Where the store is and how long to wait for it.
 
     ``url`` is ``http[s]://[user[:password]@]host[:port][/database]``; what it leaves out comes from the other fields.
-    ``cluster`` names a ClickHouse cluster: tables are then made on all of its servers, replicated and distributed.
+    ``cluster`` names a ClickHouse cluster: tables are then made on all of its servers, replicated and distributed. ``quorum``
+    is how many replicas have a block before its insert succeeds: ``auto`` is the majority of those that there are.
     """
 
     url: str = field(repr=False)
@@ -25,6 +27,7 @@ class ClickHouseOptions:
     user: str = "default"
     password: str = field(default="", repr=False)
     cluster: str | None = None
+    quorum: str = "auto"
     retention_days: int = 30
     connections_max: int = 8
     connect_timeout_seconds: int = 5
@@ -42,6 +45,8 @@ class ClickHouseOptions:
         for name in filter(None, (self.database, self.cluster)):
             if _NAME.match(name) is None:
                 raise ConfigurationError(f"{name!r} is not a name of a ClickHouse database or cluster")
+        if _QUORUM.match(self.quorum) is None:
+            raise ConfigurationError(f"ZERO_CLICKHOUSE_QUORUM is {self.quorum!r}; it can be auto, or a number of replicas")
         if not 1 <= self.retention_days <= 36_500:
             raise ConfigurationError("retention_days is 1 to 36500")
         timeouts = (

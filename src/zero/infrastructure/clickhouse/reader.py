@@ -37,7 +37,10 @@ _TOO_EXPENSIVE = frozenset({158, 159, 160, 241, 307, 396})
 
 @dataclass(frozen=True, slots=True)
 class ReaderOptions:
-    """Bounds of reading. Queries beyond ``queries_max`` wait; beyond ``waiting_max`` waiting ones they are refused."""
+    """Bounds of reading. Queries beyond ``queries_max`` wait; beyond ``waiting_max`` waiting ones they are refused.
+
+    ``cluster`` is the one over which the tables are distributed.
+    """
 
     queries_max: int = 4
     waiting_max: int = 64
@@ -45,6 +48,7 @@ class ReaderOptions:
     result_bytes_max: int = 64 * 1024 * 1024
     memory_bytes_max: int = 1024 * 1024 * 1024
     query_seconds_max: float = 20.0
+    cluster: str | None = None
 
     def settings(self, client: Client) -> dict[str, Any]:
         """Return the bounds as settings of one query; where the user may set none, its own profile bounds it."""
@@ -179,8 +183,16 @@ class ClickHouseReader:
         since = batch_id(max(0, now_ns // MILLISECOND_NS - 60_000), 0, 0)
         recent_sql = "SELECT count() FROM logs WHERE tenant = {tenant:String} AND _bid >= {since:UInt64}"
         recent = await self._number(recent_sql, {"tenant": tenant, "since": since})
-        disk = "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = currentDatabase() AND table = 'logs'"
-        return StoreFigures(sum(by_app.values()), by_app, by_level, recent, await self._number(disk, {}))
+        return StoreFigures(sum(by_app.values()), by_app, by_level, recent, await self._disk_bytes())
+
+    async def _disk_bytes(self) -> int:
+        """Count one replica of each shard. Another server has no idea which database is asked for."""
+        parts, table = "system.parts", "logs"
+        if self._options.cluster is not None:
+            parts, table = f"cluster('{self._options.cluster}', system.parts)", "logs_local"
+        database = next(read_json_rows(await self.ask("SELECT currentDatabase()", {})))[0]
+        sql = f"SELECT sum(bytes_on_disk) FROM {parts} WHERE active AND database = {{database:String}} AND table = '{table}'"
+        return await self._number(sql, {"database": database})
 
     async def rows(self) -> Mapping[str, int]:
         """Count every tenant's entries."""

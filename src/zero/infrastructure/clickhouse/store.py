@@ -1,10 +1,12 @@
 """The store as the drain sees it: blocks in, identities out, and no insert of a former owner left behind.
 
 An insert goes through the door of its lease, a table ``logs_door_<shard>_<epoch>`` of engine Alias, which the fence of a higher
-epoch drops (docs/decisions/0130). A marker in its text finds it in ``system.processes``.
+epoch drops (docs/decisions/0130). A marker in its text finds it in ``system.processes``. ``cluster.py`` knows what is different
+when the store is several servers.
 """
 
 import asyncio
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -17,22 +19,21 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from zero.application.ports import Block, Lease
 from zero.domain.errors import LeaseLost, StoreUnavailable
+from zero.infrastructure.clickhouse.cluster import servers
 from zero.infrastructure.clickhouse.connection import connect_writer
 from zero.infrastructure.clickhouse.errors import error_code, translate
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
 
 Result = TypeVar("Result")
 
-_UNKNOWN_TABLE = 60
 _IDS_MAX = 2_000  # ids in one look-up: about 42 KB of text
-# Synchronous, and never dropped as a repetition: what may be repeated is decided by verifying identities.
 # The text index is built by the first merge of a part, once for many blocks; until then its few rows are read instead.
 _INSERT_SETTINGS = {
     "async_insert": 0,
-    "insert_deduplicate": 0,
     "exclude_materialize_skip_indexes_on_insert": "message_words",
 }
 _POLL_SECONDS = 0.05
+_WHO_ANSWERS = {"skip_unavailable_shards": 1}  # of a cluster, those that can be asked; see ``_await_silent``
 
 
 class ClickHouseStore:
@@ -43,7 +44,8 @@ class ClickHouseStore:
         self._client: Client | None = None
         self._connecting = asyncio.Lock()
         self._threads = ThreadPoolExecutor(options.connections_max, thread_name_prefix="clickhouse-store")
-        self._on_cluster = f" ON CLUSTER '{options.cluster}'" if options.cluster else ""
+        self._servers = servers(options)
+        self._closing = threading.Event()
 
     async def fence(self, lease: Lease) -> None:
         """Make the door of the lease's epoch, drop those of lower ones."""
@@ -57,6 +59,8 @@ class ClickHouseStore:
         """Look the batches up, a bounded number in one query."""
         found: dict[int, list[int]] = defaultdict(list)
         ids = list(batch_ids)
+        if ids:
+            await self._run(self._servers.catch_up)
         for start in range(0, len(ids), _IDS_MAX):
             for batch_id, index in await self._run(self._present, ids[start : start + _IDS_MAX]):
                 found[batch_id].append(index)
@@ -68,6 +72,7 @@ class ClickHouseStore:
 
     async def close(self) -> None:
         """Close the connections once running calls have ended."""
+        self._closing.set()
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
         if self._client is not None:
             await asyncio.to_thread(self._client.close)
@@ -96,55 +101,59 @@ class ClickHouseStore:
             data, compression = lz4.frame.compress(data), "lz4"
         # A view: bytes the client searches for SQL (0.6 s and 240 MB for 30 MB), and sends again when a connection breaks.
         body: Any = memoryview(data)
-        door = f"{_marker(lease.shard)}{lease.epoch} */ {_door(lease.shard, lease.epoch)}"
+        door = _door(lease.shard, lease.epoch)
+        target = f"{_marker(lease.shard)}{lease.epoch} */ {self._servers.target(door)}"
+        settings = _INSERT_SETTINGS | self._servers.settings(lease.shard, block.data)
         try:
-            client.raw_insert(door, insert_block=body, fmt="Native", settings=dict(_INSERT_SETTINGS), compression=compression)
+            client.raw_insert(target, insert_block=body, fmt="Native", settings=settings, compression=compression)
         except ClickHouseError as error:
-            if error_code(error) == _UNKNOWN_TABLE and _door(lease.shard, lease.epoch) in str(error):
+            if self._servers.is_fenced(error_code(error), str(error), door):
                 raise LeaseLost(f"epoch {lease.epoch} of shard {lease.shard} is fenced in the store") from error
             raise
 
     def _fence(self, client: Client, lease: Lease) -> None:
+        self._servers.look(client)
         newest = max(self._doors(client, lease.shard), default=0)
         if newest > lease.epoch:
             raise LeaseLost(f"epoch {lease.epoch} of shard {lease.shard} is fenced in the store by {newest}")
         door = _door(lease.shard, lease.epoch)
         client.command(
-            f"CREATE TABLE IF NOT EXISTS {door}{self._on_cluster} ENGINE = Alias('logs')",
+            f"CREATE TABLE IF NOT EXISTS {door}{self._servers.on_cluster} ENGINE = Alias('{self._servers.rows}')",
             settings={"allow_experimental_alias_table_engine": 1},
         )
         for epoch in self._doors(client, lease.shard):
             if epoch < lease.epoch:
-                client.command(f"DROP TABLE IF EXISTS {_door(lease.shard, epoch)}{self._on_cluster}")
+                client.command(f"DROP TABLE IF EXISTS {_door(lease.shard, epoch)}{self._servers.on_cluster}")
 
-    @staticmethod
-    def _doors(client: Client, shard: int) -> list[int]:
+    def _doors(self, client: Client, shard: int) -> set[int]:
         """Return the epochs of the shard's doors."""
         prefix = _door(shard, "")
-        sql = "SELECT name FROM system.tables WHERE database = currentDatabase() AND startsWith(name, {prefix:String})"
-        names = client.raw_query(sql, {"prefix": prefix}, fmt="TSV").decode().split()
-        return [int(name.removeprefix(prefix)) for name in names if name.removeprefix(prefix).isdigit()]
+        tables = f"SELECT name FROM {self._servers.system('tables')}"
+        sql = f"{tables} WHERE database = {{database:String}} AND startsWith(name, {{prefix:String}})"
+        asked = {"database": self._options.database, "prefix": prefix}
+        names = client.raw_query(sql, asked, settings=_WHO_ANSWERS, fmt="TSV").decode().split()
+        return {int(name.removeprefix(prefix)) for name in names if name.removeprefix(prefix).isdigit()}
 
     def _quiesce(self, client: Client, lease: Lease) -> None:
         deadline = time.monotonic() + self._options.quiesce_timeout_seconds
-        ours = f"query_kind = 'Insert' AND current_database = '{self._options.database}'"
-        marker = _marker(lease.shard)
-        epoch = f"toUInt64OrZero(extract(query, '{marker.replace('*', '[*]')}([0-9]+) '))"
-        running = f"{ours} AND position(query, '{marker}') > 0 AND {epoch} < {lease.epoch}"
-        processes = "system.processes"
-        if self._options.cluster:
-            processes = f"clusterAllReplicas('{self._options.cluster}', system.processes)"
-        while int(client.raw_query(f"SELECT count() FROM {processes} WHERE {running}", fmt="TSV")):
-            client.command(f"KILL QUERY{self._on_cluster} WHERE {running} SYNC")
+        running = self._servers.running(_marker(lease.shard), _door(lease.shard, ""), lease.epoch)
+        count = f"SELECT count() FROM {self._servers.system('processes')} WHERE {running}"
+        while int(client.raw_query(count, settings=_WHO_ANSWERS, fmt="TSV")):
+            client.command(f"KILL QUERY{self._servers.on_cluster} WHERE {running} SYNC")
             if time.monotonic() > deadline:
                 seconds = self._options.quiesce_timeout_seconds
                 raise StoreUnavailable(f"inserts of shard {lease.shard} still run after {seconds} s")
             time.sleep(_POLL_SECONDS)
+        self._await_silent(client)
 
-    @staticmethod
-    def _present(client: Client, batch_ids: list[int]) -> list[tuple[int, int]]:
-        sql = "SELECT _bid, _idx FROM logs WHERE _bid IN {ids:Array(UInt64)}"
-        rows = client.raw_query(sql, {"ids": batch_ids}, fmt="TSV").split(b"\n")[:-1]
+    def _await_silent(self, client: Client) -> None:
+        """Give what came to servers before the fence, and cannot be asked for, the time that an insert may take."""
+        silent = self._servers.silent(client)
+        if silent and self._closing.wait(self._options.insert_timeout_seconds):
+            raise StoreUnavailable(f"stopped while {silent} servers of the cluster could not be asked for their inserts")
+
+    def _present(self, client: Client, batch_ids: list[int]) -> list[tuple[int, int]]:
+        rows = self._servers.present(client, batch_ids).split(b"\n")[:-1]
         return [(int(batch_id), int(index)) for batch_id, index in (row.split(b"\t") for row in rows)]
 
 

@@ -27,7 +27,7 @@ def test_a_wrong_url_is_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"retention_days": 0}, {"retention_days": 36_501}, {"connections_max": 0}, {"cluster": "a'b"}]
+    "wrong", [{"retention_days": 0}, {"retention_days": 36_501}, {"connections_max": 0}, {"cluster": "a'b"}, {"quorum": "most"}]
 )
 def test_a_bound_that_cannot_be_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ConfigurationError):
