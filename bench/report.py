@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import charts, targets
+from bench import charts, scale, targets
 from bench.page import Section, Table, html, markdown
 from bench.record import RESULTS, ROOT
 from bench.targets import Result, number
@@ -210,7 +210,8 @@ def write(folder: Path = RESULTS) -> Path:
 
 
 def run() -> Path:
-    """Write the report, and the table into the README."""
+    """Write the report, the table into the README, and those of docs/scale.md."""
     head, _, rest = README.read_text().partition(BEGIN)
+    scale.publish()
     README.write_text(head + BEGIN + table() + END + rest.partition(END)[2])
     return write()

@@ -180,6 +180,20 @@ def idle(seconds: int) -> None:
 
 
 @bench.command()
+@corpus_option
+@seconds_option
+def footprint(corpus: Path | None, seconds: int) -> None:
+    """What an entry costs each role, on hosts of their own (as root): processor, memory, disk, network."""
+    _measured("footprint", corpus, seconds)
+
+
+@bench.command()
+def scale() -> None:
+    """What many entries a second need, computed from the results that are kept; writes the tables of docs/scale.md."""
+    click.echo(_module("scale").publish(), nl=False)
+
+
+@bench.command()
 def report() -> None:
     """Write report.md, report.html and charts beside the results, and the README's table."""
     _measured("report")

@@ -14,10 +14,10 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from bench import lan
+from bench.lan import Machine
 from tests.integration.redis.replicated_cluster import PRIMARIES, Node, ReplicatedCluster
-from tests.torture.harness import lan
 from tests.torture.harness.doors import Door, EitherDoor, all_doors
-from tests.torture.harness.lan import Machine
 from tests.torture.harness.platform import READY_SECONDS_MAX, Place
 from zero.embedded.clickhouse.options import WRITER, read_passwords
 from zero.infrastructure.redis.failures import FOREIGN

@@ -15,14 +15,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from bench.lan import MACHINES
 from bench.record import ROOT
 from tests.torture.harness.trial import Outcome, Plan
 
 INSIDE = "TORTURE_NAMESPACE"
 PROGRAMS = ("nft", "tc", "ip", "unshare")
 NETWORK = ("--net",)
-MACHINES = ("--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc")
-"""A network of its own; and one in which more namespaces can be made, which all end with the first process."""
 PACKET_BYTES = 1500
 OUTCOME = "outcome: "
 

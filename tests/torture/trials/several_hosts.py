@@ -4,10 +4,10 @@ import asyncio
 import random
 import time
 
+from bench.lan import MACHINES, SILENCE, Machine
 from tests.torture.harness import kernel
 from tests.torture.harness.campaign import under_load
 from tests.torture.harness.hosts import GRPC, NAMES, STORE, Hosts
-from tests.torture.harness.lan import SILENCE, Machine
 from tests.torture.harness.load import Load, LoadOptions
 from tests.torture.harness.nemesis import Fault, schedule, unstruck
 from tests.torture.harness.results import Summary
@@ -34,7 +34,7 @@ def run(plan: Plan) -> Outcome:
     """Strike ``amount`` times, in namespaces of our own."""
     if why_not := kernel.why_not():
         return Outcome(skipped=f"several hosts: {why_not}")
-    return kernel.run_inside(plan, __name__, kernel.MACHINES)
+    return kernel.run_inside(plan, __name__, MACHINES)
 
 
 async def _run(plan: Plan) -> Outcome:

@@ -1,8 +1,9 @@
 """Machines on a bridge: each a network namespace with an address of its own; it can be killed, switched off and cut off.
 
-All of it lives in namespaces of the run's own (``kernel.MACHINES``), and is gone when the run's first process ends.
+All of it lives in namespaces of the run's own (``unshare MACHINES``), and is gone when the run's first process ends.
 """
 
+import json
 import os
 import re
 import signal
@@ -12,6 +13,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+MACHINES = ("--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc")
+"""What ``unshare`` is asked for: a network in which more namespaces can be made, all of which end with the first process."""
 BRIDGE = "br0"
 PREFIX = "10.77.0."
 NAMES = Path("/run/netns")
@@ -63,7 +66,7 @@ class Machine:
         """Send SIGKILL to everything on the machine until nothing is left; return how many processes that were."""
         killed: set[int] = set()
         until = time.monotonic() + KILL_SECONDS_MAX
-        while (pids := self._pids()) and time.monotonic() < until:
+        while (pids := self.pids()) and time.monotonic() < until:
             for pid in pids:
                 _kill(pid)
             killed.update(pids)
@@ -102,14 +105,19 @@ class Machine:
             return False
         return True
 
-    def said(self) -> str:
-        """Return the last words of what runs on it."""
-        return self.log.read_text(errors="replace")[-2000:] if self.log.exists() else ""
+    def traffic(self) -> tuple[int, int]:
+        """Return the bytes that came to the machine and left it so far, headers included."""
+        (line,) = json.loads(_do("ip", "-n", self.name, "-s", "-j", "link", "show", "eth0"))
+        return line["stats64"]["rx"]["bytes"], line["stats64"]["tx"]["bytes"]
 
-    def _pids(self) -> list[int]:
+    def pids(self) -> list[int]:
         """Return what lives on the machine; what has ended and was not waited for does not count."""
         found = (int(line) for line in _do("ip", "netns", "pids", self.name).split())
         return [pid for pid in found if not _ended(pid)]
+
+    def said(self) -> str:
+        """Return the last words of what runs on it."""
+        return self.log.read_text(errors="replace")[-2000:] if self.log.exists() else ""
 
 
 def _kill(pid: int) -> None:
