@@ -136,6 +136,10 @@ async def test_closing_does_not_wait_for_servers_that_are_silent(cluster: ClickH
         await waiting
 
 
+def test_a_server_that_is_away_does_not_keep_the_others_from_their_tables(cluster: ClickHouseOptions) -> None:
+    assert migrate(replace(cluster, cluster=LIMPING)) == []
+
+
 async def test_nothing_is_called_absent_while_a_whole_shard_is_away(cluster: ClickHouseOptions) -> None:
     store = ClickHouseStore(replace(cluster, cluster=TORN))
     with pytest.raises(StoreUnavailable):

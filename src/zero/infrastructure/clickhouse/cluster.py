@@ -11,6 +11,7 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
+from zero.application.ports import Lease
 from zero.domain.errors import ConfigurationError
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
 
@@ -71,7 +72,7 @@ class OneServer:
         """Return what an insert through the door names."""
         return door
 
-    def settings(self, shard: int, data: bytes) -> dict[str, Any]:
+    def settings(self, lease: Lease, data: bytes) -> dict[str, Any]:
         """Return the settings of one insert: never dropped as a repetition, for verifying decides what is one."""
         return {"insert_deduplicate": 0}
 
@@ -120,16 +121,17 @@ class Cluster(OneServer):
         """Return the door of the server that stores: the one that is asked only hands the block on."""
         return f"FUNCTION cluster('{self._name}', '{self._options.database}', '{door}')"
 
-    def settings(self, shard: int, data: bytes) -> dict[str, Any]:
-        """Send the block whole to the shard that the buffer's shard stands for; have the same block stored once.
+    def settings(self, lease: Lease, data: bytes) -> dict[str, Any]:
+        """Send the block whole to the shard that the buffer's shard stands for.
 
-        The token costs the server nothing; without one it would hash every row. ``max_execution_time`` bounds what a server
-        that cannot be asked may still be doing.
+        The token keeps what a balancer sends twice from being stored twice; without one the server would hash every row. Under
+        another epoch it is another one: Keeper remembers those of blocks that were lost since (docs/decisions/0320).
+        ``max_execution_time`` bounds what a server that cannot be asked may still be doing.
         """
         return {
-            "insert_shard_id": shard % self._shards + 1,
+            "insert_shard_id": lease.shard % self._shards + 1,
             "insert_deduplicate": 1,
-            "insert_deduplication_token": blake2b(data, digest_size=16).hexdigest(),
+            "insert_deduplication_token": f"{lease.shard}-{lease.epoch}-{blake2b(data, digest_size=16).hexdigest()}",
             "max_execution_time": self._options.insert_timeout_seconds,
         }
 
@@ -148,9 +150,13 @@ class Cluster(OneServer):
 
     def silent(self, client: Client) -> int:
         """Compare those that answer with those that there are."""
-        known = f"SELECT count() FROM system.clusters WHERE cluster = '{self._name}'"
-        answering = f"SELECT count() FROM {self.system('one')} SETTINGS skip_unavailable_shards = 1"
-        return int(client.raw_query(known, fmt="TSV")) - int(client.raw_query(answering, fmt="TSV"))
+        known = f"SELECT uniqExact(host_name, port) FROM system.clusters WHERE cluster = '{self._name}'"
+        return int(client.raw_query(known, fmt="TSV")) - self.answering(client)
+
+    def answering(self, client: Client) -> int:
+        """Return how many servers answer."""
+        sql = f"SELECT count() FROM {self.system('one')} SETTINGS skip_unavailable_shards = 1"
+        return int(client.raw_query(sql, fmt="TSV"))
 
     def catch_up(self, client: Client) -> None:
         """Have each live replica fetch what was stored until now, or fail; and fail when a shard has no live replica."""

@@ -14,7 +14,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from zero.domain.errors import StoreHalted
-from zero.infrastructure.clickhouse.cluster import on_cluster
+from zero.infrastructure.clickhouse.cluster import Cluster, on_cluster
 from zero.infrastructure.clickhouse.connection import connect_writer
 from zero.infrastructure.clickhouse.errors import translate
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
@@ -104,11 +104,12 @@ def _complete(client: Client, options: ClickHouseOptions) -> None:
     """Make the tables that some servers of the cluster have on those that lack them: replicas and shards that were added."""
     if options.cluster is None:
         return
+    cluster = Cluster(options)
     sql = (
-        f"SELECT name, any(create_table_query) FROM clusterAllReplicas('{options.cluster}', system.tables)"
-        " WHERE database = {database:String} AND (name = 'zero_migrations' OR name IN {tables:Array(String)}) GROUP BY name"
-        f" HAVING count() < (SELECT count() FROM system.clusters WHERE cluster = '{options.cluster}')"
-        " ORDER BY endsWith(name, '_local') DESC, name"
+        f"SELECT name, any(create_table_query) FROM {cluster.system('tables')} WHERE database = {{database:String}}"
+        " AND (name = 'zero_migrations' OR name IN {tables:Array(String)}) GROUP BY name"
+        f" HAVING count() < {cluster.answering(client)} ORDER BY endsWith(name, '_local') DESC, name"
+        " SETTINGS skip_unavailable_shards = 1"
     )
     tables = [f"{table}{suffix}" for table in _SHARDED_BY for suffix in ("_local", "")]
     rows = read_json_rows(client.raw_query(sql, {"database": options.database, "tables": tables}, fmt="JSONCompactEachRow"))

@@ -103,7 +103,7 @@ class ClickHouseStore:
         body: Any = memoryview(data)
         door = _door(lease.shard, lease.epoch)
         target = f"{_marker(lease.shard)}{lease.epoch} */ {self._servers.target(door)}"
-        settings = _INSERT_SETTINGS | self._servers.settings(lease.shard, block.data)
+        settings = _INSERT_SETTINGS | self._servers.settings(lease, block.data)
         try:
             client.raw_insert(target, insert_block=body, fmt="Native", settings=settings, compression=compression)
         except ClickHouseError as error:
