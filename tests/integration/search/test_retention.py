@@ -118,10 +118,11 @@ async def test_a_row_that_is_gone_before_its_time_is_lost_beside_all_that_expire
 
 def test_doctor_says_how_long_and_how_much_is_kept(clickhouse_logs: ClickHouseLogs) -> None:
     of_writer = clickhouse_logs.options("default")
-    url = clickhouse_logs.url.replace("://", f"://default:{quote(of_writer.password)}@")
-    days, size = retention(Settings(clickhouse_url=f"{url}/default", retention_tenants="acme=7", retention_bytes=1 << 60))
+    place = f"{of_writer.host}:{of_writer.port}/{of_writer.database}"
+    url = f"http://default:{quote(of_writer.password)}@{place}"
+    days, size = retention(Settings(clickhouse_url=url, retention_tenants="acme=7", retention_bytes=1 << 60))
     assert (days.state, days.detail) == ("ok", "entries are kept 30 days, acme 7")
     assert (size.state, "of 1,152,921,504,606,846,976 bytes" in size.detail) == ("ok", True)
-    *_, size = retention(Settings(clickhouse_url=f"{url}/default", retention_bytes=1))
+    *_, size = retention(Settings(clickhouse_url=url, retention_bytes=1))
     assert (size.state, "ZERO_RETENTION_BYTES" in size.advice) == ("warn", True)
     assert len(list(retention(Settings(retention_days=5)))) == 1
