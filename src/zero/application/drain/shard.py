@@ -16,6 +16,7 @@ It waits for nothing but its ports, so a deterministic scheduler can drive it.
 
 from collections import Counter, deque
 from collections.abc import Awaitable
+from contextlib import suppress
 from enum import Enum
 
 from zero.application.drain.events import BlockStored, DeadLettered, DrainFailed, LeaseGone, VerifyPerformed
@@ -27,7 +28,7 @@ from zero.application.drain.rows import absent_rows, all_rows, count_rows
 from zero.application.drain.writer import BlockWriter, Ready, Written
 from zero.application.ports import Delivery, Position, RowRange, Settlement
 from zero.application.retry import Backoff
-from zero.domain.errors import ConfigurationError, LeaseLost, ZeroError
+from zero.domain.errors import ConfigurationError, LeaseLost, StoreHalted, StoreUnavailable, ZeroError
 from zero.domain.ledger import day_of
 
 
@@ -40,6 +41,7 @@ class DrainState(Enum):
     STOPPED = "stopped"
 
 
+_OF_THE_STORE = (StoreUnavailable, StoreHalted)
 HELD = (DrainState.RECOVERING, DrainState.FLOWING)
 """The states in which the lease is ours, as far as we know."""
 
@@ -239,6 +241,9 @@ class ShardDrain:
         self.last_error = f"{error.code}: {error.message}"
         wait = self._backoff.next()
         self._parts.telemetry.emit(DrainFailed(error.code, self.shard, self._backoff.attempts, wait, error.message))
+        if isinstance(error, _OF_THE_STORE) and self._backoff.attempts >= self._options.held_failures_max:
+            with suppress(ZeroError):
+                await self._keeper.release()
         await self._sleep(wait)
 
     async def _sleep(self, seconds: float) -> None:

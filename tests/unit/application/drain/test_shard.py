@@ -221,6 +221,23 @@ async def test_a_halted_store_is_waited_for_with_growing_bounded_waits(bench: Be
     assert bench.stored == {1: [0, 1, 2]}
 
 
+async def test_whom_the_store_keeps_failing_gives_the_shard_to_who_may_reach_it(bench: Bench) -> None:
+    await bench.append(1)
+    away = bench.drain("drain-a", held_failures_max=4)
+    bench.store.errors = [StoreUnavailable("no route")] * 4
+    others: list[bool] = []
+    sleep = bench.clock.sleep
+
+    async def sleeping(seconds: float) -> None:
+        others.append(await bench.log.acquire(0, "drain-b") is not None)
+        await sleep(seconds)
+
+    bench.clock.sleep = sleeping  # type: ignore[method-assign]
+    away.stop(5.0)
+    await away.run()
+    assert others[:4] == [False, False, False, True], "a failure or two are not worth a new owner"
+
+
 @pytest.mark.parametrize("call", ["acquire", "read", "pending", "settle"])
 async def test_a_buffer_that_comes_back_is_drained_to_the_end(bench: Bench, call: str) -> None:
     await bench.append(1)
