@@ -263,3 +263,15 @@ async def test_a_client_that_closes_its_side_gets_its_replies(serving, connect):
     buffer.gate.set()
     assert (await peer.gone())[0] == NO_ERROR
     assert peer.answers[stream_id].status == 202
+
+
+async def test_a_body_that_stalls_behind_the_stop_does_not_hold_it_up(serving, connect):
+    server = await serving(IngestHttpOptions(linger_seconds=0.1, sweep_seconds=0.05))  # a stop may take 1.6 s
+    peer = await connect(server)
+    stream_id = peer.head(POST)
+    peer.data(stream_id, b'{"message":"whole, but for its end"}', end=False)
+    await asyncio.sleep(0.05)
+    server.stop.set()
+    assert (await peer.answer(stream_id)).status == 408
+    await server.task
+    assert await server.accepted() == 0

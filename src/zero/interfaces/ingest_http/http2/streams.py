@@ -150,10 +150,14 @@ class Streams:
         self._open.clear()
 
     def time_out_bodies(self, now: float) -> None:
-        """Answer 408 where a body has stalled or comes too slowly; end what goes on to arrive after its answer."""
+        """Answer 408 where a body has stalled or comes too slowly; end what goes on to arrive after its answer.
+
+        Once the connection is to end, a body has little time to stall: some clients send no more of it after our GOAWAY.
+        """
         while self._lingering and next(iter(self._lingering.values())) <= now:
             self._outbox.put(frames.reset(self._lingering.popitem(last=False)[0], ErrorCode.NO_ERROR))
         limit, rate = self._options.body_timeout_seconds, self._options.body_rate_min_bytes_per_second
+        limit = min(limit, self._options.linger_seconds) if self.leaving else limit
         for stream in [stream for stream in self._open.values() if stream.receiving]:
             lasted = now - stream.since
             if now - stream.heard_at > limit or (lasted > limit and stream.size < lasted * rate):
