@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from zero.bootstrap.parts import redis_options
 from zero.bootstrap.stores import store_kind
 from zero.settings import Settings
 
@@ -52,22 +53,24 @@ def asked_by_meaning(search: "Search", reader: "LogReader", meaning: "MeaningRea
 
 @asynccontextmanager
 async def kept_meanings(settings: Settings, telemetry: "Telemetry", puts: Callable[[], int]) -> AsyncIterator["Embedders"]:
-    """Give the embedders, and keep words and vectors of patterns meanwhile, as ``kept_catalogue`` keeps the patterns.
+    """Give the embedders, and keep words and vectors of patterns meanwhile: of all api processes one does.
 
     ``puts`` says how often patterns were put.
     """
     from zero.application.background import end
-    from zero.application.meaning.upkeep import MeaningUpkeep
+    from zero.application.meaning.upkeep import MeaningUpkeep, Surroundings
+    from zero.infrastructure.redis.duty import RedisDuty
     from zero.infrastructure.system.clock import SystemClock
 
     chosen = embedders(settings)
     if not settings.store:
         yield chosen
         return
-    store = store_kind(settings).meaning_store()
-    keeping = asyncio.create_task(MeaningUpkeep(store, chosen, SystemClock(), telemetry, puts=puts).run())
+    store, duty = store_kind(settings).meaning_store(), RedisDuty(redis_options(settings), "meaning")
+    keeping = asyncio.create_task(MeaningUpkeep(store, chosen, SystemClock(), telemetry, around=Surroundings(puts, duty)).run())
     try:
         yield chosen
     finally:
         await end(keeping)
+        await duty.close()
         await store.close()

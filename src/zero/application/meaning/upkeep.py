@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from zero.application.meaning.embedders import Embedders
 from zero.application.meaning.events import EmbeddingHalted, PatternsEmbedded
 from zero.application.meaning.words import split_identifiers, text_terms
-from zero.application.ports import Clock, MeaningStore, PatternText, Telemetry
+from zero.application.ports import Clock, Duty, MeaningStore, PatternText, Telemetry
 from zero.domain.errors import InvalidInput, Overloaded, StoreHalted, Unavailable
 
 
@@ -27,8 +27,18 @@ class UpkeepOptions:
     retry_seconds_max: float = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What goes on beside: ``puts`` says how often patterns were put, as far as is known here; ``duty`` whose work it is."""
+
+    puts: Callable[[], int] | None = None
+    duty: Duty | None = None
+
+
 class MeaningUpkeep:
-    """Works for as long as ``run`` runs."""
+    """Works for as long as ``run`` runs, while it has the duty, if there is one: of several processes one works, so that each
+    pattern is embedded once.
+    """
 
     def __init__(
         self,
@@ -37,10 +47,10 @@ class MeaningUpkeep:
         clock: Clock,
         telemetry: Telemetry,
         options: UpkeepOptions | None = None,
-        puts: Callable[[], int] | None = None,
+        around: Surroundings | None = None,
     ) -> None:
-        """``puts`` says how often patterns were put, as far as this process knows."""
-        self._puts = puts
+        around = around or Surroundings()
+        self._puts, self._duty = around.puts, around.duty
         self._store = store
         self._embedders = embedders
         self._clock = clock
@@ -60,6 +70,8 @@ class MeaningUpkeep:
                 if not halted:
                     self._telemetry.emit(EmbeddingHalted(error.message))
                 halted = True
+                if self._duty and isinstance(error, Unavailable):
+                    await self._duty.leave()  # another process may reach what this one cannot
                 await self._clock.sleep(max(pause, getattr(error, "retry_after_seconds", 0) or 0))
                 pause = min(2 * pause, self._options.retry_seconds_max)
                 continue
@@ -74,7 +86,9 @@ class MeaningUpkeep:
             await self._clock.sleep(self._options.look_seconds / 2)
 
     async def step(self) -> int:
-        """Do one batch of what is missing, words first; returns how many patterns it was about."""
+        """Do one batch of what is missing, words first; returns how many patterns it was about; none without the duty."""
+        if self._duty and not await self._duty.take():
+            return 0
         patterns = await self._store.without_words(self._options.words_batch)
         if patterns:
             await self._store.put_words(patterns, [pattern_stems(pattern) for pattern in patterns])
@@ -89,6 +103,7 @@ class MeaningUpkeep:
             self._telemetry.emit(PatternsEmbedded(name, len(patterns), self._clock.monotonic() - started))
         elif self._forget_at is None or started >= self._forget_at:
             await self._store.forget_all_but(name)
+            await self._store.index_vectors()
             self._forget_at = started + self._options.forget_seconds
         return len(patterns)
 

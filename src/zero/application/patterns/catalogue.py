@@ -42,7 +42,7 @@ class CatalogueOptions:
     overlap_seconds: int = 10
     sightings_max: int = 2_000
     rows_max: int = 10_000
-    tenant_patterns_max: int = 100_000
+    tenant_patterns_max: int = 200_000
     memory_bytes_max: int = 256 << 20
     retry_seconds_max: float = 30.0
 

@@ -14,6 +14,7 @@ from zero.application.ports.buffer import (
 )
 from zero.application.ports.codec import Block, BulkDecoded, Codec, Decoded, Decompressor, RowRange
 from zero.application.ports.draining import Delivery, Lease, Settlement, ShardLog, Store
+from zero.application.ports.duty import Duty
 from zero.application.ports.embedding import Embedder, Vector
 from zero.application.ports.keys import KeyStore
 from zero.application.ports.meaning import Asked, MeaningReader, MeaningStore, Mode, PatternText, Question, Ranked
@@ -50,6 +51,7 @@ __all__ = [
     "Decompressor",
     "Delivery",
     "Durability",
+    "Duty",
     "Embedder",
     "FieldReader",
     "IdempotencyKey",

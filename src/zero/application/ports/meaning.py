@@ -45,6 +45,9 @@ class MeaningStore(Protocol):
     async def forget_all_but(self, embedder: str) -> None:
         """Drop vectors by other embedders, and what belongs to patterns that are no more."""
 
+    async def index_vectors(self) -> None:
+        """Make the nearest vectors quick to find where there are many and the store has an index for that."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from zero.application.ports import Mode, Question, Ranked, Scope
@@ -11,6 +12,8 @@ from zero.infrastructure.clickhouse.reader import ClickHouseReader
 from zero.infrastructure.clickhouse.rows import read_json_rows
 
 _OF_TENANT = "WHERE tenant = {tenant:String}"
+_DISTANCE = "cosineDistance(vector, {vector:Array(Float32)})"
+_OF_EMBEDDER = f"{_OF_TENANT} AND embedder = {{embedder:String}}"
 # Long patterns answer many words by chance: how much of a pattern's length, in averages, counts against it.
 _LENGTH_SHARE = 0.15
 _SCORES = {
@@ -20,21 +23,37 @@ _SCORES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class MeaningReaderOptions:
+    """Of a tenant with more than ``compared_max`` patterns only the ``nearest`` by vectors and as many by words are ranked,
+    unless a filter or a time narrows the search. More than 1,000 the vector index does not give.
+    """
+
+    compared_max: int = 100_000
+    nearest: int = 1_000
+
+
 class ClickHouseMeaningReader:
     """Implements MeaningReader over the queries, and within the bounds, of a ClickHouseReader."""
 
-    def __init__(self, reader: ClickHouseReader) -> None:
+    def __init__(self, reader: ClickHouseReader, options: MeaningReaderOptions | None = None) -> None:
         self._reader = reader
+        self._options = options or MeaningReaderOptions()
 
     async def embedded(self, tenant: str) -> Mapping[str, int]:
         """Count the vectors."""
-        sql = f"SELECT embedder, uniqExact(pattern_id) FROM pattern_vectors {_OF_TENANT} GROUP BY embedder"
-        return {name: int(count) for name, count in read_json_rows(await self._reader.ask(sql, {"tenant": tenant}))}
+        sql = f"SELECT embedder, count() FROM pattern_vectors {_OF_TENANT} GROUP BY embedder"
+        rows = list(read_json_rows(await self._reader.ask(sql, {"tenant": tenant})))
+        if len(rows) > 1:  # now it matters that rows may be there twice until they are merged
+            sql = sql.replace("count()", "uniqExact(pattern_id)")
+            rows = list(read_json_rows(await self._reader.ask(sql, {"tenant": tenant})))
+        return {name: int(count) for name, count in rows}
 
     async def rank(self, scope: Scope, question: Question, limit: int) -> Sequence[Ranked]:
         """Weigh the words, score every pattern with entries in the scope, then fetch the texts of the best."""
-        weights, words_mean = await self._weights(scope.tenant, question)
-        sql, parameters = _ranking(scope, question, weights)
+        weights, words_mean, patterns = await self._weights(scope.tenant, question)
+        many = patterns > self._options.compared_max and _is_everything(scope)
+        sql, parameters = _ranking(scope, question, weights, self._options.nearest if many else 0)
         parameters |= {"limit": limit, "words_mean": words_mean}
         rows = list(read_json_rows(await self._reader.ask(sql, parameters)))
         texts = await self._texts(scope.tenant, [int(row[0]) for row in rows])
@@ -46,8 +65,8 @@ class ClickHouseMeaningReader:
                 found.append(Ranked(identity, group_id, *texts[identity], count, score, words, cosine))
         return found
 
-    async def _weights(self, tenant: str, question: Question) -> tuple[list[float], float]:
-        """Return how much each word of the question weighs, and how many words a pattern has on average.
+    async def _weights(self, tenant: str, question: Question) -> tuple[list[float], float, int]:
+        """Return how much each word of the question weighs, how many words a pattern has on average, and how many there are.
 
         Words weigh by how rare they are among the patterns (BM25's inverse document frequency); one that none has weighs most,
         so that a question half answered scores half.
@@ -61,7 +80,8 @@ class ClickHouseMeaningReader:
         having = {word: (int(count), float(mean)) for word, count, mean in rows}
         patterns, words_mean = having.get("", (0, 1.0))
         counts = [having.get(stem, (0, 0.0))[0] for stem in own]
-        return [math.log(1 + (max(0, patterns - count) + 0.5) / (count + 0.5)) for count in counts], max(1.0, words_mean)
+        rarity = [math.log(1 + (max(0, patterns - count) + 0.5) / (count + 0.5)) for count in counts]
+        return rarity, max(1.0, words_mean), patterns
 
     async def _texts(self, tenant: str, pattern_ids: Sequence[int]) -> dict[int, tuple[str, str, str]]:
         if not pattern_ids:
@@ -74,20 +94,25 @@ class ClickHouseMeaningReader:
         return {int(row[0]): (row[1], row[2], row[3]) for row in rows}
 
 
-def _ranking(scope: Scope, question: Question, weights: Sequence[float]) -> tuple[str, dict[str, Any]]:
-    """Return the query of (pattern, group, entries of the group, score, text score, cosine), and its parameters."""
+def _ranking(scope: Scope, question: Question, weights: Sequence[float], nearest: int) -> tuple[str, dict[str, Any]]:
+    """Return the query of (pattern, group, entries of the group, score, text score, cosine), and its parameters.
+
+    With ``nearest``, so many by vectors and so many by words are ranked; one by words alone is as near as the last by vectors.
+    """
     patterns, parameters = _patterns(scope)
     matched, of_words = _matched(question, weights)
     parameters |= of_words
+    if nearest:
+        parameters["nearest"] = nearest
+        matched += " ORDER BY textual DESC LIMIT {nearest:UInt32}"
     vectors, cosine = "", "0."
     if question.mode is not Mode.TEXT:
         parameters |= {"embedder": question.embedder, "vector": list(question.vector), "weight": question.text_weight}
         cosine = "near.cosine"
-        vectors = (
-            " GLOBAL LEFT JOIN (SELECT pattern_id, max(1 - cosineDistance(vector, {vector:Array(Float32)})) AS cosine"
-            f" FROM pattern_vectors {_OF_TENANT} AND embedder = {{embedder:String}} GROUP BY pattern_id) AS near"
-            " USING (pattern_id)"
-        )
+        if nearest and question.mode is Mode.HYBRID:
+            farthest = "minIf(near.cosine, near.cosine != 0) OVER ()"
+            cosine = f"if(near.cosine = 0 AND answering.textual > 0, {farthest}, near.cosine)"
+        vectors = f" GLOBAL LEFT JOIN ({_near(nearest)}) AS near USING (pattern_id)"
     sql = (
         f"SELECT pattern_id, group_id, entries, {_SCORES[question.mode]} AS score, textual, cosine FROM ("
         "SELECT pattern_id, group_id, sum(counted) OVER (PARTITION BY group_id) AS entries, answering.textual AS textual,"
@@ -99,10 +124,23 @@ def _ranking(scope: Scope, question: Question, weights: Sequence[float]) -> tupl
     return sql, parameters
 
 
+def _near(nearest: int) -> str:
+    """Return SQL for (pattern_id, cosine) of all vectors, or of the nearest: a form that the store's vector index answers."""
+    if not nearest:
+        return f"SELECT pattern_id, max(1 - {_DISTANCE}) AS cosine FROM pattern_vectors {_OF_EMBEDDER} GROUP BY pattern_id"
+    found = f"SELECT pattern_id, {_DISTANCE} AS distance FROM pattern_vectors {_OF_EMBEDDER}"
+    found += " ORDER BY distance LIMIT {nearest:UInt32}"
+    return f"SELECT pattern_id, max(1 - distance) AS cosine FROM ({found}) GROUP BY pattern_id"
+
+
+def _is_everything(scope: Scope) -> bool:
+    return scope.query == Everything() and scope.from_ns is None and scope.to_ns is None
+
+
 def _patterns(scope: Scope) -> tuple[str, dict[str, Any]]:
     """Return SQL for (pattern_id, group_id, counted): the catalogue alone knows when nothing narrows the search."""
     known = f"SELECT pattern_id, group_id, count AS counted FROM patterns FINAL {_OF_TENANT}"
-    if scope.query == Everything() and scope.from_ns is None and scope.to_ns is None:
+    if _is_everything(scope):
         return known, {"tenant": scope.tenant}
     counts, parameters = counted(scope, {"pattern_id": "pattern_id"}, {"counted": ("count()", "sum")})
     groups = f"SELECT pattern_id, group_id FROM patterns FINAL {_OF_TENANT}"

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
 from zero.application.ports import PatternText, Vector
 from zero.infrastructure.clickhouse.cluster import on_cluster
@@ -27,10 +27,14 @@ _GONE_MAX = 10_000  # in one deletion; the rest has its turn the next time
 
 
 class ClickHouseMeaningStore:
-    """Implements MeaningStore over ``clickhouse-connect`` in one thread; connects at the first use."""
+    """Implements MeaningStore over ``clickhouse-connect`` in one thread; connects at the first use.
 
-    def __init__(self, options: ClickHouseOptions) -> None:
+    More than ``indexed_min`` vectors get an index.
+    """
+
+    def __init__(self, options: ClickHouseOptions, indexed_min: int = 100_000) -> None:
         self._options = options
+        self._indexed_min = indexed_min
         self._client: Client | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="clickhouse-meaning")
 
@@ -60,13 +64,17 @@ class ClickHouseMeaningStore:
             f"[{json.dumps(one.tenant)},{json.dumps(embedder)},{one.pattern_id},[{_numbers(vector)}],{_version()}]"
             for one, vector in zip(patterns, vectors, strict=True)
         ]
-        await self._run(self._put, "pattern_vectors", columns, rows)
+        await self._run(self._put_vectors, columns, rows, len(vectors[0]) if vectors else 0)
 
     async def forget_all_but(self, embedder: str) -> None:
         """Delete where there is something to delete: a deletion rewrites parts."""
         await self._run(self._forget, "pattern_vectors", "embedder != {embedder:String}", {"embedder": embedder})
         for table in ("pattern_vectors", "pattern_words"):
             await self._run(self._forget_gone, table)
+
+    async def index_vectors(self) -> None:
+        """Add the vector index once there are many, all of one length. A server that has no such index goes on without."""
+        await self._run(self._index)
 
     async def close(self) -> None:
         """Close the connection once the running call has ended."""
@@ -120,6 +128,37 @@ class ClickHouseMeaningStore:
         for tenant, patterns in gone.items():
             condition = "tenant = {tenant:String} AND pattern_id IN {patterns:Array(UInt64)}"
             self._forget(client, table, condition, {"tenant": tenant, "patterns": patterns})
+
+    def _index(self, client: Client) -> None:
+        lengths = self._rows(client, "SELECT length(vector), count() FROM pattern_vectors GROUP BY 1", {})
+        if len(lengths) != 1 or int(lengths[0][1]) <= self._indexed_min or self._index_kind(client):
+            return
+        place, kind = self._place(), f"vector_similarity('hnsw', 'cosineDistance', {int(lengths[0][0])}, 'bf16', 16, 64)"
+        client.command(f"ALTER TABLE {place} APPLY DELETED MASK SETTINGS mutations_sync = 2")  # those of other lengths
+        try:
+            client.command(f"ALTER TABLE {place} ADD INDEX IF NOT EXISTS near vector TYPE {kind}")
+        except DatabaseError:
+            return
+        client.command(f"ALTER TABLE {place} MATERIALIZE INDEX near SETTINGS mutations_sync = 0")
+
+    def _put_vectors(self, client: Client, columns: Sequence[str], rows: Sequence[str], dimensions: int) -> None:
+        """Insert; the index takes vectors of one length, so it goes when those of another embedder come."""
+        kind = self._index_kind(client)
+        if kind and f", {dimensions}," not in kind:
+            client.command(f"ALTER TABLE {self._place()} DROP INDEX IF EXISTS near SETTINGS mutations_sync = 2")
+        self._put(client, "pattern_vectors", columns, rows)
+
+    @classmethod
+    def _index_kind(cls, client: Client) -> str:
+        """Return how the vector index was made, '' when there is none."""
+        sql = (
+            "SELECT type_full FROM system.data_skipping_indices WHERE database = currentDatabase()"
+            " AND table IN ('pattern_vectors', 'pattern_vectors_local') AND name = 'near'"
+        )
+        return "".join(str(row[0]) for row in cls._rows(client, sql, {}))
+
+    def _place(self) -> str:
+        return f"pattern_vectors_local{on_cluster(self._options)}" if self._options.cluster else "pattern_vectors"
 
     @staticmethod
     def _rows(client: Client, sql: str, parameters: Mapping[str, Any]) -> list[list[Any]]:

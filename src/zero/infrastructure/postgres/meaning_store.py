@@ -63,6 +63,9 @@ class PostgresMeaningStore:
         await self._run(f"DELETE FROM pattern_vectors WHERE embedder <> %(one)s OR {gone}", {"one": to_text(embedder)})
         await self._run(f"DELETE FROM pattern_words WHERE {_GONE.format('pattern_words')}", {})
 
+    async def index_vectors(self) -> None:
+        """Vectors are compared where numpy is, all of them: there is nothing to index."""
+
     async def close(self) -> None:
         """Close the connection."""
         await self._connections.close()

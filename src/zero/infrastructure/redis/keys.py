@@ -79,6 +79,11 @@ def retention_key(namespace: str) -> str:
     return f"{namespace}:{{0}}:retention"
 
 
+def duty_key(namespace: str, name: str) -> str:
+    """Return the key that says which process does a piece of work for all."""
+    return f"{namespace}:{{0}}:duty:{name}"
+
+
 def shards_key(namespace: str) -> str:
     """Return the key of the hash whose fields are the numbers of shards that the buffer was used with."""
     return f"{namespace}:{{0}}:shards"

@@ -8,7 +8,7 @@ import pytest
 
 from zero.application.background import end
 from zero.application.meaning.embedders import Embedders
-from zero.application.meaning.upkeep import MeaningUpkeep, UpkeepOptions, document, pattern_stems
+from zero.application.meaning.upkeep import MeaningUpkeep, Surroundings, UpkeepOptions, document, pattern_stems
 from zero.application.ports import PatternText, Vector
 from zero.domain.errors import Overloaded, StoreUnavailable, Unavailable
 from zero.infrastructure.memory import ManualClock, MemoryTelemetry
@@ -41,6 +41,9 @@ class Shelf:
 
     async def forget_all_but(self, embedder: str) -> None:
         self.vectors = {key: vector for key, vector in self.vectors.items() if key[0] == embedder}
+
+    async def index_vectors(self) -> None:
+        pass
 
 
 def pattern(number: int, text: str = "Failed password for <*>") -> PatternText:
@@ -139,7 +142,8 @@ async def test_while_nothing_is_put_it_looks_seldom_and_soon_after_something_was
 
     shelf.without_words = without_words
     shelves, options = Embedders(embedder.name, {embedder.name: lambda: embedder}), UpkeepOptions()
-    upkeep = asyncio.create_task(MeaningUpkeep(shelf, shelves, clock, MemoryTelemetry(), options, lambda: puts[0]).run())
+    around = Surroundings(lambda: puts[0])
+    upkeep = asyncio.create_task(MeaningUpkeep(shelf, shelves, clock, MemoryTelemetry(), options, around).run())
     try:
         async with asyncio.timeout(30):
             while len(looks) < 5:  # noqa: ASYNC110 - the clock is its own
