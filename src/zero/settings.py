@@ -137,9 +137,7 @@ class Settings:
     )
     openai_key: str = field(default="", metadata=_about("Its key. Empty: none is sent."), repr=False)
     openai_model: str = field(default="text-embedding-3-small", metadata=_about("Its model."))
-    openai_dimensions: int = field(
-        default=0, metadata=_about("Length of the vectors to ask for; 0 leaves it to the model.", 0, 4096)
-    )
+    openai_dimensions: int = field(default=0, metadata=_about("Length of the vectors; 0 leaves it to the model.", 0, 4096))
     openai_texts_per_hour_max: int = field(
         default=20_000,
         metadata=_about(
@@ -185,6 +183,8 @@ class Settings:
     stop_seconds_max: int = field(
         default=10, metadata=_about("How long each role may take to finish its work when it is stopped.", 1, 600)
     )
+    traces_url: str = field(default="", metadata=_about("OTLP/HTTP endpoint for traces of our own work. Empty: none."))
+    traces_per_thousand: int = field(default=10, metadata=_about("Requests that are traced without being asked to.", 0, 1000))
     log_format: str = field(
         default="text", metadata=_about("Form of our own log lines: `text` (key=value) or `json`.", one_of=("text", "json"))
     )

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import Protocol
 
 from zero.application.identity import Identity, Meter
-from zero.application.ports import Decoded
+from zero.application.ports import Decoded, Span
 from zero.application.receipt import Receipt
 from zero.domain.errors import InvalidInput, ZeroError
 
@@ -40,7 +40,8 @@ class Submission:
     """One body with all that decides what becomes of it.
 
     One with ``decompress`` is decoded in a worker thread whatever its size. ``meter`` is released, once, when the outcome is
-    told. ``digest`` is that of a keyed body, decompressed, so that a retry has the same.
+    told. ``digest`` is that of a keyed body, decompressed, so that a retry has the same. ``trace`` is the traceparent of the
+    sender, ``span`` ours, where the request is traced.
     """
 
     body: bytes
@@ -53,6 +54,8 @@ class Submission:
     decompress: Callable[[bytes], bytes] | None = None
     meter: Meter | None = None
     digest: bytes = b""
+    trace: str = ""
+    span: Span | None = None
 
     def decoded(self, now_ns: int) -> Decoded:
         """Return what is in the body. Raises InvalidInput."""

@@ -15,6 +15,7 @@ from zero.bootstrap.parts import (
     key_ring,
     redis_options,
     server_tls,
+    tracing,
 )
 from zero.bootstrap.stores import store_kind
 from zero.settings import Settings
@@ -60,6 +61,7 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
     try:
         async with AsyncExitStack() as stack:
             tls = await stack.enter_async_context(server_tls(settings, telemetry))
+            tracer = await stack.enter_async_context(tracing("api", settings, telemetry))
             keys = await stack.enter_async_context(key_ring(settings, settings.api, 1, telemetry))
             admin = await stack.enter_async_context(key_admin(settings, telemetry))
             letters = await stack.enter_async_context(dead_letters(settings, buffer, telemetry))
@@ -68,7 +70,7 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
             meaning = asked_by_meaning(search, reader, readers.meaning, chosen)
             of_patterns = patterns, Anomalies(search, readers.patterns, clock, meaning.about)
             parts = search, timeline, tail, overview, metrics.text, keys, admin, *of_patterns, fields, meaning, letters
-            await serve(ApiServices(*parts, telemetry), options, [sock], stop, tls.context("http/1.1") if tls else None)
+            await serve(ApiServices(*parts, telemetry, tracer), options, [sock], stop, tls.context("http/1.1") if tls else None)
     finally:
         await end(*beside)
         await reader.close()

@@ -9,21 +9,32 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from zero.bootstrap.parts import Ready, announce, bound, key_ring, redis_options, server_tls
+from zero.bootstrap.parts import Ready, announce, bound, key_ring, redis_options, server_tls, tracing
 from zero.bootstrap.stores import store_kind
 from zero.settings import Settings
 
 if TYPE_CHECKING:
     from zero.application.drain.service import DrainService
-    from zero.application.ports import Telemetry
+    from zero.application.ports import Telemetry, Tracer
 
 
 async def run_drain(shard: int | None, owner: str | None, settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
     """Drain all shards, or the share of one, until ``stop`` is set; then until they are empty or time is up."""
+    from zero.infrastructure.telemetry.process import process_telemetry
+
+    async with tracing("drain", settings, process_telemetry()[0]) as tracer:
+        await _drain_shards((shard, owner, tracer), settings, stop, ready)
+
+
+async def _drain_shards(
+    given: "tuple[int | None, str | None, Tracer | None]", settings: Settings, stop: asyncio.Event, ready: Ready
+) -> None:
+    shard, owner, tracer = given
     from zero.application.drain.options import DrainOptions
     from zero.application.drain.parts import DrainParts
     from zero.application.drain.service import DrainService, DrainServiceOptions, ShardShare
     from zero.application.drain.shard import ShardDrain
+    from zero.application.drain.traced import TracedDrain
     from zero.infrastructure.redis.shard_log import RedisShardLog
     from zero.infrastructure.system.clock import SystemClock
     from zero.infrastructure.telemetry.process import process_telemetry
@@ -41,7 +52,12 @@ async def run_drain(shard: int | None, owner: str | None, settings: Settings, st
     def fit(one: int) -> DrainOptions:
         return bounds if one < settings.shards else small
 
-    service = DrainService(lambda one: ShardDrain(one, f"{name}-{one}", parts, fit(one)), log, share, settings.shards, options)
+    def make(one: int) -> ShardDrain:
+        if tracer is not None:
+            return TracedDrain(one, f"{name}-{one}", parts, fit(one), tracer)
+        return ShardDrain(one, f"{name}-{one}", parts, fit(one))
+
+    service = DrainService(make, log, share, settings.shards, options)
 
     async def is_ready() -> bool:
         return service.ready

@@ -17,6 +17,7 @@ from zero.bootstrap.parts import (
     most_exposed,
     redis_options,
     server_tls,
+    tracing,
 )
 from zero.bootstrap.stores import ClosingLogReader, store_kind
 from zero.domain.entry import BatchLimits
@@ -25,7 +26,7 @@ from zero.settings import Settings
 
 if TYPE_CHECKING:
     from zero.application.ingest import Ingest
-    from zero.application.ports import Buffer, Codec, Telemetry
+    from zero.application.ports import Buffer, Codec, Telemetry, Tracer
     from zero.application.search import Search
     from zero.infrastructure.tls.server import ServerTls
     from zero.interfaces.ingest_grpc.server import GrpcDoor
@@ -107,10 +108,13 @@ def _syslog_doors(
     yield serve(given, options, listeners, stop)
 
 
-def _accepting(settings: Settings, codec: "Codec", telemetry: "Telemetry") -> tuple["Ingest", "Buffer"]:
+def _accepting(
+    settings: Settings, codec: "Codec", telemetry: "Telemetry", tracer: "Tracer | None"
+) -> tuple["Ingest", "Buffer"]:
     """Return what takes requests, and where it puts them before it answers."""
     from zero.application.direct import DirectIngest
     from zero.application.ingest import Ingest, IngestOptions
+    from zero.application.traced_ingest import TracedIngest
     from zero.infrastructure.redis.buffer import RedisBuffer
     from zero.infrastructure.system.clock import SystemClock
 
@@ -124,12 +128,22 @@ def _accepting(settings: Settings, codec: "Codec", telemetry: "Telemetry") -> tu
         from zero.infrastructure.clickhouse.direct import ClickHouseBuffer
 
         buffer = ClickHouseBuffer(clickhouse_options(settings), codec, telemetry, waits=stage.waits)
+    parts = codec, buffer, SystemClock(), telemetry, options
+    if stage.coalesces and tracer is not None:
+        return TracedIngest(tracer, *parts), buffer
     kind = Ingest if stage.coalesces else DirectIngest
-    return kind(codec, buffer, SystemClock(), telemetry, options), buffer
+    return kind(*parts), buffer
 
 
 async def run_ingest(settings: Settings, stop: asyncio.Event, ready: Ready) -> None:
     """Serve the ingest doors until ``stop`` is set."""
+    from zero.infrastructure.telemetry.process import process_telemetry
+
+    async with tracing("ingest", settings, process_telemetry()[0]) as tracer:
+        await _serve_doors(settings, tracer, stop, ready)
+
+
+async def _serve_doors(settings: Settings, tracer: "Tracer | None", stop: asyncio.Event, ready: Ready) -> None:
     from zero.application.readiness import Readiness
     from zero.infrastructure.codec.decompress import BoundedDecompressor
     from zero.infrastructure.telemetry.process import process_telemetry
@@ -138,7 +152,7 @@ async def run_ingest(settings: Settings, stop: asyncio.Event, ready: Ready) -> N
 
     telemetry, metrics = process_telemetry()
     codec = chosen_codec(settings)
-    ingest, buffer = _accepting(settings, codec, telemetry)
+    ingest, buffer = _accepting(settings, codec, telemetry, tracer)
     readiness = Readiness(buffer, strict_durability=settings.durability == "strict")
     options = IngestHttpOptions(stop_timeout_seconds=settings.stop_seconds_max * DOORS_SHARE)
     flush_seconds_max = settings.stop_seconds_max * (1 - DOORS_SHARE)

@@ -12,7 +12,7 @@ from zero.settings import Address, Settings, environment_name
 if TYPE_CHECKING:
     from zero.application.key_ring import KeyRing
     from zero.application.keys import Keys
-    from zero.application.ports import Telemetry
+    from zero.application.ports import Telemetry, Tracer
     from zero.infrastructure.redis.options import RedisOptions
     from zero.infrastructure.tls.server import ServerTls
 
@@ -89,6 +89,23 @@ async def server_tls(settings: Settings, telemetry: "Telemetry") -> AsyncIterato
     tls = ServerTls(TlsOptions(Path(settings.tls_cert), Path(settings.tls_key), client_ca), telemetry)
     async with tls.watched():
         yield tls
+
+
+@asynccontextmanager
+async def tracing(role: str, settings: Settings, telemetry: "Telemetry") -> AsyncIterator["Tracer | None"]:
+    """Give what traces our own work; None where nobody wants to know."""
+    if not settings.traces_url:
+        yield None
+        return
+    try:
+        from zero.infrastructure.telemetry.tracing import OtelTracer, TracingOptions
+    except ImportError as error:
+        raise ConfigurationError(f"ZERO_TRACES_URL needs zero-logs[otel]: {error}") from error
+    tracer = OtelTracer(TracingOptions(settings.traces_url, role, settings.traces_per_thousand), telemetry)
+    try:
+        yield tracer
+    finally:
+        await tracer.close()
 
 
 def most_exposed(*addresses: Address | None) -> Address:

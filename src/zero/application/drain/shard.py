@@ -211,9 +211,12 @@ class ShardDrain:
         """Insert, and settle only after a clean success."""
         written = await self._writer.write(ready)
         start = self._now()
-        await self._parts.log.settle(await self._keeper.fresh(), _settlement(batch, written))
+        await self._settle(batch, written)
         self._well()
         self._tell(batch, written, self._now() - start)
+
+    async def _settle(self, batch: Batch, written: Written) -> None:
+        await self._parts.log.settle(await self._keeper.fresh(), _settlement(batch, written))
 
     async def _verify(self, batch: Batch, rows: list[RowRange]) -> list[RowRange]:
         """Return the rows that the store does not have."""

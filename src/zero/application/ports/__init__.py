@@ -33,6 +33,7 @@ from zero.application.ports.patterns import (
 from zero.application.ports.process import Clock, Random, Telemetry
 from zero.application.ports.reading import BUCKET_NS, FieldReader, LogReader, QueryParser, Scope, StoreFigures, Tally
 from zero.application.ports.retention import RetentionLedger, RetentionStore
+from zero.application.ports.tracing import Span, Tracer
 
 __all__ = [
     "BUCKET_NS",
@@ -82,10 +83,12 @@ __all__ = [
     "Settlement",
     "ShardLog",
     "Sighting",
+    "Span",
     "Steps",
     "Store",
     "StoreFigures",
     "Tally",
     "Telemetry",
+    "Tracer",
     "Vector",
 ]

@@ -57,6 +57,11 @@ def server_version(options: ClickHouseOptions) -> ServerVersion:
         raise translate(error) from error
 
 
+def told(traceparent: str) -> dict[str, str] | None:
+    """Return the header by which the server knows whose trace it works for (its own: opentelemetry_span_log)."""
+    return {"traceparent": traceparent} if traceparent else None
+
+
 def _client(options: ClickHouseOptions, database: str, timeout_seconds: int, settings: dict[str, Any]) -> Client:
     return clickhouse_connect.get_client(
         interface=options.scheme,

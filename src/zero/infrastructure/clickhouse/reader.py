@@ -13,6 +13,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from zero.application.ports import Scope, StoreFigures, Tally
+from zero.application.tracing import step, traceparent
 from zero.application.windows import WINDOWS_NS, backwards
 from zero.domain.batch_id import batch_id, batch_id_ms
 from zero.domain.entry import EntryLimits, Level
@@ -20,6 +21,7 @@ from zero.domain.errors import Overloaded, QueryTooExpensive, ZeroError
 from zero.domain.instant import NANOSECONDS
 from zero.domain.query import TEXT_FIELDS, And, Field, HasId, HasWord, Is, Node, TimeBetween
 from zero.domain.stored import EntryKey, StoredEntry
+from zero.infrastructure.clickhouse.connection import told
 from zero.infrastructure.clickhouse.counts import FIVE_MINUTES, MINUTE, counted, scope_condition
 from zero.infrastructure.clickhouse.errors import error_code, translate
 from zero.infrastructure.clickhouse.rows import ENTRY_COLUMNS, read_entries, read_json_rows
@@ -239,7 +241,8 @@ class ClickHouseReader:
         finally:
             self._waiting -= 1
         try:
-            return await self._run(sql, parameters)
+            with step("store query"):
+                return await self._run(sql, parameters)
         finally:
             self._free.release()
 
@@ -249,7 +252,7 @@ class ClickHouseReader:
             if self._client is None:
                 self._client = await loop.run_in_executor(self._threads, self._open)
         query_id = f"zero-{uuid.uuid4()}"
-        asked = self._threads.submit(self._ask, self._client, sql, parameters, query_id)
+        asked = self._threads.submit(self._ask, self._client, sql, parameters, query_id, told(traceparent()))
         try:
             return await asyncio.wrap_future(asked)
         except asyncio.CancelledError:
@@ -263,10 +266,15 @@ class ClickHouseReader:
         except (ClickHouseError, OSError) as error:
             raise _translate(error) from error
 
-    def _ask(self, client: Client, sql: str, parameters: Mapping[str, Any], query_id: str) -> bytes:
-        settings = {**self._options.settings(client), "query_id": query_id}
+    def _ask(
+        self, client: Client, sql: str, parameters: Mapping[str, Any], query_id: str, headers: dict[str, str] | None
+    ) -> bytes:
+        given: dict[str, Any] = {
+            "settings": {**self._options.settings(client), "query_id": query_id},
+            "transport_settings": headers,
+        }
         try:
-            return client.raw_query(sql, dict(parameters), settings=settings, fmt="JSONCompactEachRow")
+            return client.raw_query(sql, dict(parameters), fmt="JSONCompactEachRow", **given)
         except (ClickHouseError, OSError) as error:
             raise _translate(error) from error
 

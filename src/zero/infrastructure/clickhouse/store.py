@@ -18,9 +18,10 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from zero.application.ports import Block, Lease
+from zero.application.tracing import traceparent
 from zero.domain.errors import LeaseLost, StoreUnavailable
 from zero.infrastructure.clickhouse.cluster import servers
-from zero.infrastructure.clickhouse.connection import connect_writer
+from zero.infrastructure.clickhouse.connection import connect_writer, told
 from zero.infrastructure.clickhouse.errors import error_code, translate
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
 
@@ -68,7 +69,7 @@ class ClickHouseStore:
 
     async def insert(self, block: Block, lease: Lease) -> None:
         """Send the block once; what a failure left behind is for fence, quiesce and verify to find out."""
-        await self._run(self._insert, block, lease)
+        await self._run(self._insert, block, lease, told(traceparent()))
 
     async def close(self) -> None:
         """Close the connections once running calls have ended."""
@@ -95,7 +96,7 @@ class ClickHouseStore:
     def _open(self) -> Client:
         return connect_writer(self._options)
 
-    def _insert(self, client: Client, block: Block, lease: Lease) -> None:
+    def _insert(self, client: Client, block: Block, lease: Lease, headers: dict[str, str] | None) -> None:
         data, compression = block.data, None
         if not self._options.is_local:
             data, compression = lz4.frame.compress(data), "lz4"
@@ -105,7 +106,8 @@ class ClickHouseStore:
         target = f"{_marker(lease.shard)}{lease.epoch} */ {self._servers.target(door)}"
         settings = _INSERT_SETTINGS | self._servers.settings(lease, block.data)
         try:
-            client.raw_insert(target, insert_block=body, fmt="Native", settings=settings, compression=compression)
+            given: dict[str, Any] = {"settings": settings, "compression": compression, "transport_settings": headers}
+            client.raw_insert(target, insert_block=body, fmt="Native", **given)
         except ClickHouseError as error:
             if self._servers.is_fenced(error_code(error), str(error), door):
                 raise LeaseLost(f"epoch {lease.epoch} of shard {lease.shard} is fenced in the store") from error

@@ -8,6 +8,7 @@ from psycopg import AsyncConnection
 from psycopg.errors import UndefinedTable
 
 from zero.application.ports import Scope, StoreFigures, Tally
+from zero.application.tracing import step
 from zero.domain.batch_id import batch_id
 from zero.domain.entry import NANOSECONDS_PER_MILLISECOND, Level
 from zero.domain.errors import Overloaded, QueryTooExpensive, StoreUnavailable, ZeroError
@@ -165,14 +166,18 @@ class PostgresReader:
             raise Overloaded("too many searches at once")
         self._asked += 1
         try:
-            for _ in range(_TRIES_MAX - 1):
-                try:
-                    return await self._ask(sql, parameters)
-                except StoreUnavailable:  # its connection may have been an old one, to a server that was started again
-                    await self._connections.close()
-            return await self._ask(sql, parameters)
+            with step("store query"):
+                return await self._ask_again(sql, parameters)
         finally:
             self._asked -= 1
+
+    async def _ask_again(self, sql: str, parameters: Mapping[str, Any]) -> Sequence[Row]:
+        for _ in range(_TRIES_MAX - 1):
+            try:
+                return await self._ask(sql, parameters)
+            except StoreUnavailable:  # its connection may have been an old one, to a server that was started again
+                await self._connections.close()
+        return await self._ask(sql, parameters)
 
     async def _ask(self, sql: str, parameters: Mapping[str, Any]) -> Sequence[Row]:
         try:

@@ -17,6 +17,7 @@ from zero.interfaces.api.pages import OPENAPI_URL, pages_router
 from zero.interfaces.api.patterns import patterns_router
 from zero.interfaces.api.services import ApiServices
 from zero.interfaces.api.timing import Timing
+from zero.interfaces.api.traced import Traced
 
 
 def create_app(services: ApiServices, options: ApiOptions | None = None, followers: Followers | None = None) -> FastAPI:
@@ -42,5 +43,7 @@ def create_app(services: ApiServices, options: ApiOptions | None = None, followe
         app.include_router(router)
     app.add_middleware(Leaving)
     app.add_middleware(Guard, options=options)
+    if services.tracer is not None:
+        app.add_middleware(Traced, tracer=services.tracer)
     app.add_middleware(Timing, telemetry=services.telemetry)
     return app

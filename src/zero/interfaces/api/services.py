@@ -11,7 +11,7 @@ from zero.application.meaning.search import MeaningSearch
 from zero.application.overview import Overview
 from zero.application.patterns.anomalies import Anomalies
 from zero.application.patterns.listing import PatternSearch
-from zero.application.ports import Telemetry
+from zero.application.ports import Telemetry, Tracer
 from zero.application.search import Search
 from zero.application.tail import Tail
 from zero.application.timeline import TimelineSearch
@@ -34,3 +34,4 @@ class ApiServices:
     meaning: MeaningSearch
     dead_letters: DeadLetters
     telemetry: Telemetry
+    tracer: Tracer | None = None

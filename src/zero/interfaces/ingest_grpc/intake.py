@@ -105,7 +105,8 @@ class Intake:
         coding = coding_of(body)
         decompress = partial(self._decompress, coding) if coding else None
         key, ack = asked
-        self._ingest.accept(Submission(body, decode, call.source, waiter, identity, key, ack, decompress))
+        trace = call.field("traceparent")
+        self._ingest.accept(Submission(body, decode, call.source, waiter, identity, key, ack, decompress, trace=trace))
         return outcome
 
     def _decompress(self, coding: str, body: bytes) -> bytes:

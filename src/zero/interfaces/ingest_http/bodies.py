@@ -30,16 +30,18 @@ def unknown_media(media: str, known: str) -> UnsupportedMedia:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Who sends the bodies, what they wait for, and how to undo their content coding, if they have one."""
+    """Who sends the bodies, in whose trace, what they wait for, and how to undo their content coding, if they have one."""
 
     identity: Identity
     key: str | None
     ack: Ack | None
     decompress: Callable[[bytes], bytes] | None
+    trace: str
 
     def submission(self, body: bytes, decode: Decode, exchange: Exchange, waiter: Waiter) -> Submission:
         """Return one body as the ingest side takes it."""
-        return Submission(body, decode, exchange.source, waiter, self.identity, self.key, self.ack, self.decompress)
+        given = (self.identity, self.key, self.ack, self.decompress)
+        return Submission(body, decode, exchange.source, waiter, *given, trace=self.trace)
 
 
 class Bodies:
@@ -54,7 +56,7 @@ class Bodies:
         ack = parse_ack(head.headers["zero-ack"]) if "zero-ack" in head.headers else None
         key = checked_key(head.headers["idempotency-key"]) if "idempotency-key" in head.headers else None
         decompress = partial(self._decompress, encoding) if encoding else None
-        return Terms(head.identity, key, ack, decompress)
+        return Terms(head.identity, key, ack, decompress, head.get("traceparent"))
 
     def encoding(self, head: Head) -> str:
         """Return the content coding of the bodies, '' for none. Raises UnsupportedMedia."""

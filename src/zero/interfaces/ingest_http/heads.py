@@ -15,6 +15,7 @@ from zero.interfaces.ingest_http.reply import HttpRefusal, Reply
 from zero.interfaces.ingest_http.routes import Routes
 
 _ORIGIN = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+_NEVER_THE_SAME = ("upgrade", "idempotency-key", "traceparent")
 _ONCE = ("host", "content-length", "transfer-encoding")
 
 
@@ -78,7 +79,7 @@ class Heads:
             keep_alive=raw.keep_alive and not (refusal and refusal.close),
             bodiless_reply=raw.method == "HEAD",
             expects_continue=expects_continue,
-            learnable=lasting and not (chunked or expects_continue or "upgrade" in fields or "idempotency-key" in fields),
+            learnable=lasting and not (chunked or expects_continue or any(name in fields for name in _NEVER_THE_SAME)),
         )
 
     def _fields(self, raw: RawHead) -> dict[str, str]:
