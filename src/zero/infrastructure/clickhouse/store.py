@@ -6,11 +6,11 @@ when the store is several servers.
 """
 
 import asyncio
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import lz4.frame  # type: ignore[import-untyped]
@@ -34,7 +34,7 @@ _INSERT_SETTINGS = {
     "exclude_materialize_skip_indexes_on_insert": "message_words",
 }
 _POLL_SECONDS = 0.05
-_WHO_ANSWERS = {"skip_unavailable_shards": 1}  # of a cluster, those that can be asked; see ``_await_silent``
+_WHO_ANSWERS = {"skip_unavailable_shards": 1}  # of a cluster, those that can be asked; see ``quiesce``
 
 
 class ClickHouseStore:
@@ -46,15 +46,21 @@ class ClickHouseStore:
         self._connecting = asyncio.Lock()
         self._threads = ThreadPoolExecutor(options.connections_max, thread_name_prefix="clickhouse-store")
         self._servers = servers(options)
-        self._closing = threading.Event()
+        self._closing = asyncio.Event()
 
     async def fence(self, lease: Lease) -> None:
         """Make the door of the lease's epoch, drop those of lower ones."""
         await self._run(self._fence, lease)
 
     async def quiesce(self, lease: Lease) -> None:
-        """Kill the shard's inserts of lower epochs; return when none is left. Raises StoreUnavailable after the bound."""
-        await self._run(self._quiesce, lease)
+        """Kill the shard's inserts of lower epochs; return when none is left. Raises StoreUnavailable after the bound.
+
+        What came to servers before the fence, and cannot be asked for, is given the time that an insert may take.
+        """
+        if silent := await self._run(self._quiesce, lease):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), self._options.insert_timeout_seconds)
+                raise StoreUnavailable(f"stopped while {silent} servers of the cluster could not be asked for their inserts")
 
     async def present(self, batch_ids: Sequence[int]) -> Mapping[int, Sequence[int]]:
         """Look the batches up, a bounded number in one query."""
@@ -136,7 +142,8 @@ class ClickHouseStore:
         names = client.raw_query(sql, asked, settings=_WHO_ANSWERS, fmt="TSV").decode().split()
         return {int(name.removeprefix(prefix)) for name in names if name.removeprefix(prefix).isdigit()}
 
-    def _quiesce(self, client: Client, lease: Lease) -> None:
+    def _quiesce(self, client: Client, lease: Lease) -> int:
+        """Return how many servers could not be asked."""
         deadline = time.monotonic() + self._options.quiesce_timeout_seconds
         running = self._servers.running(_marker(lease.shard), _door(lease.shard, ""), lease.epoch)
         count = f"SELECT count() FROM {self._servers.system('processes')} WHERE {running}"
@@ -146,13 +153,7 @@ class ClickHouseStore:
                 seconds = self._options.quiesce_timeout_seconds
                 raise StoreUnavailable(f"inserts of shard {lease.shard} still run after {seconds} s")
             time.sleep(_POLL_SECONDS)
-        self._await_silent(client)
-
-    def _await_silent(self, client: Client) -> None:
-        """Give what came to servers before the fence, and cannot be asked for, the time that an insert may take."""
-        silent = self._servers.silent(client)
-        if silent and self._closing.wait(self._options.insert_timeout_seconds):
-            raise StoreUnavailable(f"stopped while {silent} servers of the cluster could not be asked for their inserts")
+        return self._servers.silent(client)
 
     def _present(self, client: Client, batch_ids: list[int]) -> list[tuple[int, int]]:
         rows = self._servers.present(client, batch_ids).split(b"\n")[:-1]
