@@ -12,13 +12,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+
+from redis.exceptions import ResponseError
 
 from bench import lan
 from bench.lan import Machine
 from tests.integration.redis.replicated_cluster import PRIMARIES, Node, ReplicatedCluster
 from tests.torture.harness.doors import Door, EitherDoor, all_doors
 from tests.torture.harness.platform import READY_SECONDS_MAX, Place
+from zero.domain.errors import ZeroError
 from zero.embedded.clickhouse.options import WRITER, read_passwords
 from zero.infrastructure.redis.failures import FOREIGN
 from zero.infrastructure.redis.keys import shard_keys
@@ -29,6 +33,7 @@ SHARDS = 2 * PRIMARIES
 NAMES = ("ingest-1", "ingest-2", "drain-1", "drain-2", "api", "buffer-1", "buffer-2", "buffer-3", "store")
 HTTP, GRPC, API, STORE = 4318, 4317, 8080, 8123
 LOOK_SECONDS = 0.02
+FAILOVER_SECONDS = 6.0
 COMMAND_SECONDS_MAX = 60.0
 
 
@@ -66,7 +71,7 @@ class Hosts(Place):
         store.start()
         await asyncio.to_thread(self._start_buffer)
         assert self.cluster is not None
-        self._eyes = Nodes(RedisOptions(self.cluster.url, shards=SHARDS, timeout_seconds=0.5))
+        self._eyes = Nodes(RedisOptions(self.cluster.url, shards=SHARDS, timeout_seconds=2.0))
         told = self._settings(f"http://{WRITER}:{password}@{store.address}:{STORE}/zero")
         await self._until(lambda: store.reached(STORE), "the store")
         making = ("keys", "create", "--tenant", "default", "--scope", "ingest,query,admin", "--json")
@@ -120,9 +125,13 @@ class Hosts(Place):
         """Let the first nodes be primaries again, one on each machine, as an operator would after a failover."""
         assert self.cluster is not None
         for node in self.nodes[:PRIMARIES]:
-            if node.role == "slave":
-                node.ask("FAILOVER")
-                self.cluster.until(lambda node=node: node.role == "master")  # type: ignore[misc]
+            asked, until = 0.0, time.monotonic() + READY_SECONDS_MAX
+            while node.role == "slave" and time.monotonic() < until:
+                if time.monotonic() > asked + FAILOVER_SECONDS:  # it gives up after five by itself
+                    with suppress(ResponseError):
+                        node.ask("FAILOVER")
+                    asked = time.monotonic()
+                time.sleep(LOOK_SECONDS)
         self.cluster.until(self.cluster.healthy)
 
     async def _until(self, condition, what: str) -> None:  # type: ignore[no-untyped-def]
@@ -141,16 +150,27 @@ class Hosts(Place):
             try:
                 client = await self._eyes.client(shard)
                 lease, ledger = await client.get(keys.lease), await client.hgetall(keys.ledger)
-            except (*FOREIGN, OSError):
+            except (*FOREIGN, ZeroError):
                 self._eyes.forget()
                 continue
             owner = lease.decode().rpartition(":")[0].rpartition("-")[0] if lease else ""
             found[shard] = owner, int(ledger.get(b"stored:default", 0))
         return found
 
-    async def moved(self, victim: str, since: float, seconds_max: float) -> dict[int, float]:
+    async def holder(self) -> tuple[str, dict[int, int]]:
+        """Return the drain that holds most leases, and the entries settled so far of the shards that it holds."""
+        until, found = time.monotonic() + READY_SECONDS_MAX, await self.owners()
+        while not any(owner for owner, _ in found.values()):
+            if time.monotonic() > until:
+                raise RuntimeError("nobody holds a lease")
+            await asyncio.sleep(LOOK_SECONDS)
+            found = await self.owners()
+        owners = [owner for owner, _ in found.values() if owner]
+        holder = max(sorted(set(owners)), key=owners.count)
+        return holder, {shard: count for shard, (owner, count) in found.items() if owner == holder}
+
+    async def moved(self, victim: str, held: dict[int, int], since: float, seconds_max: float) -> dict[int, float]:
         """Return after how many seconds each shard that ``victim`` held had its first block stored by another."""
-        held = {shard: count for shard, (owner, count) in (await self.owners()).items() if owner == victim}
         moved: dict[int, float] = {}
         while len(moved) < len(held) and time.monotonic() < since + seconds_max:
             for shard, (owner, count) in (await self.owners()).items():

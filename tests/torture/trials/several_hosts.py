@@ -59,10 +59,10 @@ async def _run(plan: Plan) -> Outcome:
 
 async def _strike(plan: Plan, hosts: Hosts, fault: Fault, struck: Outcome) -> None:
     """Do one fault, see the leases move where it is a drain's, mend it, and wait until everything works."""
-    target = await _holder(hosts) if fault.target == HOLDER else fault.target
+    target, held = await hosts.holder() if fault.target == HOLDER else (fault.target, {})
     machine, at, begun = hosts.machines[target], plan.at(), time.monotonic()
     hits = await asyncio.to_thread(_begin, machine, fault.kind)
-    moved = await hosts.moved(target, begun, MOVED_WAIT_SECONDS_MAX) if fault.target == HOLDER else {}
+    moved = await hosts.moved(target, held, begun, MOVED_WAIT_SECONDS_MAX)
     if any(seconds >= MOVED_WAIT_SECONDS_MAX for seconds in moved.values()):
         struck.problems.append(f"fault {fault.number}: shards of {target} were not stored by the other: {moved}")
     await asyncio.sleep(max(0.0, fault.seconds - (time.monotonic() - begun)))
@@ -77,12 +77,6 @@ async def _strike(plan: Plan, hosts: Hosts, fault: Fault, struck: Outcome) -> No
     line = {"at": at, "until": plan.at(), "fault": fault.number, "host": target, "hits": hits, "moved": moved, "whole": whole}
     struck.timeline.append(line)
     plan.say(f"{plan.at():8.2f} s  {target}: {hits} hits, moved {moved}, whole again after {whole:.1f} s")
-
-
-async def _holder(hosts: Hosts) -> str:
-    """Return the drain that holds most leases."""
-    owners = [owner for owner, _ in (await hosts.owners()).values()]
-    return max(("drain-1", "drain-2"), key=owners.count)
 
 
 def _begin(machine: Machine, kind: str) -> int:
