@@ -1,6 +1,5 @@
 """``zero anomalies``: what is out of the ordinary."""
 
-import sys
 from typing import Any
 
 import click
@@ -8,7 +7,7 @@ import click
 from zero.cli import settings_flags
 from zero.cli.api_client import ApiClient, Refused, Unreachable
 from zero.cli.log_lines import json_line, printable
-from zero.cli.query_options import EXIT_NOTHING, api_url, fail, filters, query_options
+from zero.cli.query_options import api_url, fail, filters, nothing, query_options
 from zero.cli.trust import TRUST_FLAGS, trust
 from zero.settings import Settings
 
@@ -35,12 +34,25 @@ def anomalies(settings: Settings, query: tuple[str, ...], as_json: bool, **given
     options = [(name, str(given[key])) for name, key in names if given[key]]
     try:
         client = ApiClient(url, settings.api_key, trust(settings))
-        found = client.get("/api/anomalies", filters(text, given["app_id"], given["levels"]) + options)["anomalies"]
+        answer = client.get("/api/anomalies", filters(text, given["app_id"], given["levels"]) + options)
     except (Refused, Unreachable) as error:
         fail(error, text, url)
+    found = answer["anomalies"]
     for anomaly in found:
         click.echo(json_line(anomaly) if as_json else _pretty(anomaly))
-    sys.exit(0 if found else EXIT_NOTHING)
+    if not found:
+        nothing(_why_not(answer), as_json)
+
+
+def _why_not(answer: dict[str, Any]) -> str:
+    start, end, before = (_minute(answer[key]) for key in ("from", "to", "baseline_from"))
+    if answer["baseline_from"] == answer["from"]:
+        return f"there is nothing before {start} to compare with; judge a later window: --from -5m"
+    return f"nothing out of the ordinary from {start} to {end}, compared with what there is since {before}"
+
+
+def _minute(instant: str) -> str:
+    return f"{printable(instant)[:16]}Z"
 
 
 def _pretty(anomaly: dict[str, Any]) -> str:

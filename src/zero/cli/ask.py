@@ -9,10 +9,12 @@ import click
 from zero.cli import settings_flags
 from zero.cli.api_client import ApiClient, Refused, Unreachable
 from zero.cli.log_lines import json_line, printable, show
-from zero.cli.query_options import EXIT_NOTHING, api_url, fail, query_options
+from zero.cli.query_options import api_url, fail, nothing, query_options
 from zero.cli.trust import TRUST_FLAGS, trust
 from zero.settings import Settings
 
+_PATTERNS_MAX = 50
+_SHARE_MIN = 0.6  # of the best score, as the api has it in the other modes
 _PATTERN_KEYS = ("id", "pattern", "example", "score", "count", "why")
 
 
@@ -37,14 +39,13 @@ def ask(settings: Settings, query: tuple[str, ...], limit: int, as_json: bool, a
     Exit code 0: found. 1: nothing found. 2: the question or an option is wrong. 3: the api does not answer.
     """
     text, url = " ".join(query), api_url(given["url"], settings)
-    body: dict[str, Any] = {"query": text, "mode": given["mode"], "level": list(given["levels"]), "limit": limit}
-    if given["app_id"] is not None:
-        body["app_id"] = given["app_id"]
     times = {name: given[key] for name, key in (("from", "start"), ("to", "end")) if given[key]}
+    filters: dict[str, Any] = {"level": list(given["levels"]), "time_range": times}
+    if given["app_id"] is not None:
+        filters["app_id"] = given["app_id"]
     try:
         client = ApiClient(url, settings.api_key, trust(settings))
-        path = "/api/patterns/search" if as_patterns else "/api/logs/search"
-        found = client.post(path, {**body, "time_range": times})["patterns" if as_patterns else "logs"]
+        found = (_patterns if as_patterns else _lines)(client, {"query": text, "mode": given["mode"], **filters}, limit)
     except (Refused, Unreachable) as error:
         fail(error, text, url)
     for one in found:
@@ -52,7 +53,28 @@ def ask(settings: Settings, query: tuple[str, ...], limit: int, as_json: bool, a
             _show_pattern(one, as_json)
         else:
             show(one, as_json)
-    sys.exit(0 if found else EXIT_NOTHING)
+    if not found:
+        nothing(
+            "nothing found: ask in other words, or without filters; what has just arrived is found in some seconds", as_json
+        )
+
+
+def _patterns(client: ApiClient, question: dict[str, Any], limit: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = client.post("/api/patterns/search", {**question, "limit": limit})["patterns"]
+    return found
+
+
+def _lines(client: ApiClient, question: dict[str, Any], limit: int) -> list[dict[str, Any]]:
+    """Return lines of the best patterns. In mode text the api takes the query language, so it is told their ids."""
+    query = question["query"]
+    if question["mode"] == "text":
+        ranked = _patterns(client, question, _PATTERNS_MAX)
+        best = [one["id"] for one in ranked if one["score"] >= _SHARE_MIN * ranked[0]["score"]]
+        if not best:
+            return []
+        query = f"pattern_id:({' OR '.join(best)})"
+    found: list[dict[str, Any]] = client.post("/api/logs/search", {**question, "query": query, "limit": limit})["logs"]
+    return found
 
 
 def _show_pattern(pattern: dict[str, Any], as_json: bool) -> None:

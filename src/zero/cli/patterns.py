@@ -8,7 +8,7 @@ import click
 from zero.cli import settings_flags
 from zero.cli.api_client import ApiClient, Refused, Unreachable
 from zero.cli.log_lines import json_line, printable
-from zero.cli.query_options import EXIT_NOTHING, api_url, fail, filters, query_options
+from zero.cli.query_options import api_url, fail, filters, nothing, query_options
 from zero.cli.trust import TRUST_FLAGS, trust
 from zero.settings import Settings
 
@@ -61,7 +61,8 @@ def list_(settings: Settings, query: tuple[str, ...], as_json: bool, **given: An
         fail(error, text, url)
     for pattern in found:
         click.echo(json_line(pattern) if as_json else _pretty(pattern))
-    sys.exit(0 if found else EXIT_NOTHING)
+    if not found:
+        nothing("nothing found: `zero patterns` without a query, filters and times shows all there is", as_json)
 
 
 @patterns.command()

@@ -20,7 +20,7 @@ def query_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--url", help="The api.  [default: http://ZERO_API]"),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line."),
         click.option("--level", "levels", multiple=True, help="Only this level; may be repeated."),
-        click.option("--app", "app_id", help="Only logs of this app."),
+        click.option("--app", "--app-id", "app_id", help="Only logs of this app."),
         click.argument("query", nargs=-1),
     ):
         command = option(command)
@@ -41,6 +41,13 @@ def filters(query: str, app_id: str | None, levels: tuple[str, ...]) -> list[tup
     """Return the parameters of the request."""
     given = [("q", query)] + [("level", level) for level in levels]
     return given + ([("app_id", app_id)] if app_id is not None else [])
+
+
+def nothing(what: str, as_json: bool) -> NoReturn:
+    """Say that there is nothing, and what to try, where a person reads it; end the process."""
+    if not as_json:
+        click.echo(what, err=True)
+    sys.exit(EXIT_NOTHING)
 
 
 def fail(error: Exception, query: str, url: str) -> NoReturn:

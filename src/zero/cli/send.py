@@ -41,7 +41,7 @@ class _Tally:
 @click.argument("files", nargs=-1, required=True, metavar="FILE…|-")
 @click.option("--url", help="Ingest door.  [default: http://ZERO_INGEST_HTTP]")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="Form of the files; told from name and content if absent.")
-@click.option("--app-id", help="app_id of entries that name none.")
+@click.option("--app-id", "--app", "app_id", help="app_id of entries that name none.")
 @click.option("--level", help="Level of entries that name none.")
 @click.option("--message-column", help="CSV: the column that holds the message.")
 @click.option("--timestamp-column", help="CSV: the column that holds the timestamp.")
