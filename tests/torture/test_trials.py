@@ -12,7 +12,7 @@ from tests.torture.harness.trial import Plan, trial
 
 SEED = int(os.environ.get("ZERO_TEST_SEED", "1"))
 ROWS = ("R1", "R2", "R3", pytest.param("R4", marks=pytest.mark.alone), "R7", "R8", "R12", "R13")  # R4 measures answers
-SABOTAGES = {"no-verify": "double", "insert-then-ack": "double", "ack-then-insert": "lost"}
+SABOTAGES = {"no-verify": "double", "insert-then-ack": "double", "blind-retry": "double", "ack-then-insert": "lost"}
 
 
 @pytest.mark.slow

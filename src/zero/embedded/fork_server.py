@@ -8,12 +8,15 @@ and lives on when the fork server is killed. Only on Linux.
 import ctypes
 import gc
 import json
+import logging
 import os
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NoReturn
 
 REQUEST_BYTES_MAX = 128 << 10
 TITLE_BYTES = 1024
@@ -41,12 +44,30 @@ def serve(control: socket.socket, supervisor: int, load: Act, run: Act) -> None:
         if pid == 0:
             gc.enable()
             control.close()
-            _become(request["argv"], request["environment"], descriptors, supervisor)
-            run(request["arguments"])
-            return
+            _run_to_the_end(run, request, descriptors, supervisor)
         for descriptor in descriptors:
             os.close(descriptor)
         control.send(str(pid).encode())
+
+
+def _run_to_the_end(run: Act, request: Mapping[str, Any], descriptors: Sequence[int], supervisor: int) -> NoReturn:
+    """Be the process that is asked for, and end as soon as it has: no interpreter is taken down that was not ours to set up."""
+    code = 1
+    try:
+        _become(request["argv"], request["environment"], descriptors, supervisor)
+        run(request["arguments"])
+        code = 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        if isinstance(ended.code, str):
+            print(ended.code, file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def request(argv: Sequence[str], arguments: Sequence[str], environment: Mapping[str, str]) -> bytes:

@@ -51,10 +51,9 @@ def draw(source: random.Random, number: int) -> Fault:
 
 
 def sabotage_draw(source: random.Random, number: int) -> Fault:
-    """Draw what meets an insert around its commit: where a missing protection shows."""
-    return Fault(
-        number, source.choice(("commit_then_cut", "error_after_commit", "error_before")), "store", source.uniform(0.1, 0.5)
-    )
+    """Draw what meets an insert around its commit, each in turn: where a missing protection shows."""
+    kind = ("commit_then_cut", "error_after_commit", "error_before")[number % 3]
+    return Fault(number, kind, "store", source.uniform(0.1, 0.5))
 
 
 def run(plan: Plan) -> Outcome:
