@@ -224,6 +224,7 @@ class Masker {
   void take_other() {
     const char byte = *at_;
     if ((byte == '"' || byte == '\'') && take_quoted()) return;
+    if (byte == '?' && out_ == mask_end_ && drop_url_query()) return;
     ++at_;
     if (byte == ')' && (drop_brackets(" (<*>") || drop_brackets(" ("))) return;
     *out_++ = byte;
@@ -241,6 +242,17 @@ class Masker {
     if (stop + 1 != end_ && ((class_of(stop[1]) & word) || stop[1] == ':')) return false;
     at_ = stop + 1;
     add_mask();
+    return true;
+  }
+
+  // The query of a URL whose path became the mask: up to white space, a quote or a bracket, if it gives something a value.
+  bool drop_url_query() {
+    if (end_ - at_ < 2 || !(class_of(at_[1]) & word)) return false;
+    const char* stop = at_ + 1;
+    while (stop != end_ && !is_one_of(*stop, " \t\r\n\"'<>()[]{}|")) ++stop;
+    while (is_one_of(stop[-1], ".,:;!")) --stop;
+    if (std::find(at_, stop, '=') == stop) return false;
+    at_ = stop;
     return true;
   }
 

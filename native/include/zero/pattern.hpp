@@ -8,6 +8,7 @@
 //   three or more dots between two words belong to neither;
 //   IPv6 and MAC addresses and times of day: groups of hex digits with two or more colons and a digit;
 //   values in quotes, unless they hold white space or are followed by a colon, as the keys of JSON objects are;
+//   the query of a URL behind its path (?key=value, up to white space, a quote or a bracket);
 //   a unit behind a number and a blank, the port behind a host name, names of days and months in front of a number, < or > in
 //     front of a number, and brackets behind a mask that hold a mask or nothing.
 // Masks with only blanks and : , ; | between them, and names of days and months, become one.

@@ -21,6 +21,7 @@ _HEX = frozenset(b"0123456789abcdefABCDEF")
 _SPACES = frozenset(b" \t\r\n")
 _OPENERS = frozenset(b" =:,([{\t")
 _JOINERS = frozenset(b" :,;|")
+_URL_QUERY = re.compile(rb"\?(?=[%b.])[^ \t\r\n\"'<>()\[\]{}|]*[^ \t\r\n\"'<>()\[\]{}|.,:;!]" % _NO_DOT)
 _HEX_GROUPS = re.compile(rb"(?:::)?[0-9a-fA-F]{1,4}(?:::?[0-9a-fA-F]{1,4}){0,%d}" % (HEX_GROUPS_MAX - 1))
 
 
@@ -129,8 +130,14 @@ class _Masker:
         return stop + 1
 
     def other(self, at: int) -> int:
-        """Take one byte; brackets behind a mask that hold another one, or nothing, fall away. Return where it ends."""
+        """Take one byte. What a mask swallows falls away: brackets behind it that hold another one, or nothing; a URL's query.
+
+        Return where it ends.
+        """
         byte = self.data[at]
+        query = _URL_QUERY.match(self.data, at) if self.mask_end == len(self.out) else None
+        if query is not None and b"=" in query.group():
+            return query.end()
         for held in (MASK, b""):
             if byte in b")" and self.out.endswith(MASK + b" (" + held):
                 del self.out[len(self.out) - len(b" (" + held) :]

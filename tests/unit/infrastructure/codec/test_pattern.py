@@ -12,7 +12,7 @@ from zero.infrastructure.native.codec import NativeCodec
 CODEC = NativeCodec()
 
 SIGNS = "0 7 a f F x é \0 \n \t . .. ... / \\ @ - _ : :: , ; | ( ) () [ ] { } < > = \" ' #"
-WORDS = " |  |ms|MB|bytes|Jun|Sun|May|www.example.org|a.b|a.b.c|deadbeef|fe80|::1|(5)|( |<*>|path/x.y|12:34|aa:bb|µs"
+WORDS = " |  |ms|MB|bytes|Jun|Sun|May|www.example.org|a.b|a.b.c|deadbeef|fe80|::1|(5)|( |<*>|path/x.y|12:34|aa:bb|µs|?|?q=|&k=v"
 PIECES = (SIGNS + " ").split(" ") + WORDS.split("|")
 
 
@@ -51,6 +51,9 @@ def test_a_message_met_before_keeps_its_id_whatever_came_in_between() -> None:
         ("opened /var/log/messages", "opened <*>"),
         ("opened C:\\temp\\new.txt twice", "opened C:<*> twice"),
         ("GET http://example.org/index.html now", "GET http:<*> now"),
+        ('"GET /search?q=red+shoes&page=2 HTTP/1.1" 200', '"GET <*>" <*>'),
+        ("https://example.org/a/b?token=abc#top, then (/a/b?x=y).", "https:<*>, then (<*>)."),
+        ("are there 5? or /a/b?", "are there <*>? or <*>?"),
         ("read/write is on, N/A and I/O too", "read/write is on, N/A and I/O too"),
         ("mail to ann@example.org from db.example.org", "mail to <*> from <*>"),
         ("proxy example.org:443 answers", "proxy <*> answers"),
