@@ -12,6 +12,8 @@ def role_of(command: str) -> str:
     words = command.split()
     if "zero.embedded.clickhouse" in words:
         return "clickhouse"
+    if "zero.cli.fork_server" in words:
+        return "forks"
     for before, word in pairwise(words):
         if word in COMMANDS and Path(before).name == "zero":
             return word

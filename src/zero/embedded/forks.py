@@ -29,11 +29,18 @@ class Forks:
     @staticmethod
     def possible() -> bool:
         """Whether this system lets a process adopt what its children leave behind, and wait for it."""
-        return sys.platform == "linux" and hasattr(os, "pidfd_open")
+        if sys.platform != "linux" or not hasattr(os, "pidfd_open"):
+            return False
+        try:
+            os.close(os.pidfd_open(os.getpid()))
+        except OSError:  # an old kernel, or a container that forbids it
+            return False
+        return True
 
     async def start(self) -> None:
         """Start the fork server, which loads meanwhile: what is asked of it waits."""
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1):
+            return
         process = await self._begin()
         self._task = asyncio.create_task(self._keep_running(process), name="forks")
 

@@ -74,7 +74,7 @@ class Load:
         self.options = options or LoadOptions()
         self._oracle = oracle
         self._seed = seed
-        self._pause_seconds, self._refused_seconds = self.options.pause_seconds, RETRY_PAUSE_SECONDS
+        self._every_seconds: float | None = None
         self._next = seed * 10_000_000
         self._stop = asyncio.Event()
         self._going = asyncio.Event()
@@ -88,9 +88,9 @@ class Load:
             for number in range(self.options.senders)
         ]
 
-    def pace(self, pause_seconds: float) -> None:
-        """Pause so long after each answer from now on, whatever it says."""
-        self._pause_seconds = self._refused_seconds = pause_seconds
+    def pace(self, every_seconds: float) -> None:
+        """Have each sender begin a batch every so often from now on; at once where an answer took longer."""
+        self._every_seconds = every_seconds
 
     def hold(self) -> None:
         """Begin no batch until ``go_on``."""
@@ -109,9 +109,14 @@ class Load:
     async def _sender(self, doors: Sequence[Door], source: random.Random) -> None:
         while not self._stop.is_set():
             await self._going.wait()
-            door = source.choice(doors)
+            door, begun = source.choice(doors), time.monotonic()
             told = await self.send_one(door, source)
-            await self._pause(self._pause_seconds if told is Told.ACCEPTED else self._refused_seconds)
+            await self._pause(self._until_next(told, time.monotonic() - begun))
+
+    def _until_next(self, told: Told, took: float) -> float:
+        if self._every_seconds is not None:
+            return max(0.0, self._every_seconds - took)
+        return self.options.pause_seconds if told is Told.ACCEPTED else RETRY_PAUSE_SECONDS
 
     async def _pause(self, seconds: float) -> None:
         try:

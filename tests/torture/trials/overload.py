@@ -30,7 +30,8 @@ GOODPUT_MIN = 0.9
 SLOWDOWN_MAX = 3.0
 MEMORY_MIB_MAX = 200.0
 FULL_SECONDS_MAX = 180.0
-LOAD = LoadOptions(senders=12, entries=ENTRIES, pause_seconds=0.5, keyed_share=0.3, insist_seconds_max=0.0)
+OFFERED_MIN = 4.0
+LOAD = LoadOptions(senders=24, entries=ENTRIES, pause_seconds=1.0, keyed_share=0.3, insist_seconds_max=0.0)
 
 
 def run(plan: Plan) -> Outcome:
@@ -151,6 +152,8 @@ def told(summary: Summary) -> str:
 def judge(summary: Summary) -> list[str]:
     """Find a collapse."""
     problems = []
+    if (offered := summary.least("offered_ratio")) < OFFERED_MIN:
+        problems.append(f"only {offered:.1f}x was offered")
     if (goodput := summary.least("goodput_ratio")) < GOODPUT_MIN:
         problems.append(f"goodput {goodput:.0%} of capacity")
     if (slowdown := summary.most("slowdown")) > SLOWDOWN_MAX:
