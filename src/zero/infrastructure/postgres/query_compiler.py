@@ -8,45 +8,20 @@ The full-text index holds the words of a message (``zero_words``): it serves wor
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from zero.domain.query import (
-    CASELESS_FIELDS,
-    And,
-    Between,
-    Bound,
-    Contains,
-    Everything,
-    Exists,
-    HasId,
-    HasWord,
-    InPattern,
-    Is,
-    LevelIn,
-    Like,
-    MessageLike,
-    Node,
-    Not,
-    OfPatterns,
-    Or,
-    Pattern,
-    TimeBetween,
-    Wild,
-    fold_case,
-    has_wide_case,
-)
+from zero.application.sql_condition import OfField, SqlCompiler, any_of, ends_of, escape_like, folded, like, literals
+from zero.domain.query import Between, Bound, Exists, Is, Like, Node, Pattern, Wild, fold_case, has_wide_case
 from zero.domain.query_fields import parse_number
 from zero.infrastructure.postgres.values import json_value, quoted, signed, to_text
 
-_LIKE_SPECIAL = re.compile(r"[\\%_]")
 _REGEX_SPECIAL = re.compile(r"[\x00-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]")
 _WORD = r"0-9A-Za-z_\x80-\U0010ffff"
 _INNER_WORD = re.compile(f"(?<=[^{_WORD}])[{_WORD}]+(?=[^{_WORD}])")
 _NOT_WORD = r"[\x01-\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f]"
 _BLANKS = r"[ \t\n\v\f\r]"
 _NON_BLANK = r"[^ \t\n\v\f\r]"
-_LIKE_WILD = {Wild.ANY: "%", Wild.ONE: "_"}
 # The patterns of the same group. The tenant is bound by whoever puts the condition behind its own, as every read does.
 MEMBERS = (
     "SELECT pattern_id FROM patterns WHERE tenant = %(tenant)s AND group_id IN "
@@ -74,34 +49,12 @@ def compile_query(node: Node) -> Condition:
     return Condition(compiler.sql(node), compiler.parameters)
 
 
-class _Compiler:
+class _Compiler(SqlCompiler):
     def __init__(self) -> None:
         self.parameters: Parameters = {}
 
-    def sql(self, node: Node) -> str:
-        match node:
-            case Everything():
-                return "true"
-            case And(children):
-                return "(" + " AND ".join(self.sql(child) for child in children) + ")"
-            case Or(children):
-                return "(" + " OR ".join(self.sql(child) for child in children) + ")"
-            case Not(child):
-                return f"(NOT {self.sql(child)})"
-            case LevelIn(levels):
-                return f"(level IN ({', '.join(str(int(level)) for level in sorted(levels))}))" if levels else "false"
-            case TimeBetween(from_ns, to_ns):
-                return self._time(from_ns, to_ns)
-            case HasId(batch_id, index):
-                return f"(bid = {self._bind(signed(batch_id), 'bigint')} AND idx = {self._bind(index, 'bigint')})"
-            case InPattern(pattern_id):
-                bound = self._bind(signed(pattern_id), "bigint")
-                return f"(pattern_id = {bound} OR pattern_id IN ({MEMBERS.format(bound)}))"
-            case OfPatterns(pattern_ids):
-                return f"(pattern_id = ANY({self._bind([signed(one) for one in sorted(pattern_ids)], 'bigint[]')}))"
-            case HasWord() | Contains() | MessageLike():
-                return self._message(node)
-        return self._key(node) if node.field.is_key else self._column(node)
+    def bind(self, text: str) -> str:
+        return self._bind(text)
 
     def _bind(self, value: str | int | float | Sequence[int] | Sequence[str], kind: str = "text") -> str:
         return self._bind_stored(to_text(value) if isinstance(value, str) and kind == "text" else value, kind)
@@ -111,37 +64,33 @@ class _Compiler:
         self.parameters[name] = value
         return f"%({name})s::{kind}"
 
-    def _time(self, from_ns: int | None, to_ns: int | None) -> str:
-        ends = []
-        if from_ns is not None:
-            ends.append(f"timestamp_ns >= {self._bind(from_ns, 'bigint')}")
-        if to_ns is not None:
-            ends.append(f"timestamp_ns < {self._bind(to_ns, 'bigint')}")
-        return f"({' AND '.join(ends)})" if ends else "true"
+    def time(self, moment_ns: int, sign: str) -> str:
+        return f"timestamp_ns {sign} {self._bind(moment_ns, 'bigint')}"
 
-    def _message(self, node: HasWord | Contains | MessageLike) -> str:
-        match node:
-            case HasWord(word):
-                return self._word(word)
-            case Contains(text):
-                return self._contains(text)
-            case MessageLike(pattern, whole_word):
-                return self._message_like(pattern, whole_word)
+    def identity(self, batch_id: int, index: int) -> str:
+        return f"(bid = {self._bind(signed(batch_id), 'bigint')} AND idx = {self._bind(index, 'bigint')})"
 
-    def _word(self, word: str) -> str:
+    def in_pattern(self, pattern_id: int) -> str:
+        bound = self._bind(signed(pattern_id), "bigint")
+        return f"(pattern_id = {bound} OR pattern_id IN ({MEMBERS.format(bound)}))"
+
+    def of_patterns(self, pattern_ids: list[int]) -> str:
+        return f"(pattern_id = ANY({self._bind([signed(one) for one in pattern_ids], 'bigint[]')}))"
+
+    def word(self, word: str) -> str:
         if not has_wide_case(word) and len(word) <= _INDEXED_CHARS_MAX:
             return f"(zero_words(message) @> {self._bind([fold_case(word)], 'text[]')})"
         return self._matches((word,), f"(?:^|{_NOT_WORD})(?:{{}})(?:{_NOT_WORD}|$)", _NOT_WORD)
 
-    def _contains(self, text: str) -> str:
+    def contains(self, text: str) -> str:
         if has_wide_case(text):
-            return f"(zero_lower(message) LIKE zero_lower({self._bind(f'%{_escape_like(text)}%')}))"
-        folded = fold_case(text)
-        inner = [word for word in _INNER_WORD.findall(folded) if len(word) <= _INDEXED_CHARS_MAX]
+            return f"(zero_lower(message) LIKE zero_lower({self._bind(f'%{escape_like(text)}%')}))"
+        small = fold_case(text)
+        inner = [word for word in _INNER_WORD.findall(small) if len(word) <= _INDEXED_CHARS_MAX]
         narrowed = f"zero_words(message) @> {self._bind(inner, 'text[]')} AND " if inner else ""
-        return f"({narrowed}lower(message) LIKE {self._bind(f'%{_escape_like(folded)}%')})"
+        return f"({narrowed}lower(message) LIKE {self._bind(f'%{escape_like(small)}%')})"
 
-    def _message_like(self, pattern: Pattern, whole_word: bool) -> str:
+    def message_like(self, pattern: Pattern, whole_word: bool) -> str:
         if sum(part is Wild.ANY for part in pattern) > _REGEX_WILDS_MAX:
             return self._any_part_like(pattern, whole_word)
         if whole_word:
@@ -149,48 +98,34 @@ class _Compiler:
         return self._matches(pattern, "{}", _NON_BLANK)
 
     def _matches(self, pattern: Pattern, around: str, one: str) -> str:
-        literals = [part for part in pattern if isinstance(part, str)]
-        wide = has_wide_case("".join(literals))
-        folded = pattern if wide else tuple(fold_case(part) if isinstance(part, str) else part for part in pattern)
-        regex = self._bind_stored(around.replace("{}", "".join(_regex_part(part, one) for part in folded)))
+        texts = literals(pattern)
+        wide = has_wide_case("".join(texts))
+        parts = pattern if wide else folded(pattern)
+        regex = self._bind_stored(around.replace("{}", "".join(_regex_part(part, one) for part in parts)))
         if wide:
             return f"(zero_lower(message) ~ zero_lower({regex}))"
-        longest = max(literals, key=len, default="")
-        piece = f"lower(message) LIKE {self._bind(f'%{_escape_like(fold_case(longest))}%')} AND " if longest else ""
+        longest = max(texts, key=len, default="")
+        piece = f"lower(message) LIKE {self._bind(f'%{escape_like(fold_case(longest))}%')} AND " if longest else ""
         return f"({piece}lower(message) ~ {regex})"
 
     def _any_part_like(self, pattern: Pattern, whole_word: bool) -> str:
-        wide = has_wide_case("".join(part for part in pattern if isinstance(part, str)))
+        wide = has_wide_case("".join(literals(pattern)))
         lower = "zero_lower" if wide else "lower"
         between, ends = (_NOT_WORD, "") if whole_word else (_BLANKS, "%")
-        bound = self._bind(f"{ends}{_like(pattern)}{ends}")
+        bound = self._bind(f"{ends}{like(pattern)}{ends}")
         parts = f"regexp_split_to_table({lower}(message), {self._bind(f'{between}+')})"
         return f"EXISTS (SELECT FROM {parts} AS part WHERE part LIKE {lower}({bound}))"
 
-    def _column(self, node: Is | Like | Between | Exists) -> str:
-        name = node.field.name
-        caseless = name in CASELESS_FIELDS
-        column = f"lower({name})" if caseless else name
-        fold: Callable[[str], str] = fold_case if caseless else str
-        match node:
-            case Is(_, text):
-                indexed = " AND trace_id <> ''" if name == "trace_id" and text else ""
-                return f"({column} = {self._bind(fold(text))}{indexed})"
-            case Like(_, pattern):
-                return f"({column} LIKE {self._bind(fold(_like(pattern)))})"
-            case Exists():
-                return f"({name} <> '')"
-            case Between(_, low, high):
-                ends = [(low, ">"), (high, "<")]
-                tests = [f"{column} {_operator(end, sign)} {self._bind(fold(str(end.value)))}" for end, sign in ends if end]
-                return "(" + " AND ".join(tests) + ")"
+    def column_is(self, name: str, column: str, text: str) -> str:
+        indexed = " AND trace_id <> ''" if name == "trace_id" and text else ""
+        return f"({column} = {self._bind(text)}{indexed})"
 
-    def _key(self, node: Is | Like | Between | Exists) -> str:
+    def key(self, node: OfField) -> str:
         match node:
             case Is(field, text):
                 return self._key_is(field.name, text)
             case Like(field, pattern):
-                return f"coalesce(zero_value(metadata, {self._bind(field.name)}) LIKE {self._bind(_like(pattern))}, false)"
+                return f"coalesce(zero_value(metadata, {self._bind(field.name)}) LIKE {self._bind(like(pattern))}, false)"
             case Exists(field):
                 return f"(metadata ? {self._bind(field.name)})"
             case Between(field, low, high):
@@ -205,16 +140,16 @@ class _Compiler:
             values.append(json_value(number))
         # The index knows a key together with its value.
         tests = [f"metadata @> {self._bind(f'{{{quoted(key)}:{value}}}', 'jsonb')}" for value in values]
-        return "(" + " OR ".join(tests) + ")"
+        return any_of(tests)
 
     def _key_between(self, key: str, low: Bound | None, high: Bound | None) -> str:
-        ends = [(end, sign) for end, sign in ((low, ">"), (high, "<")) if end]
+        ends = ends_of(low, high)
         name = self._bind(key)
-        if isinstance(ends[0][0].value, str):
-            tests = [f"metadata ->> {name} {_operator(end, sign)} {self._bind(str(end.value))}" for end, sign in ends]
+        if isinstance(ends[0][1].value, str):
+            tests = [f"metadata ->> {name} {sign} {self._bind(str(end.value))}" for sign, end in ends]
             is_text = f"jsonb_typeof(metadata -> {name}) = 'string'"
             return f"coalesce({is_text} AND {' AND '.join(_bytewise(test) for test in tests)}, false)"
-        numbers = [f"zero_number(metadata, {name}) {_operator(end, sign)} {self._number(end.value)}" for end, sign in ends]
+        numbers = [f"zero_number(metadata, {name}) {sign} {self._number(end.value)}" for sign, end in ends]
         return f"coalesce({' AND '.join(numbers)}, false)"
 
     def _number(self, number: int | float | str) -> str:
@@ -224,18 +159,6 @@ class _Compiler:
 def _bytewise(test: str) -> str:
     left, sign, right = test.rsplit(" ", 2)
     return f'({left}) COLLATE "C" {sign} {right}'
-
-
-def _operator(end: Bound, sign: str) -> str:
-    return f"{sign}=" if end.inclusive else sign
-
-
-def _escape_like(text: str) -> str:
-    return _LIKE_SPECIAL.sub(r"\\\g<0>", text)
-
-
-def _like(pattern: Pattern) -> str:
-    return "".join(_escape_like(part) if isinstance(part, str) else _LIKE_WILD[part] for part in pattern)
 
 
 def _regex_part(part: str | Wild, one: str) -> str:
