@@ -10,6 +10,8 @@ from zero.infrastructure.postgres.options import PostgresOptions
 from zero.infrastructure.postgres.partitions import SCHEMA_LOCK, days, drop_days_before, partition
 from zero.infrastructure.postgres.values import from_text, to_text
 
+_ROWS_AT_ONCE = 20_000
+
 
 class PostgresRetention:
     """Implements RetentionStore over psycopg, with a connection for each piece of work."""
@@ -48,11 +50,19 @@ class PostgresRetention:
             await drop_days_before(connection, cut.everyone)
             for day in await days(connection):
                 gone = [to_text(tenant) for tenant, first in cut.tenants.items() if day < first]
-                sql = f"DELETE FROM {partition(day)} WHERE tenant = ANY(%s) OR (%s AND NOT tenant = ANY(%s))"
                 if gone or day < cut.others:
-                    done = await connection.execute(sql.encode(), (gone, day < cut.others, named))
-                    removed += done.rowcount
+                    removed += await _delete(connection, day, (gone, day < cut.others, named))
         return removed
+
+
+async def _delete(connection: AsyncConnection, day: int, due: tuple[list[str], bool, list[str]]) -> int:
+    """Delete a day's rows of the first tenants, or of all but the last, a bounded number in one statement; returns how many."""
+    table = partition(day)
+    some = f"SELECT ctid FROM {table} WHERE tenant = ANY(%s) OR (%s AND NOT tenant = ANY(%s)) LIMIT {_ROWS_AT_ONCE}"
+    sql, deleted = f"DELETE FROM {table} WHERE ctid = ANY(ARRAY({some}))", 0
+    while count := (await connection.execute(sql.encode(), due)).rowcount:
+        deleted += count
+    return deleted
 
 
 async def _count(connection: AsyncConnection, day: int) -> int:
