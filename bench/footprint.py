@@ -218,6 +218,8 @@ def run(path: Path | None, seconds: float) -> Path:
     """Measure in namespaces of our own, and write bench/results/footprint.json. Raises RuntimeError where there can be none."""
     if sys.platform != "linux" or os.geteuid():
         raise RuntimeError("zero bench footprint needs Linux and root: its hosts are network namespaces")
+    if why_not := lan.why_not():
+        raise RuntimeError(f"zero bench footprint: {why_not}")
     command = ["unshare", *MACHINES, sys.executable, "-m", "bench.footprint", str(path or ""), str(seconds)]
     done = subprocess.run(command, cwd=record.ROOT, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:

@@ -24,6 +24,20 @@ KILL_SECONDS_MAX = 10.0
 TRY_SECONDS = 0.3
 
 
+def why_not() -> str:
+    """Return why machines on a bridge cannot be had here; empty when they can."""
+    steps = (
+        f"mkdir -p {NAMES}",
+        f"mount -t tmpfs machines {NAMES}",
+        "ip netns add tried",
+        "ip link add br0 type bridge",
+        "ip link add port type veth peer name eth0 netns tried",
+        "ip netns exec tried nft list ruleset",
+    )
+    tried = subprocess.run(["unshare", *MACHINES, "sh", "-c", " && ".join(steps)], capture_output=True, text=True, check=False)
+    return "" if tried.returncode == 0 else f"there can be no machines on a bridge here ({tried.stderr.strip()[:200]})"
+
+
 def lay_out() -> None:
     """Make the bridge, with this process on it at the first address."""
     NAMES.mkdir(parents=True, exist_ok=True)

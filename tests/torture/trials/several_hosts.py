@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 
+from bench import lan
 from bench.lan import MACHINES, SILENCE, Machine
 from tests.torture.harness import kernel
 from tests.torture.harness.campaign import under_load
@@ -32,7 +33,7 @@ def draw(source: random.Random, number: int) -> Fault:
 
 def run(plan: Plan) -> Outcome:
     """Strike ``amount`` times, in namespaces of our own."""
-    if why_not := kernel.why_not():
+    if why_not := kernel.why_not() or lan.why_not():
         return Outcome(skipped=f"several hosts: {why_not}")
     return kernel.run_inside(plan, __name__, MACHINES)
 
