@@ -58,6 +58,7 @@ ON_A_CLUSTER = {
     "test_what_belongs_to_patterns_that_are_gone_is_dropped",
     "test_a_hit_says_how_often_it_was_seen_and_why_it_was_found",
     "test_each_pattern_is_embedded_once",
+    "test_a_tenant_with_fewer_days_loses_them_and_the_ledger_still_balances",
     "test_names_and_values_are_those_of_the_tenant",
     "test_values_of_keys_of_every_type_and_of_fields_are_texts",
 }

@@ -12,6 +12,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from zero.domain.retention import Cut
+from zero.infrastructure.clickhouse.cluster import on_cluster
 from zero.infrastructure.clickhouse.connection import connect_writer
 from zero.infrastructure.clickhouse.errors import error_code, translate
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
@@ -33,7 +34,7 @@ class ClickHouseRetention:
     def __init__(self, options: ClickHouseOptions) -> None:
         self._options = options
         self._cluster = options.cluster
-        self._on_cluster = f" ON CLUSTER '{options.cluster}'" if options.cluster else ""
+        self._on_cluster = on_cluster(options)
         self._table = "logs_local" if options.cluster else "logs"
 
     async def disk_bytes(self) -> int:
