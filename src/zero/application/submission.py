@@ -52,9 +52,9 @@ class Submission:
     key: str | None = None
     ack: Ack | None = None
     decompress: Callable[[bytes], bytes] | None = None
+    trace: str = ""
     meter: Meter | None = None
     digest: bytes = b""
-    trace: str = ""
     span: Span | None = None
 
     def decoded(self, now_ns: int) -> Decoded:

@@ -40,8 +40,8 @@ class Terms:
 
     def submission(self, body: bytes, decode: Decode, exchange: Exchange, waiter: Waiter) -> Submission:
         """Return one body as the ingest side takes it."""
-        given = (self.identity, self.key, self.ack, self.decompress)
-        return Submission(body, decode, exchange.source, waiter, *given, trace=self.trace)
+        who, key, ack, decompress, trace = self.identity, self.key, self.ack, self.decompress, self.trace
+        return Submission(body, decode, exchange.source, waiter, who, key, ack, decompress, trace)
 
 
 class Bodies:
