@@ -68,6 +68,13 @@ class Outcome:
     timeline: list[dict[str, Any]] = field(default_factory=list)
     skipped: str = ""
 
+    def include(self, struck: "Outcome", schedule: list[dict[str, Any]]) -> None:
+        """Take up what was noted while the faults of the schedule struck."""
+        self.problems += struck.problems
+        self.samples.update(struck.samples)
+        self.worst.update(struck.worst)
+        self.amount, self.hits, self.timeline, self.schedule = struck.amount, struck.hits, struck.timeline, schedule
+
     @property
     def passed(self) -> bool:
         """Whether everything held, and every fault was there."""

@@ -49,9 +49,7 @@ async def _run(plan: Plan) -> Outcome:
         outcome = await under_load(plan, platform, faults, strike, LOAD)
     finally:
         await platform.stop()
-    outcome.problems += struck.problems
-    outcome.amount, outcome.hits, outcome.samples, outcome.worst = struck.amount, struck.hits, struck.samples, struck.worst
-    outcome.schedule, outcome.timeline = [fault.line() for fault in faults], struck.timeline
+    outcome.include(struck, [fault.line() for fault in faults])
     return outcome
 
 

@@ -53,9 +53,7 @@ async def _run(plan: Plan) -> Outcome:
         platform.end()
         for volume in volumes.values():
             volume.close()
-    outcome.problems += struck.problems
-    outcome.amount, outcome.hits, outcome.samples = struck.amount, struck.hits, struck.samples
-    outcome.schedule, outcome.timeline = [fault.line() for fault in faults], struck.timeline
+    outcome.include(struck, [fault.line() for fault in faults])
     return outcome
 
 

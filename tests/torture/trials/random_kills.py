@@ -49,9 +49,7 @@ async def _run(plan: Plan) -> Outcome:
             outcome.problems.append(f"it ended with exit code {code}")
     finally:
         platform.end()
-    outcome.problems += struck.problems
-    outcome.amount, outcome.hits, outcome.samples = struck.amount, struck.hits, struck.samples
-    outcome.schedule, outcome.timeline = [fault.line() for fault in faults], struck.timeline
+    outcome.include(struck, [fault.line() for fault in faults])
     return outcome
 
 
