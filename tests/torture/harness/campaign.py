@@ -9,7 +9,7 @@ from typing import Any
 from tests.torture.harness.doors import Door, Told
 from tests.torture.harness.load import Load, LoadOptions
 from tests.torture.harness.nemesis import Fault
-from tests.torture.harness.oracle import Oracle, StoredEntry, Verdict, judge
+from tests.torture.harness.oracle import Oracle, Verdict, judge
 from tests.torture.harness.platform import Place
 from tests.torture.harness.trial import Outcome, Plan
 
@@ -64,7 +64,7 @@ async def judged(plan: Plan, place: Place, oracle: Oracle, load: Load, doors: It
     """Settle, judge by ids and digests and by the ledger of the api, and see that the platform lives."""
     outcome = Outcome()
     ledger = await place.settled()
-    verdict = await asyncio.to_thread(lambda: judge(oracle.batches, stored(place)))
+    verdict = await asyncio.to_thread(lambda: judge(oracle.batches, place.rows()))
     outcome.counts.update(verdict.counts())
     outcome.counts.update({f"answers_{told.value.replace(' ', '_')}": load.seen.of(told) for told in Told})
     outcome.problems += verdict.problems() + conservation(ledger, verdict)
@@ -77,11 +77,6 @@ async def judged(plan: Plan, place: Place, oracle: Oracle, load: Load, doors: It
         await door.close()
     plan.say(f"{plan.at():8.2f} s  {dict(verdict.counts())} {outcome.problems or 'as promised'}")
     return outcome
-
-
-def stored(place: Place) -> list[StoredEntry]:
-    """Return what the store holds."""
-    return list(place.rows())
 
 
 def conservation(ledger: dict[str, Any], verdict: Verdict, expired: int = 0) -> list[str]:

@@ -3,13 +3,14 @@
 import hashlib
 import json
 import random
+import struct
 import time
 from dataclasses import dataclass
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
-from tests.torture.harness.oracle import DIGEST_BYTES, StoredEntry
+from tests.torture.harness.oracle import DIGEST_BYTES
 from zero.infrastructure.native.codec import NativeCodec
 
 LEVELS = {"TRACE": 1, "DEBUG": 5, "INFO": 9, "WARN": 13, "ERROR": 17, "FATAL": 21}
@@ -17,12 +18,16 @@ LEVELS = {"TRACE": 1, "DEBUG": 5, "INFO": 9, "WARN": 13, "ERROR": 17, "FATAL": 2
 DAYS = (0, 0, 0, 1, 2)
 """How old entries claim to be: a block of several days becomes visible one partition after the other."""
 WORDS = ("timeout", "grün", "order", "retry", "日本", "x" * 40, "connection reset by peer", "O'Brien", '"quoted"', "tab\there")
-_DIGEST_SQL = "lower(hex(substring(MD5(concat(message, '\\x1f', app_id, '\\x1f', toString(level), '\\x1f', check)), 1, 8)))"
-STORED_SQL = (
-    "SELECT extract(message, '^t([0-9]+[.][0-9]+) ') AS id, toString(metadata.check) AS check, "
-    f"{_DIGEST_SQL} AS digest FROM logs FORMAT JSONCompactEachRow"
+_DIGEST_SQL = (
+    "substring(MD5(concat(message, '\\x1f', app_id, '\\x1f', toString(level), '\\x1f', toString(metadata.check))), 1, 8)"
 )
-"""Every row of the store as [id, check, digest]."""
+STORED_SQL = (
+    "SELECT toInt64OrZero(extract(message, '^t([0-9]+)[.][0-9]+ ')) AS batch,"
+    " toUInt32OrZero(extract(message, '^t[0-9]+[.]([0-9]+) ')) AS index,"
+    f" toFixedString({_DIGEST_SQL}, 8) AS digest FROM logs WHERE app_id != 'probe' FORMAT RowBinary"
+)
+"""Every entry of the store that is not a probe; batch 0, which none has, for a row that names none."""
+STORED_ROW = struct.Struct(f"<qI{DIGEST_BYTES}s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +93,3 @@ def _document(entry: Entry) -> dict[str, object]:
         "timestamp": entry.timestamp_ns,
         "metadata": {"check": entry.check},
     }
-
-
-def stored_entry(line: bytes) -> StoredEntry:
-    """Read one line of the answer to ``STORED_SQL``."""
-    identity, _, digest = json.loads(line)
-    batch, _, index = identity.partition(".")
-    return (int(batch), int(index), bytes.fromhex(digest)) if index else (-1, 0, b"")

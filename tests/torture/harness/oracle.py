@@ -135,7 +135,7 @@ class Verdict:
 
 
 StoredEntry = tuple[int, int, bytes]
-"""Batch, index, digest; batch -1 for a row that names none."""
+"""Batch, index, digest; batch 0, which none has, for a row that names none."""
 
 
 def judge(batches: Mapping[int, Batch], stored: Iterable[StoredEntry], dead: Iterable[tuple[int, int]] = ()) -> Verdict:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from tests.torture.harness.campaign import conservation, stored
+from tests.torture.harness.campaign import conservation
 from tests.torture.harness.doors import all_doors
 from tests.torture.harness.load import Load, LoadOptions
 from tests.torture.harness.oracle import Batch, Oracle, judge
@@ -83,7 +83,7 @@ async def _start_again(plan: Plan, number: int, image: Path, batches: dict[int, 
     try:
         ready = await platform.start()
         ledger = await platform.settled()
-        verdict = await asyncio.to_thread(lambda: judge(batches, stored(platform)))
+        verdict = await asyncio.to_thread(lambda: judge(batches, platform.rows()))
         outcome.problems += [f"cut {number}: {text}" for text in (*verdict.problems(), *conservation(ledger, verdict))]
         outcome.counts.update(verdict.counts())
         outcome.samples.setdefault("ready_seconds", []).append(round(ready, 3))
