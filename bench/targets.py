@@ -140,7 +140,9 @@ FOUND = (
     ("page, facets", "page_facets", PAGE_MS),
     ("page, patterns", "page_patterns", PAGE_MS),
     ("question by meaning, patterns", "patterns_hybrid", QUESTION_MS),
+    ("question by meaning, patterns of a day", "patterns_hybrid_of_a_day", QUESTION_MS),
     ("question by meaning, lines", "lines_hybrid", QUESTION_MS),
+    ("question by meaning, lines of a day", "lines_hybrid_of_a_day", QUESTION_MS),
 )
 RECALLS = (("bundled", "wordllama", 0.60), ("MiniLM", "minilm", 0.72))
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.unit.application.test_ingest import GatedBuffer, decode
+from tests.unit.application.ingest.conftest import GatedBuffer, decode
 from zero.application.direct import DirectIngest
 from zero.application.identity import anyone
 from zero.application.ingest import future_waiter
