@@ -90,7 +90,8 @@ class Lab:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ZERO_")}
         buffer = f"redis://{self.machines['buffer'].address}:{VALKEY}"
         store = f"http://{WRITER}:{password}@{self.machines['store'].address}:{CLICKHOUSE}/zero"
-        return {**kept, "ZERO_BUFFER_URL": buffer, "ZERO_CLICKHOUSE_URL": store, "ZERO_PLAINTEXT": "proxy"}
+        patient = {"ZERO_BUFFER_TIMEOUT_MS": "2000"}  # a disk that stands still costs time then, and no refused requests' bytes
+        return {**kept, **patient, "ZERO_BUFFER_URL": buffer, "ZERO_CLICKHOUSE_URL": store, "ZERO_PLAINTEXT": "proxy"}
 
     def _run(self, name: str, command: tuple[str, ...], environment: dict[str, str]) -> None:
         self.machines[name].commands.append((command, environment))
