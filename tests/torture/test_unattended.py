@@ -43,7 +43,7 @@ def ran(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, int,
     return parts
 
 
-def kept(folder: Path, row: str, seed: int, amount: int, **more: float) -> dict[str, Any]:
+def kept(folder: Path, row: str, seed: int, amount: int, **more: Any) -> dict[str, Any]:
     outcome = Outcome(amount)
     outcome.hits["any"] = 1
     line = as_line(Plan(seed, amount, folder), trial(row), outcome)
@@ -80,11 +80,14 @@ def test_points_follow_those_of_earlier_parts_of_the_same_size(ran: list[tuple[s
     assert (part.seed, part.amount) == (3, 24)
 
 
-def test_a_part_whose_times_could_not_be_judged_is_run_again(ran: list[tuple[str, int, int]], tmp_path: Path) -> None:
-    kept(tmp_path, "R12", 1, 10, others_share=0.9)
+@pytest.mark.parametrize(("seconds", "others_share", "seed"), [(60.0, 0.9, 1), (60.0, 0.1, 3), (1.0, 0.9, 3)])
+def test_a_part_whose_times_say_little_is_run_again(
+    ran: list[tuple[str, int, int]], tmp_path: Path, seconds: float, others_share: float, seed: int
+) -> None:
+    kept(tmp_path, "R12", 1, 10, others_share=others_share, samples={"stop_seconds": [seconds]})
     kept(tmp_path, "R12", 2, 10, others_share=0.1)
     assert (part := unattended.missing(trial("R12"))) is not None
-    assert (part.seed, part.amount) == (1, 10)
+    assert (part.seed, part.amount) == (seed, 10)
 
 
 def test_beside_a_part_whose_times_are_not_judged_the_simulator_runs(ran: list[tuple[str, int, int]], tmp_path: Path) -> None:

@@ -105,18 +105,28 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def summed(lines: Iterable[dict[str, Any]]) -> Summary:
-    """Return the sum of parts; of times, those of the parts that had the machine for themselves, if there are any."""
+    """Return the sum of parts; of times, those that say something, if there are any."""
     summary, lines = Summary(), list(lines)
     ran = [line for line in lines if not line["skipped"]]
-    summary.crowded = bool(ran) and all(crowded(line) for line in ran)
+    summary.crowded = bool(ran) and all(timeless(line) for line in ran)
     for line in lines:
-        timeless = crowded(line) and not summary.crowded
-        summary.add(line | {"samples": {}, "worst": {}, "load_per_core": 0.0} if timeless else line)
+        empty = timeless(line) and not summary.crowded
+        summary.add(line | {"samples": {}, "worst": {}, "load_per_core": 0.0} if empty else line)
     return summary
 
 
+def timeless(line: dict[str, Any]) -> bool:
+    """Say whether the times of a part say little of the platform: they do not hold, and others used the machine."""
+    judge = trial(line["row"]).judge
+    if judge is None or not crowded(line):
+        return False
+    alone = Summary()
+    alone.add(line)
+    return bool(judge(alone))
+
+
 def crowded(line: dict[str, Any]) -> bool:
-    """Say whether others used so much of the machine around a part that its times say little of the platform."""
+    """Say whether others used so much of the machine around a part that bad times may be theirs."""
     share = line.get("others_share")
     return bool(line.get("load_per_core", 0.0) > CROWDED_PER_CORE if share is None else share > OTHERS_SHARE_MAX)
 

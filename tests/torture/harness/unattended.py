@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from tests.torture.harness.command import Wish, run_part
-from tests.torture.harness.results import FOLDER, crowded, number_of, publish, read
+from tests.torture.harness.results import FOLDER, number_of, publish, read, timeless
 from tests.torture.harness.trial import TRIALS, Trial, trial
 
 SIMULATED = "R9"
@@ -67,9 +67,9 @@ def run_until(until: float, wish: Wish, say: Callable[[str], None]) -> int:
 
 
 def missing(about: Trial) -> Missing | None:
-    """Return the next part of a row, None when there is enough: one whose times could not be judged, else one of a new seed."""
+    """Return the next part of a row, None when there is enough: one whose times say little, else one of a new seed."""
     lines = [line for line in read(FOLDER / f"{about.row}.jsonl") if not line["skipped"]]
-    again = [line for line in lines if about.timed and crowded(line)]
+    again = [line for line in lines if timeless(line)]
     if sum(line["amount"] for line in lines if line not in again) >= about.wanted:
         return None
     if again:
