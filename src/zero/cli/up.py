@@ -20,9 +20,10 @@ from zero.cli.reloading import Reloading
 from zero.cli.role_events import events_of
 from zero.cli.up_plan import Plan, metrics_folder, plan
 from zero.domain.errors import ConfigurationError, Unavailable
-from zero.embedded.child import Child, ChildOptions, write_prefixed
+from zero.embedded.child import Child, ChildOptions
 from zero.embedded.data_folder import held
 from zero.embedded.forks import Forks
+from zero.embedded.outlet import Outlet
 from zero.embedded.probe import until_green
 from zero.embedded.supervisor import Supervisor
 from zero.embedded.terminal import foreground
@@ -55,7 +56,8 @@ class _Up:
         options = ChildOptions(stop_seconds_max=chosen.settings.stop_seconds_max + STOP_GRACE_SECONDS)
         self._telemetry = _telemetry(chosen)
         self._forks = Forks("zero.cli.fork_server", chosen.migration.environment) if Forks.possible() else None
-        self._supervisor = Supervisor(options, telemetry=self._telemetry, forks=self._forks)
+        self._out, self._err = Outlet(sys.__stdout__), Outlet(sys.__stderr__)
+        self._supervisor = Supervisor(options, self._err.write_prefixed, telemetry=self._telemetry, forks=self._forks)
         self._reloading = Reloading(self._telemetry, lambda fresh: None)
         self._stop = asyncio.Event()
 
@@ -69,7 +71,7 @@ class _Up:
         try:
             started = time.monotonic()
             if await self._unless_stopped(self._start()):
-                click.echo(_welcome(self._plan, time.monotonic() - started))
+                self._out.write(_welcome(self._plan, time.monotonic() - started))
                 await self._unless_stopped(self._break())
             return 0
         finally:
@@ -77,7 +79,7 @@ class _Up:
                 await self._forks.stop()
             await self._supervisor.stop(STOP_ORDER)
             await end(watching)
-            click.echo("zero: stopped")
+            self._out.write("zero: stopped")
 
     def _running(self) -> list[tuple[str, int]]:
         """Return name and pid of every process of this run."""
@@ -86,19 +88,19 @@ class _Up:
 
     def _asked_to_stop(self) -> None:
         if self._stop.is_set():
-            click.echo("zero: killed", err=True)
+            self._err.write("zero: killed")
             self._supervisor.kill()
             return
-        click.echo("zero: stopping: ingest, drain, api, servers; again to kill", err=True)
         self._stop.set()
+        self._err.write("zero: stopping: ingest, drain, api, servers; again to kill")
 
     def _asked_to_reload(self) -> None:
         """Say what changed, and tell the roles. In a terminal SIGHUP is its end, and ours."""
         match self._reloading.look():
             case SettingsReloaded(taken_up, needs_a_restart):
-                click.echo(f"zero: settings read again; taken up: {taken_up}; needs a restart: {needs_a_restart}", err=True)
+                self._err.write(f"zero: settings read again; taken up: {taken_up}; needs a restart: {needs_a_restart}")
             case SettingsRefused(message):
-                click.echo(f"zero: the settings stay as they are: {message}", err=True)
+                self._err.write(f"zero: the settings stay as they are: {message}")
         self._supervisor.hang_up(STOP_ORDER)
 
     async def _unless_stopped(self, work: Coroutine[None, None, None]) -> bool:
@@ -120,7 +122,7 @@ class _Up:
         servers = self._supervisor.start(self._plan.servers)
         if self._forks is not None:
             await self._forks.start()
-        migration = Child(self._plan.migration, ChildOptions(), write_prefixed, forks=self._forks)
+        migration = Child(self._plan.migration, ChildOptions(), self._err.write_prefixed, forks=self._forks)
         migrating = asyncio.create_task(migration.run_once())
         try:
             roles = self._supervisor.start(self._plan.roles)

@@ -5,7 +5,6 @@ import contextlib
 import os
 import re
 import signal
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ class ChildOptions:
 
 
 class Child:
-    """Keeps one process running until it is stopped. ``say`` takes (name, line) of everything the process writes."""
+    """Keeps one process running until it is stopped. ``say`` takes (name, line) of everything it writes, and never raises."""
 
     def __init__(
         self,
@@ -173,9 +172,3 @@ def _ending(code: int) -> str:
         return f"ended by {signal.Signals(-code).name}"
     except ValueError:
         return f"ended by signal {-code}"
-
-
-def write_prefixed(name: str, line: str) -> None:
-    """Write a line of a child to standard error, with the child's name in front."""
-    sys.stderr.write(f"{name:<10} | {line}\n")
-    sys.stderr.flush()

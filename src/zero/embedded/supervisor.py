@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from zero.domain.errors import ConfigurationError, Unavailable
-from zero.embedded.child import Child, ChildOptions, write_prefixed
+from zero.embedded.child import Child, ChildOptions
 from zero.embedded.forks import Forks
 from zero.embedded.process import ChildCommand
 
@@ -19,7 +19,7 @@ class Supervisor:
     def __init__(
         self,
         options: ChildOptions,
-        say: Callable[[str, str], None] = write_prefixed,
+        say: Callable[[str, str], None],
         telemetry: "Telemetry | None" = None,
         forks: Forks | None = None,
     ) -> None:
