@@ -7,6 +7,7 @@ import pytest
 import redis
 
 from tests.contract.buffer_contract import frame
+from tests.integration.redis.stub import StubServer
 from tests.integration.servers import Server
 from zero.application.ports import Append, Appended, IdempotencyKey
 from zero.domain.errors import BufferUnavailable
@@ -114,3 +115,30 @@ async def test_closing_fails_the_keyed_appends_under_way(own_valkey: Server) -> 
     outcomes = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 30)
     assert {type(outcome) for outcome in outcomes} <= {list, BufferUnavailable}
     assert BufferUnavailable in {type(outcome) for outcome in outcomes}
+
+
+class _FullBehindACommit(StubServer):
+    """Has a replica, and just as much memory as one transaction takes."""
+
+    receipt: bytes | None = None
+
+    def _answer(self, name: bytes, queued: int) -> bytes:
+        if name == b"EXEC":
+            self.receipt = b"first"
+        elif name == b"GET":
+            return b"$-1\r\n" if self.receipt is None else b"$%d\r\n%s\r\n" % (len(self.receipt), self.receipt)
+        elif name == b"WAIT":
+            return b":1\r\n"
+        elif name == b"SET" and self.receipt is not None:
+            return b"-OOM command not allowed when used memory > 'maxmemory'.\r\n"
+        return super()._answer(name, queued)
+
+
+async def test_what_is_kept_is_not_refused_as_if_it_were_not_when_memory_ends_behind_it() -> None:
+    async with _FullBehindACommit(None) as stub:
+        buffer = RedisBuffer(RedisOptions(stub.url, replicas=1, timeout_seconds=2.0))
+        (first,) = await buffer.append([keyed("key", "first")])
+        assert first.position is not None
+        with pytest.raises(BufferUnavailable, match="unknown"):  # not Overloaded: 429 says that nothing was kept
+            await buffer.append([keyed("key", "first")])
+        await buffer.close()

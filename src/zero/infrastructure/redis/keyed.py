@@ -134,17 +134,21 @@ class KeyedAppends:
             if results is not None:
                 for ticket, entry in zip(fresh, entry_ids(results), strict=True):
                     outcome[ticket.digest] = Appended(Position(self._shard, entry))
-                await self._replicated(link)
                 await self._forget_oldest(link, results[-1])
                 return outcome
         raise BufferUnavailable(f"lost {_CONFLICTS_MAX} times against other appends with the same key")
 
     async def _replicated(self, link: Link) -> None:
-        """Return once replicas have what was appended now, or by the first try of a key that is known."""
-        if self._options.replicas:
-            replies = await link.call([pack("SET", self._keys.mark, ""), waiting(self._options)], 2)
+        """Return once replicas have what the first tries of these keys appended. Raises BufferUnavailable, also when there is
+        no memory left to ask: what is kept must not be refused as if it were not."""
+        if not self._options.replicas:
+            return
+        replies = await link.call([pack("SET", self._keys.mark, ""), waiting(self._options)], 2)
+        try:
             self._check(replies)
-            check_replicas(replies[-1], self._options)
+        except Overloaded as error:
+            raise BufferUnavailable(f"{error.message}; whether replicas have it is unknown") from error
+        check_replicas(replies[-1], self._options)
 
     async def _known(self, link: Link, tickets: dict[str, Ticket]) -> dict[str, Appended]:
         """Watch the keys and return the receipts of those that are known."""
@@ -156,15 +160,22 @@ class KeyedAppends:
         }
 
     async def _commit(self, link: Link, tickets: Sequence[Ticket]) -> list[Any] | None:
-        """Append and remember in one transaction; None when a watched key was changed meanwhile."""
+        """Append and remember in one transaction, and wait for replicas behind it, which no lack of memory refuses.
+
+        None when a watched key was changed meanwhile.
+        """
         parts, commands = pack_appends(self._keys, [ticket.append for ticket in tickets])
         for ticket in tickets:
             key = self._keys.idempotency + ticket.digest
             parts.append(pack("SET", key, ticket.receipt, "EX", str(self._options.idempotency_seconds)))
         parts.append(pack("RPUSH", self._keys.remembered, *(ticket.digest for ticket in tickets)))
-        replies = await link.call((MULTI, *parts, EXEC), commands + len(tickets) + 3)
+        parts += (EXEC, waiting(self._options)) if self._options.replicas else (EXEC,)
+        at_exec = commands + len(tickets) + 2
+        replies = await link.call((MULTI, *parts), at_exec + (2 if self._options.replicas else 1))
         self._check(replies)
-        results: list[Any] | None = replies[-1]
+        results: list[Any] | None = replies[at_exec]
+        if results is not None and self._options.replicas:
+            check_replicas(replies[-1], self._options)
         return results
 
     async def _forget_oldest(self, link: Link, remembered: int) -> None:
