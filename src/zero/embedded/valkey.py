@@ -21,6 +21,7 @@ from socket import socket as new_socket
 from urllib.parse import quote
 
 from zero.domain.errors import ConfigurationError
+from zero.embedded.append_only import cut_unsynced
 from zero.embedded.lifeline import die_with
 from zero.embedded.private_file import missing, write_private
 
@@ -176,7 +177,7 @@ def _config(options: ValkeyOptions, home: Path, socket: Path) -> str:
 
 
 def main() -> None:
-    """Become the server: tie our life to the parent's, take the lock of the data directory, execute the binary."""
+    """Become the server: tie our life to the parent's, lock the data directory, mend its file, execute the binary."""
     parser = argparse.ArgumentParser(prog="zero.embedded.valkey")
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("binary", type=Path)
@@ -184,6 +185,8 @@ def main() -> None:
     arguments = parser.parse_args()
     die_with(arguments.parent)
     _hold_lock(arguments.home / "lock")
+    if done := cut_unsynced(arguments.home):
+        print(done, file=sys.stderr, flush=True)
     os.chdir(arguments.home)
     os.execv(arguments.binary, [str(arguments.binary), str(arguments.home / "valkey.conf")])  # noqa: S606 - our own binary
 

@@ -69,6 +69,21 @@ def test_a_truncated_tail_of_the_append_only_file_loses_only_itself(own_valkey: 
         assert (client.get("zero:first"), client.get("zero:second")) == (b"1", None)
 
 
+@pytest.mark.parametrize("behind", [b"", b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n"])
+def test_what_a_power_cut_left_without_its_bytes_loses_only_itself(own_valkey: Server, tmp_path: Path, behind: bytes) -> None:
+    with redis.Redis.from_url(own_valkey.url) as client:
+        client.set("zero:first", bytes(10_000) + b"\r\n*")
+        own_valkey.kill()
+        (log,) = (tmp_path / "valkey" / "appendonlydir").glob("*.incr.aof")
+        with log.open("ab") as file:
+            file.write(bytes(4096 - file.tell() % 4096) + behind)
+        own_valkey.start()
+        client.set("zero:second", "2")
+        own_valkey.kill()
+        own_valkey.start()
+        assert (client.get("zero:first"), client.get("zero:second")) == (bytes(10_000) + b"\r\n*", b"2")
+
+
 def test_a_deep_data_directory_gets_its_socket_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with tempfile.TemporaryDirectory(prefix="zero-") as runtime:
         monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
