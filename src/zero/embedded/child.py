@@ -72,12 +72,14 @@ class Child:
         if self._task is None:
             return
         self._signal(signal.SIGTERM)
-        try:
-            await asyncio.wait_for(asyncio.shield(self._task), self._options.stop_seconds_max)
-        except TimeoutError:
+        done, _ = await asyncio.wait({self._task}, timeout=self._options.stop_seconds_max)
+        if not done:
             self._say(self.command.name, f"did not stop within {self._options.stop_seconds_max:g} s; killed")
             self.kill()
-            await self._task
+            await asyncio.wait({self._task})
+        elif error := self._task.exception():
+            self.kill()
+            self._say(self.command.name, f"was no longer watched: {error!r}")
 
     def hang_up(self) -> None:
         """Tell the process to read its settings again (SIGHUP), once it is ready to be told."""
@@ -100,7 +102,7 @@ class Child:
         failures = 0
         while not self._stopping.is_set():
             started = time.monotonic()
-            code = await self.run_once()
+            code, how = await self._run_or_fail()
             if self._stopping.is_set():
                 return
             if code == CONFIGURATION_EXIT:
@@ -113,7 +115,7 @@ class Child:
             self.restarts += 1
             if self._telemetry is not None:
                 self._telemetry.emit(ChildRestarted(self.command.name))
-            self._say(self.command.name, f"{_ending(code)} after {lived:.1f} s; starting it again in {pause:g} s")
+            self._say(self.command.name, f"{how} after {lived:.1f} s; starting it again in {pause:g} s")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
 
@@ -122,8 +124,16 @@ class Child:
             return 0.0
         return min(self._options.pause_seconds * 2.0 ** min(failures - 1, 16), self._options.pause_seconds_max)
 
+    async def _run_or_fail(self) -> tuple[int | None, str]:
+        """Return how a run ended. What it needs may be short now (descriptors, memory, processes) and there again later."""
+        try:
+            code = await self.run_once()
+        except (OSError, RuntimeError) as error:  # RuntimeError: no thread to wait for it
+            return None, f"could not be started ({error})"
+        return code, _ending(code)
+
     async def run_once(self) -> int:
-        """Run the process to its end and return its exit code."""
+        """Run the process to its end and return its exit code. Raises OSError or RuntimeError when it cannot be started."""
         process = await self._begin()
         self.pid, self._process = process.pid, process
         if not self._held:
@@ -131,9 +141,11 @@ class Child:
         if self._stopping.is_set():
             self._signal(signal.SIGTERM)
         relay = asyncio.create_task(self._relay(process.output))
-        code = await process.wait()
-        self.pid = self._process = None
-        self.ready.clear()
+        try:
+            code = await process.wait()
+        finally:
+            self.pid = self._process = None
+            self.ready.clear()
         done, _ = await asyncio.wait({relay}, timeout=1.0)
         if not done:
             relay.cancel()

@@ -73,10 +73,14 @@ class Forks:
     async def _begin(self) -> asyncio.subprocess.Process:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
-        with theirs:
-            process = await asyncio.create_subprocess_exec(
-                *self._argv, stdin=theirs.fileno(), env={**os.environ, **self._environment}, start_new_session=True
-            )
+        try:
+            with theirs:
+                process = await asyncio.create_subprocess_exec(
+                    *self._argv, stdin=theirs.fileno(), env={**os.environ, **self._environment}, start_new_session=True
+                )
+        except BaseException:
+            ours.close()
+            raise
         self._control = ours
         return process
 
@@ -92,8 +96,14 @@ class Forks:
                 raise
             finally:
                 self._forget(control)
+            process = await self._begin_again()
+
+    async def _begin_again(self) -> asyncio.subprocess.Process:
+        """Start the next, however often that fails: until then roles are executed."""
+        while True:
             await asyncio.sleep(_PAUSE_SECONDS)
-            process = await self._begin()
+            with contextlib.suppress(OSError, RuntimeError):
+                return await self._begin()
 
     def _forget(self, control: socket.socket | None) -> None:
         """Close a connection: the fork server behind it ends, and the next one gets another."""

@@ -4,12 +4,15 @@ import asyncio
 import os
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from zero.embedded.forks import Forks
 
 LINE_BYTES_MAX = 1 << 20
+_LOOK_SECONDS = 0.1
+"""How often to look whether a process has ended, while there is no descriptor left to be told by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +77,27 @@ class _Forked:
             self._input = None
 
     async def wait(self) -> int:
+        try:
+            while not await self._seen_to_end():  # noqa: ASYNC110 - nothing would set an event
+                await asyncio.sleep(_LOOK_SECONDS)
+        finally:
+            self.release()
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])  # noqa: ASYNC222 - it has ended
+
+    async def _seen_to_end(self) -> bool:
+        """Return True once it has ended; or at once whether it has, when there is no descriptor to wait on."""
+        try:
+            handle = os.pidfd_open(self.pid)
+        except OSError:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None  # noqa: ASYNC222 - no wait
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
-        handle = os.pidfd_open(self.pid)
         loop.add_reader(handle, ended.set)
         try:
             await ended.wait()
         finally:
             loop.remove_reader(handle)
             os.close(handle)
-            self.release()
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])  # noqa: ASYNC222 - it has ended
+        return True
 
     def close(self) -> None:
         self._transport.close()
@@ -107,20 +121,19 @@ async def execute(command: ChildCommand, *, held: bool) -> Process:
 async def fork(forks: Forks, command: ChildCommand, *, held: bool) -> Process:
     """Start the same by forking. Raises OSError when that cannot be done now."""
     loop, output = asyncio.get_running_loop(), asyncio.StreamReader(LINE_BYTES_MAX)
-    reading, writing = os.pipe()
-    given, ours = os.pipe()
-    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(output), os.fdopen(reading, "rb", 0))
-    try:
+    with ExitStack() as theirs, ExitStack() as ours:
+        reading, writing = os.pipe()
+        theirs.callback(os.close, writing)
+        pipe = ours.enter_context(os.fdopen(reading, "rb", 0))
+        taken, given = os.pipe()
+        theirs.callback(os.close, taken)
+        ours.callback(os.close, given)
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(output), pipe)
+        ours.callback(transport.close)
         environment = {**os.environ, **command.environment}
-        pid = await forks.fork(command.argv, command.forked, environment, (given, writing))
-    except BaseException:
-        transport.close()
-        os.close(ours)
-        raise
-    finally:
-        os.close(given)
-        os.close(writing)
-    process = _Forked(pid, output, ours, transport)
+        pid = await forks.fork(command.argv, command.forked, environment, (taken, writing))
+        ours.pop_all()
+    process = _Forked(pid, output, given, transport)
     if not held:
         process.release()
     return process

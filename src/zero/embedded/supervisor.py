@@ -61,7 +61,10 @@ class Supervisor:
         """Stop the children whose names start with the first word of ``order``, then the next; at last whatever is left."""
         for prefix in (*order, ""):
             chosen = [child for child in self.children if child.command.name.startswith(prefix)]
-            await asyncio.gather(*(child.stop() for child in chosen))
+            outcomes = await asyncio.gather(*(child.stop() for child in chosen), return_exceptions=True)
+            for child, outcome in zip(chosen, outcomes, strict=True):
+                if outcome is not None:
+                    self._say(child.command.name, f"was not stopped in order: {outcome!r}")
             self._groups = [[child for child in group if child not in chosen] for group in self._groups]
 
     def hang_up(self, prefixes: tuple[str, ...]) -> None:

@@ -1,6 +1,7 @@
 """Children that a fork server makes are children like others: seen, released, restarted, and not tied to the fork server."""
 
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -100,6 +101,19 @@ async def test_a_fork_that_is_killed_is_forked_again(forked: Forked):
     await until(lambda: child.ready.is_set() and child.pid != first)
     assert any("ended by SIGKILL" in line for line in forked.said)
     assert not any("anew" in line for line in forked.said)
+
+
+async def test_the_end_of_a_fork_is_seen_also_without_a_descriptor_for_it(forked: Forked, monkeypatch: pytest.MonkeyPatch):
+    def none_left(pid: int, flags: int = 0) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(os, "pidfd_open", none_left)
+    child = forked.start("one")
+    await forked.supervisor.until_ready(60)
+    first = child.pid
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: child.ready.is_set() and child.pid != first)
+    assert any("ended by SIGKILL" in line for line in forked.said)
 
 
 async def test_forks_outlive_the_fork_server_and_without_one_a_child_is_started_anew(forked: Forked):

@@ -69,6 +69,35 @@ async def test_a_child_that_keeps_dying_is_started_again_with_growing_bounded_pa
     assert pauses == ["0 s", "0.02 s", "0.04 s", "0.05 s", "0.05 s"]
 
 
+async def test_a_child_that_cannot_be_started_is_tried_again_until_it_can(supervise, tmp_path):
+    program = tmp_path / "program"
+    (child,) = supervise.start([ChildCommand("worker", (str(program),))])
+    await until(lambda: child.restarts >= 3)
+    assert any("could not be started" in line and str(program) in line for line in supervise.said)
+    program.write_text(f"#!{sys.executable} -u\n{READY}\n")
+    program.chmod(0o700)
+    await supervise.until_ready(60)
+
+
+async def test_a_stop_goes_on_through_all_stages_when_a_child_is_no_longer_watched():
+    said = []
+
+    def say(name, line):
+        said.append(line)
+        if "ended by SIGKILL" in line:
+            raise ValueError("a defect in what watches it")
+
+    supervisor = Supervisor(OPTIONS, say)
+    broken, whole = supervisor.start([python("broken", READY), python("whole", READY)])
+    await supervisor.until_ready(60)
+    os.kill(broken.pid, signal.SIGKILL)
+    await until(lambda: any("ended by SIGKILL" in line for line in said))
+    pid = whole.pid
+    await supervisor.stop(["broken", "whole"])
+    assert not is_alive(pid)
+    assert any("was no longer watched" in line for line in said)
+
+
 async def test_a_child_with_settings_that_cannot_work_is_not_started_again(supervise):
     supervise.start([python("worker", "raise SystemExit(78)")])
     with pytest.raises(ConfigurationError, match="worker cannot start with these settings"):
