@@ -19,6 +19,7 @@ class TrigramEmbedder:
     name = "trigrams-512-1"  # another number once vectors come out otherwise: those of the former name are then made anew
     dimensions = DIMENSIONS
     text_weight = 2.0  # it knows words alone, so matching words count more
+    batch_texts = 1_000  # one that costs money is given fewer at once: what fails, fails as a whole
 
     async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
         """Count the trigrams of each text."""

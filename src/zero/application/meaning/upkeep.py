@@ -1,13 +1,16 @@
 """Giving every pattern its words and its vector, once, in the background: lines then need neither."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from zero.application.meaning.embedders import Embedders
 from zero.application.meaning.events import EmbeddingHalted, PatternsEmbedded
 from zero.application.meaning.words import split_identifiers, text_terms
-from zero.application.ports import Clock, Duty, MeaningStore, PatternText, Telemetry
+from zero.application.ports import Clock, Duty, Embedder, MeaningStore, PatternText, Telemetry, Vector
 from zero.domain.errors import InvalidInput, Overloaded, StoreHalted, Unavailable
+
+_TELL_SECONDS = 600.0  # where a bound of cost is reached again and again, it is told this often
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +60,11 @@ class MeaningUpkeep:
         self._telemetry = telemetry
         self._options = options or UpkeepOptions()
         self._forget_at: float | None = None
+        self._failures, self._vectors_at, self._tell_at = 0, -math.inf, -math.inf
+        self._elsewhere = False  # whether another process may reach the embedder that this one cannot
 
     async def run(self) -> None:
-        """Work until cancelled; outages of the store and of the embedder are waited out."""
+        """Work until cancelled; outages of the store are waited out, and only the vectors wait for the embedder."""
         pause, halted = 1.0, False
         while True:
             started, puts = self._clock.monotonic(), self._puts() if self._puts else 0
@@ -81,7 +86,10 @@ class MeaningUpkeep:
     async def _rest(self, took: float, puts: int) -> None:
         """Wait for the next look after one that took so long and began when so many puts were known."""
         await self._clock.sleep(max(self._options.look_seconds, took * self._options.rest_factor))
-        until = self._clock.monotonic() + self._options.idle_seconds - self._options.look_seconds
+        now = self._clock.monotonic()
+        until = now + self._options.idle_seconds - self._options.look_seconds
+        if self._vectors_at > now:
+            until = min(until, self._vectors_at)
         while self._puts and self._puts() == puts and self._clock.monotonic() < until:
             await self._clock.sleep(self._options.look_seconds / 2)
 
@@ -92,13 +100,22 @@ class MeaningUpkeep:
         patterns = await self._store.without_words(self._options.words_batch)
         if patterns:
             await self._store.put_words(patterns, [pattern_stems(pattern) for pattern in patterns])
-        return len(patterns) + await self._embed()
+        done = len(patterns) + await self._embed()
+        if self._duty and self._elsewhere:
+            await self._duty.leave()
+        return done
 
     async def _embed(self) -> int:
+        """Make and store the vectors of one batch: what was paid for is kept whatever comes of the next."""
         name, started = self._embedders.current, self._clock.monotonic()
-        patterns = await self._store.without_vector(name, self._options.vectors_batch)
+        if started < self._vectors_at:
+            return 0
+        embedder = self._embedders.get(name)
+        patterns = await self._store.without_vector(name, min(self._options.vectors_batch, embedder.batch_texts))
         if patterns:
-            vectors = await self._embedders.get(name).embed([document(pattern) for pattern in patterns])
+            vectors = await self._vectors(embedder, [document(pattern) for pattern in patterns])
+            if vectors is None:
+                return 0
             await self._store.put_vectors(name, patterns, vectors)
             self._telemetry.emit(PatternsEmbedded(name, len(patterns), self._clock.monotonic() - started))
         elif self._forget_at is None or started >= self._forget_at:
@@ -106,6 +123,22 @@ class MeaningUpkeep:
             await self._store.index_vectors()
             self._forget_at = started + self._options.forget_seconds
         return len(patterns)
+
+    async def _vectors(self, embedder: Embedder, texts: Sequence[str]) -> Sequence[Vector] | None:
+        """Return the vectors; None when the embedder has none now: they then wait, longer each time."""
+        try:
+            vectors = await embedder.embed(texts)
+        except (Unavailable, Overloaded, InvalidInput) as error:
+            now, pause = self._clock.monotonic(), min(2.0**self._failures, self._options.retry_seconds_max)
+            self._elsewhere = isinstance(error, Unavailable)
+            if not self._failures and (self._elsewhere or now >= self._tell_at):
+                self._telemetry.emit(EmbeddingHalted(error.message))
+                self._tell_at = now + _TELL_SECONDS
+            self._failures = min(self._failures + 1, 30)
+            self._vectors_at = now + max(pause, getattr(error, "retry_after_seconds", 0) or 0)
+            return None
+        self._failures, self._elsewhere = 0, False
+        return vectors
 
 
 def document(pattern: PatternText) -> str:

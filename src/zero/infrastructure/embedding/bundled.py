@@ -31,6 +31,7 @@ class BundledEmbedder:
     name = "wordllama-256-1"
     dimensions = 256
     text_weight = 1.1
+    batch_texts = 1_000
 
     def __init__(self) -> None:
         self._loading = threading.Lock()

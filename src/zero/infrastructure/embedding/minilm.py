@@ -31,6 +31,7 @@ class MiniLmEmbedder:
     name = "minilm-l6-v2-int8-2"
     dimensions = 384
     text_weight = 0.3
+    batch_texts = 1_000
 
     def __init__(self) -> None:
         if not minilm_is_installed():

@@ -66,6 +66,11 @@ class OpenAiEmbedder:
         """As asked for; 0 leaves it to the model."""
         return self._options.dimensions
 
+    @property
+    def batch_texts(self) -> int:
+        """A request of them, or what the hour's bound leaves; 1 where it leaves none, which then says how long to wait."""
+        return max(1, min(self._options.batch_texts, self._left(time.monotonic())))
+
     async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
         """Ask in batches, some at once. Raises Unavailable, Overloaded, or InvalidInput when the endpoint refuses."""
         size = self._options.batch_texts
@@ -100,13 +105,17 @@ class OpenAiEmbedder:
     def _spend(self, texts: int) -> None:
         """Count what is sent; every try counts, for it may be charged."""
         now = time.monotonic()
-        while self._spent and self._spent[0][0] <= now - _HOUR_SECONDS:
-            self._spent.popleft()
-        if sum(count for _, count in self._spent) + texts > self._options.texts_per_hour_max:
+        if texts > self._left(now):
             wait = self._spent[0][0] + _HOUR_SECONDS - now if self._spent else _HOUR_SECONDS
             message = f"ZERO_OPENAI_TEXTS_PER_HOUR_MAX={self._options.texts_per_hour_max} texts were sent to the embedder"
             raise Overloaded(message, retry_after_seconds=wait)
         self._spent.append((now, texts))
+
+    def _left(self, now: float) -> int:
+        """Return how many texts may still be sent in the hour that ends now."""
+        while self._spent and self._spent[0][0] <= now - _HOUR_SECONDS:
+            self._spent.popleft()
+        return self._options.texts_per_hour_max - sum(count for _, count in self._spent)
 
     def _ask(self, body: dict[str, Any], count: int) -> list[list[float]]:
         headers = {"Content-Type": "application/json"}

@@ -15,6 +15,7 @@ class SpellingEmbedder:
     name = "spelling"
     dimensions = 26
     text_weight = 1.0
+    batch_texts = 1_000
 
     def __init__(self) -> None:
         self.failure: Exception | None = None

@@ -46,6 +46,19 @@ class Shelf:
         pass
 
 
+class MemoryDuty:
+    """A Duty that nobody else wants."""
+
+    held = False
+
+    async def take(self) -> bool:
+        self.held = True
+        return True
+
+    async def leave(self) -> None:
+        self.held = False
+
+
 def pattern(number: int, text: str = "Failed password for <*>") -> PatternText:
     return PatternText("default", number, text, "openSSH")
 
@@ -110,6 +123,45 @@ async def test_an_outage_is_waited_out_and_told_once(failure: Exception) -> None
     await working(shelf, embedder, telemetry, 3)
     await recovering
     assert [event.name for event in telemetry.events if event.name == "embedding_halted"] == ["embedding_halted"]
+
+
+@pytest.mark.parametrize("failure", [Overloaded("enough", retry_after_seconds=3600), Unavailable("no answer")])
+async def test_words_are_made_while_the_vectors_wait_for_the_embedder(failure: Exception) -> None:
+    shelf, embedder, clock, telemetry = Shelf(pattern(1)), SpellingEmbedder(), ManualClock(), MemoryTelemetry()
+    embedder.failure = failure
+    upkeep = MeaningUpkeep(shelf, Embedders(embedder.name, {embedder.name: lambda: embedder}), clock, telemetry)
+    running = asyncio.create_task(upkeep.run())
+    try:
+        async with asyncio.timeout(30):
+            for number in range(2, 6):
+                put_at = clock.monotonic()
+                while len(shelf.words) < number - 1:  # noqa: ASYNC110 - the store is a dict, which tells nobody
+                    await asyncio.sleep(0)
+                assert clock.monotonic() < put_at + 60 and not shelf.vectors
+                shelf.patterns.append(pattern(number))
+            embedder.failure = None
+            while len(shelf.vectors) < 5:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0)
+    finally:
+        await end(running)
+    assert clock.monotonic() >= getattr(failure, "retry_after_seconds", 0)
+    assert [event.name for event in telemetry.events if event.name == "embedding_halted"] == ["embedding_halted"]
+
+
+async def test_the_duty_is_left_to_who_may_reach_an_embedder_that_this_process_cannot() -> None:
+    shelf, embedder, duty, clock = Shelf(pattern(1)), SpellingEmbedder(), MemoryDuty(), ManualClock()
+    shelves = Embedders(embedder.name, {embedder.name: lambda: embedder})
+    upkeep = MeaningUpkeep(shelf, shelves, clock, MemoryTelemetry(), around=Surroundings(duty=duty))
+    embedder.failure = Overloaded("enough")
+    assert (await upkeep.step(), duty.held) == (1, True)  # else as many would pay as there are processes
+    clock.advance(60)
+    embedder.failure = Unavailable("no answer")
+    assert (await upkeep.step(), duty.held) == (0, False)
+    shelf.patterns.append(pattern(2))
+    assert (await upkeep.step(), duty.held, len(shelf.words)) == (1, False, 2)
+    clock.advance(60)
+    embedder.failure = None
+    assert (await upkeep.step(), duty.held, len(shelf.vectors)) == (2, True, 2)
 
 
 async def test_a_search_keeps_to_the_old_embedder_until_the_new_one_has_as_much() -> None:

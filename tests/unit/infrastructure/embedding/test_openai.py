@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 
+from tests.unit.application.meaning.test_upkeep import Shelf, pattern
+from zero.application.meaning.embedders import Embedders
+from zero.application.meaning.upkeep import MeaningUpkeep
 from zero.domain.errors import ConfigurationError, InvalidInput, Overloaded, Unavailable
 from zero.infrastructure.embedding.openai import OpenAiEmbedder, OpenAiOptions
+from zero.infrastructure.memory import ManualClock, MemoryTelemetry
 
 KEY = "sk-test"
 
@@ -162,6 +166,21 @@ async def test_cost_is_bounded_by_texts_an_hour(endpoint: Endpoint) -> None:
     assert 3500 < caught.value.retry_after_seconds <= 3600
     assert len(await bounded.embed(["a"] * 36)) == 36
     assert sum(len(request["input"]) for request in endpoint.requests) == 100
+
+
+async def test_vectors_that_were_paid_for_are_stored_up_to_the_bound_and_the_rest_when_it_allows(endpoint: Endpoint) -> None:
+    shelf = Shelf(*(pattern(number) for number in range(118)))
+    bounded, clock = embedder(endpoint, texts_per_hour_max=100), ManualClock()
+    shelves = Embedders(bounded.name, {bounded.name: lambda: bounded})
+    upkeep = MeaningUpkeep(shelf, shelves, clock, MemoryTelemetry())
+    for _ in range(5):
+        await upkeep.step()
+    assert [len(request["input"]) for request in endpoint.requests] == [64, 36]
+    assert (len(shelf.vectors), len(shelf.words)) == (100, 118)
+    bounded._spent.clear()  # an hour later
+    clock.advance(3601)
+    await upkeep.step()
+    assert (len(shelf.vectors), sum(len(request["input"]) for request in endpoint.requests)) == (118, 118)
 
 
 @pytest.mark.parametrize(
