@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.torture.harness.oracle import Batch, Oracle, Status, judge, read_ledger
-from tests.torture.harness.results import BEGIN, END, as_line, keep, publish, read, summed, table_line
+from tests.torture.harness.results import BEGIN, END, as_line, conservation_line, keep, publish, read, summed, table_line
 from tests.torture.harness.shrink import shrink
 from tests.torture.harness.trial import TRIALS, Outcome, Plan, trial
+from tests.torture.killpoints.acts import wrong_rows
 
 ONE, TWO = b"11111111", b"22222222"
 
@@ -98,6 +99,55 @@ def test_the_table_says_how_much_was_done_and_what_failed(tmp_path: Path):
     assert "earlier" not in text
     assert text.startswith("above\n")
     assert text.endswith("below\n")
+
+
+@pytest.mark.parametrize(
+    ("counts", "problems", "verdict"),
+    [
+        ({}, [], "passed"),
+        ({"lost": 2}, ["2 lost, such as 7 (http1, 18 of 20 stored)"], "**failed**: R2: 2 lost"),
+        ({"corrupt": 1}, [], "**failed**: R2: 1 corrupt"),
+        ({}, ["it did not settle: 20"], "**failed**: R2: seed 1: it did not settle"),
+    ],
+)
+def test_the_balance_is_that_of_parts_that_asked_for_it(counts, problems, verdict, tmp_path: Path):
+    lines = []
+    for row, seed in (("R1", 1), ("R2", 1), ("R2", 2), ("R9", 1)):
+        outcome = Outcome(1, problems=problems if (row, seed) == ("R2", 1) else [])
+        outcome.counts.update({"stored": 10, **(counts if row == "R2" and seed == 1 else {})})
+        lines.append(as_line(Plan(seed, 1, tmp_path), trial(row), outcome))
+    lines.append(as_line(Plan(3, 1, tmp_path), trial("R2"), Outcome(problems=["RuntimeError: it did not start"])))
+    line = conservation_line({row: summed(one for one in lines if one["row"] == row) for row in ("R1", "R2", "R9")})
+    assert "every row but R1 and R9" in line
+    assert "| 2 parts | 20 entries |" in line
+    assert verdict in line
+
+
+def test_what_some_part_did_not_look_for_is_not_said(tmp_path: Path):
+    looked = dict.fromkeys(("stored", "lost", "double", "phantom", "corrupt"), 0)
+    lines = []
+    for seed, counts in ((1, looked), (2, {"stored": 5, "lost": 0, "double": 0})):
+        outcome = Outcome(1)
+        outcome.counts.update(counts)
+        lines.append(as_line(Plan(seed, 1, tmp_path), trial("R1"), outcome))
+    assert summed(lines[:1]).found() == "0 entries stored, 0 lost, 0 double, 0 phantom, 0 corrupt"
+    assert summed(lines).found() == "5 entries stored, 0 lost, 0 double"
+
+
+@pytest.mark.parametrize(
+    ("stored", "wrong"),
+    [
+        ([(7, 0, "a"), (7, 1, "b")], {}),
+        ([(7, 0, "a")], {"lost": 1}),
+        ([(7, 0, "a"), (7, 1, "b"), (7, 1, "b")], {"double": 1}),
+        ([(7, 0, "a"), (7, 1, "a")], {"corrupt": 1}),
+        ([(7, 0, "a"), (7, 1, "b"), (8, 0, "a"), (7, 3, "a")], {"phantom": 2}),
+        ([(7, 0, "a"), (7, 1, "b"), (7, 2, "c")], {"phantom": 1}),
+    ],
+)
+def test_a_kill_point_tells_lost_double_phantom_and_corrupt(stored, wrong):
+    rows = {(7, 0): ("a", False), (7, 1): ("b", False), (7, 2): ("c", True)}
+    assert wrong_rows(rows, stored, [(7, 2)]) == dict.fromkeys(("lost", "double", "phantom", "corrupt"), 0) | wrong
 
 
 @pytest.mark.parametrize(("load", "said"), [(1.0, "**failed**: ready again"), (9.0, "so far; times not judged")])

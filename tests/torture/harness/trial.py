@@ -97,6 +97,7 @@ class Trial:
     ``amounts`` maps a profile (quick, full) to the amount of one part; parts are run until ``wanted`` is reached (full), or
     once. ``told`` puts the summary of all parts into words for the table; ``judge`` returns what of their times does not hold.
     ``ranges``: a part's seed says which of all points or seeds are run, so that parts of one size follow each other.
+    ``ledger``: whether each part that is judged asks ``/api/ledger``.
     """
 
     row: str
@@ -109,6 +110,7 @@ class Trial:
     told: Callable[["Summary"], str]
     judge: Callable[["Summary"], list[str]] | None = None
     ranges: bool = False
+    ledger: bool = True
 
     @property
     def timed(self) -> bool:

@@ -7,7 +7,7 @@ import random
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,13 +37,20 @@ from zero.infrastructure.system.clock import SystemClock
 DRAIN_SECONDS_MAX = 60.0
 FRAMES, FRAME_ENTRIES, BLOCK_ROWS = 6, 20, 60
 TENANTS = ("default", "grün")
+LEVELS = ("DEBUG", "INFO", "ERROR")
 POISON = "poison"
 CODEC = NativeCodec()
 _IDS = BatchIds(1)
 _DAY_NS = 86_400 * 10**9
 
 Rows = Mapping[tuple[int, int], tuple[str, bool]]
-"""(batch id, index) → MD5 of the message, and whether the store refuses it."""
+"""(batch id, index) → digest of what was sent, and whether the store refuses it."""
+Stored = tuple[int, int, str]
+"""Batch id, index and digest of a row of the store."""
+_DIGEST_SQL = (
+    "lower(hex(MD5(concat(tenant, '\\x1f', message, '\\x1f', toString(toUnixTimestamp64Nano(timestamp)), '\\x1f', app_id,"
+    " '\\x1f', toString(level), '\\x1f', toString(metadata.check)))))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +162,11 @@ async def append(place: Place, source: random.Random, days: int, poison: bool) -
         for index in range(FRAME_ENTRIES):
             bad = poison and source.random() < 0.01
             message = f"{POISON if bad else 'entry'} {index} of {bid}: {source.random()} ü"
-            body.append({"message": message, "timestamp": now_ns - index % days * _DAY_NS})
-            rows[bid, index] = hashlib.md5(message.encode()).hexdigest(), bad
+            at_ns, check = now_ns - index % days * _DAY_NS, f"grün {source.random()}"
+            fields = {"message": message, "timestamp": at_ns, "app_id": f"app-{index % 3}", "level": source.choice(LEVELS)}
+            body.append(fields | {"metadata": {"check": check}})
+            told = "\x1f".join((tenant, *map(str, fields.values()), check))
+            rows[bid, index] = hashlib.md5(told.encode()).hexdigest(), bad
         decoded = CODEC.decode_json(json.dumps(body).encode(), now_ns, "127.0.0.1")
         frame = pack_frame(bid, now_ns // 1_000_000, FRAME_ENTRIES, tenant, [decoded.payload], CODEC.crc32c)
         await buffer.append([Append(0, frame, tenant, FRAME_ENTRIES)])
@@ -164,30 +174,47 @@ async def append(place: Place, source: random.Random, days: int, poison: bool) -
     return rows
 
 
-def judge(place: Place, rows: Rows, cured: bool, verdict: Path) -> None:
-    """Write what is wrong with these rows, by ids and hashes, and with the ledger of all; then drop the letters."""
-    verdict.write_text(json.dumps(asyncio.run(_judge(place, rows, cured))))
+def judge(place: Place, rows: Rows, cured: bool, others: Iterable[int], verdict: Path) -> None:
+    """Write what is wrong with these rows, by ids and digests, and with the ledger of all; then drop the letters.
+
+    ``others`` are the batch ids of earlier points: what is in the store and neither theirs nor of these rows, nobody sent.
+    """
+    verdict.write_text(json.dumps(asyncio.run(_judge(place, rows, cured, others))))
 
 
-async def _judge(place: Place, rows: Rows, cured: bool) -> dict[str, Any]:
-    ids = ",".join(map(str, sorted({bid for bid, _ in rows})))
-    found = place.query(f"SELECT _bid, _idx, lower(hex(MD5(message))) FROM logs WHERE _bid IN ({ids}) FORMAT TSV").decode()
-    lines = (line.split("\t") for line in found.splitlines())
-    stored = Counter((int(bid), int(index), digest) for bid, index, digest in lines)
+async def _judge(place: Place, rows: Rows, cured: bool, others: Iterable[int]) -> dict[str, Any]:
+    earlier = ",".join(map(str, sorted(others))) or "0"
+    found = place.query(f"SELECT _bid, _idx, {_DIGEST_SQL} FROM logs WHERE _bid NOT IN ({earlier}) FORMAT TSV").decode()
+    stored = [(int(bid), int(index), digest) for bid, index, digest in (line.split("\t") for line in found.splitlines())]
     total = int(place.query("SELECT count() FROM logs FORMAT TSV"))
-    wanted = Counter((*one, digest) for one, (digest, bad) in rows.items() if cured or not bad)
     buffer = RedisBuffer(place.buffer_options())
     letters = await buffer.dead_letters("", 1000)
     aside = Counter((unpack_frame(letter.frame, CODEC.crc32c).batch_id, letter.index) for _, letter in letters)
     refused = Counter(one for one, (_, bad) in rows.items() if bad and not cured)
-    problems = [f"{(wanted - stored).total()} lost"] if wanted - stored else []
-    problems += [f"{(stored - wanted).total()} double or changed"] if stored - wanted else []
+    wrong = wrong_rows(rows, stored, refused)
+    problems = [f"{count} {kind}" for kind, count in wrong.items() if count]
     problems += [f"dead letters {sorted(aside)} instead of {sorted(refused)}"] if aside != refused else []
     problems += _unbalanced(await buffer.ledger(), total)
     for id, _ in letters:
         await buffer.drop(id)
     await buffer.close()
-    return {"problems": problems, "rows": len(rows), "dead_lettered": aside.total()}
+    return {"problems": problems, "wrong": wrong, "rows": len(rows), "dead_lettered": aside.total()}
+
+
+def wrong_rows(rows: Rows, stored: Iterable[Stored], refused: Iterable[tuple[int, int]]) -> dict[str, int]:
+    """Count rows that are missing, there again, not what was sent, or of nobody; what was refused must not be there."""
+    wrong, seen, refusals = dict.fromkeys(("lost", "double", "phantom", "corrupt"), 0), set[tuple[int, int]](), set(refused)
+    for bid, index, digest in stored:
+        one = bid, index
+        if one not in rows or one in refusals:
+            wrong["phantom"] += 1
+        elif one in seen:
+            wrong["double"] += 1
+        elif digest != rows[one][0]:
+            wrong["corrupt"] += 1
+        seen.add(one)
+    wrong["lost"] = len(rows.keys() - refusals - seen)
+    return wrong
 
 
 def _unbalanced(ledger: Mapping[str, Any], total: int) -> list[str]:

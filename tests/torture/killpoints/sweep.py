@@ -69,6 +69,7 @@ class Point:
     of: int
     killed_at: str = ""
     problems: list[str] = field(default_factory=list)
+    wrong: dict[str, int] = field(default_factory=dict)
     rows: int = 0
     dead_lettered: int = 0
 
@@ -82,6 +83,7 @@ class Sweep:
         self._valkey = embedded_valkey(folder / "buffer").start()
         self._place = Place(self._valkey.url, folder / "store", free_port())
         self._sizes: dict[Variant, int] = {}
+        self._judged: set[int] = set()
         self._store = self._start_store()
         self._do(acts.prepare_store)
 
@@ -112,10 +114,7 @@ class Sweep:
             self._tracer.kill(merger)
             self._do(acts.drain)
             cured = variant.dies == "operator"
-            self._do(partial(acts.judge, rows=rows, cured=cured, verdict=self._folder / "verdict.json"))
-            verdict = json.loads((self._folder / "verdict.json").read_text())
-            point.problems += verdict["problems"]
-            point.rows, point.dead_lettered = verdict["rows"], verdict["dead_lettered"]
+            self._judge(point, rows, cured)
             if cured:
                 self._do(acts.refuse_poison)
         except Stuck as error:
@@ -124,6 +123,14 @@ class Sweep:
         finally:
             self._tracer.kill(merger)
         return seen
+
+    def _judge(self, point: Point, rows: acts.Rows, cured: bool) -> None:
+        path = self._folder / "verdict.json"
+        self._do(partial(acts.judge, rows=rows, cured=cured, others=self._judged, verdict=path))
+        self._judged |= {bid for bid, _ in rows}
+        verdict = json.loads(path.read_text())
+        point.problems += verdict["problems"]
+        point.wrong, point.rows, point.dead_lettered = verdict["wrong"], verdict["rows"], verdict["dead_lettered"]
 
     def _drain_dies(self, point: Point, variant: Variant, source: random.Random) -> int:
         if variant.again:

@@ -33,8 +33,7 @@ def _take(outcome: Outcome, point: Point) -> None:
     outcome.timeline.append({name: line[name] for name in ("number", "variant", "side_effect", "of", "killed_at")})
     outcome.hits[point.variant.split()[0]] += bool(point.killed_at)
     outcome.amount += bool(point.killed_at)
-    wrong = {kind: sum(kind in problem for problem in point.problems) for kind in ("lost", "double")}
-    outcome.counts.update({"stored": point.rows - point.dead_lettered, "dead_lettered": point.dead_lettered, **wrong})
+    outcome.counts.update({"stored": point.rows - point.dead_lettered, "dead_lettered": point.dead_lettered, **point.wrong})
     outcome.counts.update({f"points {point.variant}": bool(point.killed_at)})
     outcome.counts.update({f"killed at {point.killed_at}": 1} if point.killed_at else {"not reached": 1})
     outcome.problems += [f"point {point.number} ({point.variant}, {point.side_effect}): {text}" for text in point.problems]
@@ -58,4 +57,5 @@ TRIAL = Trial(
     run=run,
     told=told,
     ranges=True,
+    ledger=False,
 )

@@ -60,4 +60,5 @@ TRIAL = Trial(
     run=run,
     told=told,
     ranges=True,
+    ledger=False,
 )
