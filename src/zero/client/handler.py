@@ -70,6 +70,9 @@ class ZeroHandler(logging.Handler):
         """Queue a record. Never raises, and never waits unless ``overflow`` is ``block``."""
         try:
             inbox = self.sender.inbox
+            if inbox.closed and self._owned:  # logging closes all handlers when it is configured, also those that stay
+                self.sender.reopen()
+                inbox = self.sender.inbox
             known = record.__dict__
             if inbox.reader == (known["thread"] or threading.get_ident()):
                 self.sender.own_records += 1  # of whatever the sender itself uses: sending it would make more of it
@@ -104,7 +107,7 @@ class ZeroHandler(logging.Handler):
         return self.sender.counters()
 
     def close(self) -> None:
-        """Deliver what waits, and end."""
+        """Deliver what waits, and end; what is logged later all the same opens an own sender again."""
         if self._owned:
             self.sender.close()
         super().close()

@@ -25,6 +25,7 @@ class Lasting(Protocol):
 _known: weakref.WeakSet[Lasting] = weakref.WeakSet()
 _hooked: list[bool] = []
 _watched: dict[int, bool] = {}
+_ending: list[bool] = []
 
 
 def remember(sender: Lasting) -> None:
@@ -37,6 +38,11 @@ def remember(sender: Lasting) -> None:
             os.register_at_fork(after_in_child=_after_fork)
 
 
+def ending() -> bool:
+    """Say whether the interpreter ends: what closes now stays closed."""
+    return bool(_ending)
+
+
 def watch_child() -> None:
     """See to it that a child of ``multiprocessing``, which ends without ``atexit``, is told of its end too."""
     process, util = sys.modules.get("multiprocessing.process"), sys.modules.get("multiprocessing.util")
@@ -47,12 +53,14 @@ def watch_child() -> None:
 
 
 def _after_fork() -> None:
+    _ending.clear()
     for sender in list(_known):
         sender.after_fork()
 
 
 def _at_exit() -> None:
     """Give all senders one deadline. Those of handlers are closed by ``logging.shutdown``, which comes later than this."""
+    _ending.append(True)
     for sender in list(_known):
         sender.prepare_exit()
     for sender in list(_known):
@@ -61,6 +69,7 @@ def _at_exit() -> None:
 
 
 def _end() -> None:
+    _ending.append(True)
     for sender in list(_known):
         sender.prepare_exit()
     for sender in list(_known):

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -28,6 +29,7 @@ from zero.client.receipt import Receipt
 
 _DEFECT_PAUSE_SECONDS = 1.0
 _JOIN_SECONDS = 0.1
+_START_PAUSE_SECONDS = 1.0
 
 
 @dataclass
@@ -53,6 +55,7 @@ class Sender:
         self._unfit = 0
         self.own_records = 0
         self.closed_by_logging = False
+        self._may_start_at = 0.0
         self._begin()
         lifetime.remember(self)
         if self._delivery.replay_seconds is not None:
@@ -112,16 +115,10 @@ class Sender:
         self._set_deadline(self.options.exit_seconds_max if timeout_seconds is None else timeout_seconds)
         self._closing = True
         self.inbox.close()
-        if self._thread is not None or len(self.inbox):
-            if self._start() and self._thread is not None:
-                self.inbox.wake()
-                self._thread.join(self._time_left() + _JOIN_SECONDS)
-            else:
-                self._serve_here()
-        if self._thread is None or self._thread.is_alive():
-            self._rescue()
-        else:
-            self._door.close()
+        try:
+            self._finish()
+        finally:
+            self._closed = True
 
     def counters(self) -> dict[str, int]:
         """Return entries by what became of them so far."""
@@ -141,6 +138,16 @@ class Sender:
         """From now on all flushing and closing together has ``exit_seconds_max``."""
         self._set_deadline(self.options.exit_seconds_max)
 
+    def reopen(self) -> None:
+        """Begin anew after a close, unless the interpreter ends: counters and receipts go on, and so does a try under way."""
+        old, delivery, told = self.inbox, self._delivery, self._told_dropped
+        with self._starting:
+            if not self._closed or self.inbox is not old or lifetime.ending():
+                return
+            self.closed_by_logging = False  # who closed it knows of it no more: the end of the interpreter is ours to see
+            self._begin(delivery, (old.dropped_oldest, old.dropped_newest, told))
+        old.wake()
+
     def after_fork(self) -> None:
         """Begin anew in a child: locks may be held, and the rest belongs to the parent."""
         self._door.forget()
@@ -148,26 +155,45 @@ class Sender:
         self._begin()
         if closed:
             self.inbox.close()
+            self._closed = True
 
-    def _begin(self) -> None:
+    def _finish(self) -> None:
+        if self._thread is not None or len(self.inbox):
+            if self._start() and self._thread is not None:
+                self.inbox.wake()
+                self._thread.join(self._time_left() + _JOIN_SECONDS)
+            else:
+                self._serve_here()
+        if self._thread is None or self._thread.is_alive():
+            self._rescue()
+        else:
+            self._door.close()
+
+    def _begin(self, before: Delivery | None = None, dropped: tuple[int, int, int] = (0, 0, 0)) -> None:
         self._keys = Keys()
         self._door = Door(self._door_options)
-        self.inbox = Inbox(self.options, self._roused)
-        self._delivery = Delivery(self.options, self._door, self._complaints, self._pause)
+        inbox = Inbox(self.options, self._roused)
+        inbox.dropped_oldest, inbox.dropped_newest, self._told_dropped = dropped
+        self._delivery = Delivery(self.options, self._door, self._complaints, partial(self._pause, inbox))
+        if before is not None:
+            self._delivery.counts, self._delivery.receipts = before.counts, before.receipts
         self._flushes: SimpleQueue[_Flush] = SimpleQueue()
         self._starting = threading.RLock()
         self._thread: threading.Thread | None = None
-        self._closing = False
+        self._closing = self._closed = False
         self._deadline: float | None = None
         self._held: str | None = None
-        self._told_dropped = 0
+        self.inbox: Inbox = inbox  # the last: from here on others put entries into it
 
     def _roused(self) -> None:
-        self._start()
+        running = self._thread is not None and self._thread.is_alive()
+        if not running and (time.monotonic() < self._may_start_at or not self._start()):
+            self.inbox.wake_at = 1  # the next entry tries again
+            return
         self.inbox.wake()
 
     def _start(self) -> bool:
-        """Start the thread unless it runs; False when the interpreter no longer lets us."""
+        """Start the thread unless it runs; False when the machine or the ending interpreter does not let us."""
         if self._thread is not None and self._thread.is_alive():
             return True
         with self._starting:
@@ -176,7 +202,10 @@ class Sender:
             thread = threading.Thread(target=self._run, name="zero.client", daemon=True)
             try:
                 thread.start()
-            except RuntimeError:
+            except RuntimeError as error:
+                self._may_start_at = time.monotonic() + _START_PAUSE_SECONDS
+                if not lifetime.ending():
+                    self._complaints.tell("thread", f"nothing is sent until a thread can be started: {error}")
                 return False
             self._thread = thread
         lifetime.watch_child()
@@ -188,7 +217,7 @@ class Sender:
         while not delivery.abandoned:
             try:
                 self._wait()
-                self._serve()
+                self._serve(delivery)
                 if self._closing and not len(self.inbox) and self._held is None:
                     break
             except Exception as error:  # a defect of ours must not end the delivery
@@ -212,22 +241,22 @@ class Sender:
     def _wanted(self) -> bool:
         return self._closing or not self._flushes.empty()
 
-    def _serve(self) -> None:
+    def _serve(self, delivery: Delivery) -> None:
         """Deliver what is in the inbox now, then answer those who wait for it."""
         flushes = []
         while not self._flushes.empty():
             flushes.append(self._flushes.get())
         ack = "stored" if any(flush.ack == "stored" for flush in flushes) else self.options.ack
         if flushes:
-            self._delivery.replay(ack, at_once=True)
+            delivery.replay(ack, at_once=True)
         else:
-            self._delivery.replay(ack)
+            delivery.replay(ack)
         left = len(self.inbox) + (self._held is not None)
-        while left > 0 and not self._delivery.abandoned:
+        while left > 0 and not delivery.abandoned:
             batch, taken = self._gathered()
             left -= taken
             if batch is not None:
-                self._delivery.deliver(batch, ack)
+                delivery.deliver(batch, ack)
             if not flushes and not self._closing and not self.inbox.full_batch:
                 break
         self._tell_dropped()
@@ -273,29 +302,31 @@ class Sender:
         self._unfit += 1
         return None
 
-    def _pause(self, seconds: float) -> bool:
+    def _pause(self, inbox: Inbox, seconds: float) -> bool:
         """Wait before a retry; False when the end comes before."""
         until = time.monotonic() + seconds
-        while True:
+        while inbox is self.inbox:  # else what began anew has a thread of its own
             if self._closing and (self.options.spool or time.monotonic() + seconds > (self._deadline or 0.0)):
                 return False
             left = until - time.monotonic()
             if left <= 0:
                 return True
-            self.inbox.sleep(left)
+            inbox.sleep(left)
+        return False
 
     def _serve_here(self) -> None:
         """Deliver from the calling thread: the interpreter ends, and starts no more threads."""
         self.inbox.reader = threading.get_ident()
         self._set_deadline(self.options.exit_seconds_max)
         self._closing, closing = True, self._closing
-        self._serve()
+        self._serve(self._delivery)
         self._closing, self.inbox.reader = closing, None
 
     def _tell_dropped(self) -> None:
         dropped = self.inbox.dropped_oldest + self.inbox.dropped_newest
         if dropped > self._told_dropped:
-            self._complaints.tell("dropped", f"{dropped - self._told_dropped} entries were dropped: the queue was full")
+            lost = dropped - self._told_dropped
+            self._complaints.tell("dropped", f"{lost} entries were dropped: the queue was full or closed")
             self._told_dropped = dropped
 
     def _set_deadline(self, seconds: float) -> None:
