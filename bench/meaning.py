@@ -136,7 +136,8 @@ async def _recall(
     await catalogued(options, embedder)
     reader = ClickHouseReader(lambda: connect(options))
     clock, shelf = SystemClock(), Embedders(embedder.name, {embedder.name: lambda: embedder})
-    search = MeaningSearch(Search(LuceneParser(), reader, clock), ClickHouseMeaningReader(reader), reader, shelf, clock)
+    ranking, told = ClickHouseMeaningReader(reader), MemoryTelemetry()
+    search = MeaningSearch(Search(LuceneParser(), reader, clock), ranking, reader, shelf, clock, told)
     recalls = {}
     for mode in Mode:
         shares = []

@@ -67,7 +67,7 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
             letters = await stack.enter_async_context(dead_letters(settings, buffer, telemetry))
             puts = await stack.enter_async_context(kept_catalogue(settings, telemetry))
             chosen = await stack.enter_async_context(kept_meanings(settings, telemetry, puts))
-            meaning = asked_by_meaning(search, reader, readers.meaning, chosen)
+            meaning = asked_by_meaning(search, reader, readers.meaning, chosen, telemetry)
             of_patterns = patterns, Anomalies(search, readers.patterns, clock, meaning.about)
             parts = search, timeline, tail, overview, metrics.text, keys, admin, *of_patterns, fields, meaning, letters
             await serve(ApiServices(*parts, telemetry, tracer), options, [sock], stop, tls.context("http/1.1") if tls else None)

@@ -43,12 +43,14 @@ def embedders(settings: Settings) -> "Embedders":
     return Embedders(current, makers)
 
 
-def asked_by_meaning(search: "Search", reader: "LogReader", meaning: "MeaningReader", chosen: "Embedders") -> "MeaningSearch":
+def asked_by_meaning(
+    search: "Search", reader: "LogReader", meaning: "MeaningReader", chosen: "Embedders", telemetry: "Telemetry"
+) -> "MeaningSearch":
     """Return what answers questions."""
     from zero.application.meaning.search import MeaningSearch
     from zero.infrastructure.system.clock import SystemClock
 
-    return MeaningSearch(search, meaning, reader, chosen, SystemClock())
+    return MeaningSearch(search, meaning, reader, chosen, SystemClock(), telemetry)
 
 
 @asynccontextmanager

@@ -21,6 +21,7 @@ from zero.domain.stored import StoredEntry
 from zero.infrastructure.embedding.bundled import BundledEmbedder
 from zero.infrastructure.embedding.minilm import MiniLmEmbedder, minilm_is_installed
 from zero.infrastructure.lucene.parser import LuceneParser
+from zero.infrastructure.memory import MemoryTelemetry
 from zero.infrastructure.memory.meaning import SpellingEmbedder
 from zero.infrastructure.system.clock import SystemClock
 
@@ -50,7 +51,7 @@ def searching(log_store: LogStore, reader: Reader, *embedders: Embedder) -> Mean
     """A search whose embedder is the first, and that can have the others."""
     makers = {one.name: (lambda one=one: one) for one in embedders}
     search, shelf = Search(LuceneParser(), reader, SystemClock()), Embedders(embedders[0].name, makers)
-    return MeaningSearch(search, log_store.meaning_reader(reader), reader, shelf, SystemClock())
+    return MeaningSearch(search, log_store.meaning_reader(reader), reader, shelf, SystemClock(), MemoryTelemetry())
 
 
 async def recall(search: MeaningSearch, mode: Mode, prefix: str = "", every: int = 1) -> float:

@@ -116,7 +116,7 @@ async def everything_is_found(logs: Installation, expected: Sequence[StoredEntry
     counted = await logs.pattern_reader(reader).count(PatternQuery(ALL, limit=100))
     assert sum(pattern.count for pattern in counted) == len(expected)
     shelf = Embedders(BundledEmbedder.name, {BundledEmbedder.name: BundledEmbedder})
-    meaning = MeaningSearch(search, logs.meaning_reader(reader), reader, shelf, SystemClock())
+    meaning = MeaningSearch(search, logs.meaning_reader(reader), reader, shelf, SystemClock(), MemoryTelemetry())
     assert await meaning.patterns(SearchRequest("default", "orders that could not be paid"), Mode.HYBRID, 10)
     await reader.close()
 

@@ -17,6 +17,7 @@ from zero.infrastructure.clickhouse.meaning_store import ClickHouseMeaningStore
 from zero.infrastructure.clickhouse.reader import ClickHouseReader
 from zero.infrastructure.embedding.bundled import BundledEmbedder
 from zero.infrastructure.lucene.parser import LuceneParser
+from zero.infrastructure.memory import MemoryTelemetry
 from zero.infrastructure.memory.meaning import SpellingEmbedder
 from zero.infrastructure.system.clock import SystemClock
 
@@ -62,7 +63,7 @@ async def test_many_vectors_get_an_index_that_searches_use_until_those_of_anothe
 
     async def best(mode: Mode, compared_max: int) -> list[int]:
         ranking = ClickHouseMeaningReader(reader, MeaningReaderOptions(compared_max, nearest=40))
-        search = MeaningSearch(Search(LuceneParser(), reader, clock), ranking, reader, embedders, clock)
+        search = MeaningSearch(Search(LuceneParser(), reader, clock), ranking, reader, embedders, clock, MemoryTelemetry())
         return [hit.ranked.pattern_id for hit in await search.patterns(SearchRequest("default", "disk is full"), mode, 10)]
 
     for mode in Mode:

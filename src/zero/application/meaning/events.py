@@ -35,3 +35,14 @@ class EmbeddingHalted(Event):
     help: ClassVar[str] = "Times patterns could not get their vectors, counted once an outage"
 
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionsHalted(Event):
+    """Questions could not get their vectors; those of mode hybrid were answered by words alone."""
+
+    name: ClassVar[str] = "questions_halted"
+    level: ClassVar[str | None] = "warning"
+    help: ClassVar[str] = "Times questions could not get their vectors, counted at most once a minute"
+
+    message: str

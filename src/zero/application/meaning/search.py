@@ -1,16 +1,20 @@
 """Searching by meaning: a question in plain words ranks patterns; the lines found are those of the best of them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from zero.application.cursor import Cursor, decode_cursor, encode_cursor, search_digest
 from zero.application.meaning.embedders import Embedders
+from zero.application.meaning.events import QuestionsHalted
 from zero.application.meaning.words import PREFIX_CHARS_MIN, PREFIX_WEIGHT, matches, question_words, split_identifiers, weights
-from zero.application.ports import Asked, Clock, LogReader, MeaningReader, Mode, Question, Ranked, Scope
+from zero.application.ports import Asked, Clock, LogReader, MeaningReader, Mode, Question, Ranked, Scope, Telemetry
 from zero.application.search import Search, SearchRequest
-from zero.domain.errors import InvalidInput, Unavailable
+from zero.domain.errors import InvalidInput, Overloaded, Unavailable
 from zero.domain.query import And, OfPatterns
 from zero.domain.stored import StoredEntry
+
+_TELL_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +62,21 @@ class MeaningSearch:
         logs: LogReader,
         embedders: Embedders,
         clock: Clock,
+        telemetry: Telemetry,
     ) -> None:
         self._search = search
         self._patterns = patterns
         self._logs = logs
         self._embedders = embedders
         self._clock = clock
+        self._telemetry = telemetry
+        self._tell_at = -math.inf
         self._limits = MeaningLimits()
 
     async def patterns(self, request: SearchRequest, mode: Mode, limit: int) -> Sequence[Hit]:
         """Return the groups that answer ``request.query``, a question in plain words, the best first; each by its best pattern.
 
-        Raises InvalidInput naming the field, and Unavailable when mode semantic needs an embedder that does not answer.
+        Raises InvalidInput naming the field, and Unavailable when mode semantic needs an embedder that has no answer.
         """
         self._check(limit, self._limits.patterns_limit)
         scope = self._scope(request, self._clock.now_ns())
@@ -110,10 +117,18 @@ class MeaningSearch:
             try:
                 vector = await self._embedders.question(embedder, split_identifiers(text))
                 return Question(mode, words, embedder.name, vector, embedder.text_weight, by_group)
-            except Unavailable:
-                if mode is Mode.SEMANTIC:
-                    raise
+            except (Unavailable, Overloaded) as error:
+                self._tell(error.message)
+                if mode is Mode.SEMANTIC:  # what the embedder says is for those who run it
+                    message = "the embedder has no answer now: ask with mode hybrid or text, which go on by words"
+                    raise Unavailable(message, retry_after_seconds=error.retry_after_seconds) from error
         return Question(Mode.TEXT, words, by_group=by_group)
+
+    def _tell(self, message: str) -> None:
+        now = self._clock.monotonic()
+        if now >= self._tell_at:
+            self._tell_at = now + _TELL_SECONDS
+            self._telemetry.emit(QuestionsHalted(message))
 
     def _scope(self, request: SearchRequest, now_ns: int) -> Scope:
         if len(request.query) > self._limits.question_chars:

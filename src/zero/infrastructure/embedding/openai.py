@@ -5,6 +5,7 @@ import http.client
 import json
 import math
 import random
+import re
 import time
 import urllib.error
 import urllib.request
@@ -14,11 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from zero.domain.errors import ConfigurationError, InvalidInput, Overloaded, Unavailable
+from zero.domain.errors import ConfigurationError, Overloaded, Unavailable
 
 _HOUR_SECONDS = 3600.0
 _ERROR_BYTES = 2000
 _ANSWER_BYTES_MAX = 64 << 20
+_KEY_REFUSED = frozenset({401, 403})
+_KEY_PIECE = 6
 _TRY_AGAIN = frozenset({408, 409, 429, 500, 502, 503, 504})
 
 
@@ -72,7 +75,7 @@ class OpenAiEmbedder:
         return max(1, min(self._options.batch_texts, self._left(time.monotonic())))
 
     async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        """Ask in batches, some at once. Raises Unavailable, Overloaded, or InvalidInput when the endpoint refuses."""
+        """Ask in batches, some at once. Raises Unavailable, also when the endpoint refuses, or Overloaded."""
         size = self._options.batch_texts
         batches = [texts[start : start + size] for start in range(0, len(texts), size)]
         answers = await asyncio.gather(*(self._batch(batch) for batch in batches))
@@ -93,7 +96,7 @@ class OpenAiEmbedder:
                     self._spend(len(texts))
                     return await asyncio.to_thread(self._ask, body, len(texts))
             except Unavailable as error:
-                if not tries_left:
+                if not tries_left or isinstance(error, _Refused):
                     raise
                 wait = max(pause, error.retry_after_seconds) * (1 + random.random() / 4)  # noqa: S311 - jitter
                 if wait > self._options.pause_seconds_max:
@@ -127,9 +130,13 @@ class OpenAiEmbedder:
             with _OPENER.open(request, timeout=self._options.timeout_seconds) as answer:
                 return _vectors(answer.read(_ANSWER_BYTES_MAX), count)
         except urllib.error.HTTPError as error:
-            raise _refusal(error) from error
+            raise _failure(error, self._options.key) from error
         except (OSError, http.client.HTTPException) as error:
             raise Unavailable(f"the embedder at {self._options.url} does not answer: {error}") from error
+
+
+class _Refused(Unavailable):
+    """The endpoint would refuse the same again, until a setting is another."""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -156,13 +163,21 @@ def _vectors(data: bytes, count: int) -> list[list[float]]:
     return vectors
 
 
-def _refusal(error: urllib.error.HTTPError) -> Unavailable | InvalidInput:
-    text = error.read(_ERROR_BYTES).decode(errors="replace")
+def _failure(error: urllib.error.HTTPError, key: str) -> Unavailable:
+    text = _without_key(error.read(_ERROR_BYTES).decode(errors="replace"), key)
+    if error.code in _KEY_REFUSED:
+        text = "it refuses the key"  # what it says shows a part of it
     message = f"the embedder answers with status {error.code}: {text}"
     if error.code not in _TRY_AGAIN:
-        return InvalidInput(f"{message} (check ZERO_OPENAI_URL, ZERO_OPENAI_KEY and ZERO_OPENAI_MODEL)")
+        return _Refused(f"{message} (check ZERO_OPENAI_URL, ZERO_OPENAI_KEY and ZERO_OPENAI_MODEL)")
     try:
         seconds = float(error.headers.get("Retry-After") or 0)
     except ValueError:
         seconds = 0.0
     return Unavailable(message, retry_after_seconds=max(0.0, seconds))
+
+
+def _without_key(text: str, key: str) -> str:
+    """Return the text with stars for each word that has a piece of the key, or is in stars already in part."""
+    pieces = {key[start : start + _KEY_PIECE] for start in range(max(1, len(key) - _KEY_PIECE + 1))} - {""} | {"**"}
+    return re.sub(r"[^\s\"'<>,:;()]+", lambda word: "***" if any(piece in word[0] for piece in pieces) else word[0], text)

@@ -11,7 +11,7 @@ import pytest
 from tests.unit.application.meaning.test_upkeep import Shelf, pattern
 from zero.application.meaning.embedders import Embedders
 from zero.application.meaning.upkeep import MeaningUpkeep
-from zero.domain.errors import ConfigurationError, InvalidInput, Overloaded, Unavailable
+from zero.domain.errors import ConfigurationError, Overloaded, Unavailable
 from zero.infrastructure.embedding.openai import OpenAiEmbedder, OpenAiOptions
 from zero.infrastructure.memory import ManualClock, MemoryTelemetry
 
@@ -28,6 +28,7 @@ class Endpoint(ThreadingHTTPServer):
         self.requests: list[dict[str, Any]] = []
         self.failures: list[tuple[int, dict[str, str]]] = []
         self.answer: bytes | None = None
+        self.refusal = b'{"error":{"message":"no"}}'
         self.delay = threading.Event()
 
     @property
@@ -43,7 +44,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.requests.append({**body, "path": self.path, "authorization": self.headers.get("Authorization")})
         if self.server.failures:
             status, headers = self.server.failures.pop(0)
-            self._send(status, b'{"error":{"message":"no"}}', headers)
+            self._send(status, self.server.refusal, headers)
             return
         width = body.get("dimensions", 2)
         items = [
@@ -125,10 +126,22 @@ async def test_tries_have_a_bound_and_so_has_the_wait_that_is_asked_for(endpoint
 @pytest.mark.parametrize("status", [400, 401, 404, 307])
 async def test_a_refusal_is_not_tried_again_and_names_the_settings(endpoint: Endpoint, status: int) -> None:
     endpoint.failures = [(status, {"Location": endpoint.url + "/embeddings"})]
-    with pytest.raises(InvalidInput, match="ZERO_OPENAI_KEY") as caught:
+    with pytest.raises(Unavailable, match="ZERO_OPENAI_KEY") as caught:
         await embedder(endpoint).embed_question("a")
     assert len(endpoint.requests) == 1
     assert KEY not in caught.value.message
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 500])
+@pytest.mark.parametrize("shown", ["sk-proj-0123456789wxyz", "sk-proj-********wxyz", "...456789wxyz", "sk-****wxyz"])
+async def test_no_part_of_the_key_is_in_what_is_said_about_a_refusal(endpoint: Endpoint, status: int, shown: str) -> None:
+    endpoint.refusal = json.dumps({"error": {"message": f"Incorrect API key: {shown}. No such model: m"}}).encode()
+    endpoint.failures = [(status, {})]
+    options = OpenAiOptions(endpoint.url, "m", "sk-proj-0123456789wxyz", tries_max=1)
+    with pytest.raises(Unavailable, match=f"status {status}") as caught:
+        await OpenAiEmbedder(options).embed_question("a")
+    assert not any(part in caught.value.message for part in ("sk-p", "wxyz", "456"))
+    assert ("No such model: m" in caught.value.message) == (status in (400, 500))
 
 
 @pytest.mark.parametrize(

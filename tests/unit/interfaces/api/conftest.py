@@ -47,7 +47,8 @@ class Api:
         self.keys = KeyRing(self.key_store, self.clock, telemetry)
         search = Search(LuceneParser(), self.reader, self.clock)
         patterns, self.ranker = MemoryPatternReader(self.reader), MemoryMeaningReader(self.reader)
-        embedders = Embedders(SpellingEmbedder.name, {SpellingEmbedder.name: SpellingEmbedder})
+        self.embedder, self.telemetry = SpellingEmbedder(), telemetry
+        embedders = Embedders(SpellingEmbedder.name, {SpellingEmbedder.name: lambda: self.embedder})
         self.services = ApiServices(
             search,
             TimelineSearch(search, self.reader, self.clock),
@@ -59,7 +60,7 @@ class Api:
             PatternSearch(search, patterns, self.clock),
             Anomalies(search, patterns, self.clock),
             FieldSearch(search, self.reader),
-            MeaningSearch(search, self.ranker, self.reader, embedders, self.clock),
+            MeaningSearch(search, self.ranker, self.reader, embedders, self.clock, telemetry),
             DeadLetters(DeadLetterParts(self.buffer, self.key_store, CODEC.crc32c, read_log_batch, self.clock, telemetry)),
             telemetry,
         )

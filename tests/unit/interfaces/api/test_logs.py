@@ -3,7 +3,7 @@ import json
 import pytest
 
 from zero.domain.entry import Level
-from zero.domain.errors import Overloaded, QueryTooExpensive, StoreHalted, StoreUnavailable
+from zero.domain.errors import Overloaded, QueryTooExpensive, StoreHalted, StoreUnavailable, Unavailable
 from zero.domain.pattern import format_pattern_id
 from zero.infrastructure.memory.query_evaluator import message_id
 
@@ -66,6 +66,20 @@ async def test_a_search_document_finds_the_same(api) -> None:
     }
     answer = await api.client.post("/api/logs/search", json={**body, "time_range": {"from": 1_795_341_601}})
     assert [log["message"] for log in answer.json()["logs"]] == ["error"]
+
+
+@pytest.mark.parametrize("failure", [Overloaded("spent by sk-1"), Unavailable("refused: sk-1", retry_after_seconds=9)])
+@pytest.mark.parametrize("path", ["/api/logs/search", "/api/patterns/search"])
+async def test_without_vectors_hybrid_goes_on_by_words_and_semantic_says_no_more_than_that(api, path: str, failure) -> None:
+    api.store("payment failed")
+    api.embedder.failure = failure
+    for _ in range(2):
+        answer = await api.client.post(path, json={"query": "payments", "mode": "hybrid"})
+        assert answer.status_code == 200 and "payment failed" in answer.text, answer.text
+    answer = await api.client.post(path, json={"query": "payments", "mode": "semantic"})
+    assert answer.status_code == 503 and "sk-1" not in answer.text
+    assert answer.json()["error"]["message"].endswith("which go on by words")
+    assert [event.message for event in api.telemetry.events if event.name == "questions_halted"] == [failure.message]
 
 
 @pytest.mark.parametrize("mode", ["semantic", "hybrid"])
