@@ -13,7 +13,7 @@ from zero.application.background import end
 from zero.application.hangup import on_hangup
 from zero.cli.reloading import Reloading
 from zero.cli.role_events import events_of
-from zero.embedded.lifeline import die_with
+from zero.embedded.lifeline import die_with, end_within
 from zero.infrastructure.system.vitals import watch_processes
 from zero.infrastructure.telemetry.exposition import FOLDER_VARIABLE
 from zero.infrastructure.telemetry.log_lines import write_log_lines
@@ -43,6 +43,8 @@ PARTS = {
     "api": ("zero.cli.api", *_OF_ALL, *_OF_API, *(f"zero.infrastructure.clickhouse.{name}" for name in (*_READS, *_KEPT))),
 }
 """The modules of each role that take long to import."""
+ENDS_ANYWHERE = ("drain", "api")
+"""The roles that lose nothing wherever they are ended. An ingest has clients who wait for answers."""
 
 Run = Callable[[Settings, asyncio.Event, Callable[[], None]], Awaitable[None]]
 """A role: runs until the event is set, and calls back once it is ready."""
@@ -83,9 +85,15 @@ async def _until_signalled(name: str, run: Run, settings: Settings, take_up: Cal
     telemetry, _ = process_telemetry()
     telemetry.declare(events_of(name))
     stop = asyncio.Event()
+
+    def asked_to_stop() -> None:
+        if name in ENDS_ANYWHERE and not stop.is_set():
+            end_within(settings.stop_seconds_max)
+        stop.set()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, asked_to_stop)
     watching = []
     if FOLDER_VARIABLE not in os.environ:  # else the supervisor, which shares the page, tells of its children
         watching.append(asyncio.create_task(watch_processes(telemetry, lambda: [(name, os.getpid())])))

@@ -1,9 +1,12 @@
-"""The tie between a child process and the one that started it: the kernel ends the child when its parent ends."""
+"""When a process ends that does not end by itself: with the one that started it, or when the time of its stop is up."""
 
 import ctypes
 import os
 import signal
 import sys
+from threading import Timer
+
+from zero.embedded.outlet import Outlet
 
 _PR_SET_PDEATHSIG = 1
 
@@ -14,3 +17,19 @@ def die_with(parent: int) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit(f"the parent process {parent} is gone")
+
+
+def end_within(seconds: float) -> None:
+    """End this process (exit code 0) after so many seconds, whatever it does then: for one that may be killed at any moment.
+
+    From a thread of its own: what is late may be the event loop, or the interpreter, which waits for threads when it ends.
+    """
+
+    def end() -> None:
+        left = f"not done within the {seconds:g} s of a stop: ending; what is unfinished is found by the next start"
+        Outlet(sys.__stderr__).write(left)
+        os._exit(0)
+
+    timer = Timer(seconds, end)
+    timer.daemon = True
+    timer.start()

@@ -80,7 +80,7 @@ class ShardDrain:
         """Drain until stopped. Failures are met with a wait and a verify, for as long as it takes."""
         steps = {DrainState.WAITING: self._wait, DrainState.RECOVERING: self._recover, DrainState.FLOWING: self._flow}
         while self.state is not DrainState.STOPPED:
-            if self._stop_at is not None and self._now() >= self._stop_at:
+            if self._late():
                 break
             try:
                 await steps[self.state]()
@@ -108,13 +108,18 @@ class ShardDrain:
             await self._parts.clock.sleep(self._options.contend_seconds * (0.5 + self._parts.random.random()))
 
     async def _recover(self) -> None:
-        """Store and settle the whole pending list, chunk by chunk, once no insert of before can still add rows."""
+        """Store and settle the whole pending list, chunk by chunk, once no insert of before can still add rows.
+
+        A stop whose time is up leaves the rest to the next recovery.
+        """
         self._intake.clear()
         lease = await self._keeper.fresh()
         await self._parts.store.fence(lease)
         await self._parts.store.quiesce(lease)
         more = True
         while more or self._intake.waiting:
+            if self._late():
+                return
             more = more and await self._fill_from_pending()
             if self._intake.waiting:
                 await self._store_absent()
@@ -253,6 +258,10 @@ class ShardDrain:
         left = seconds if self._stop_at is None else min(seconds, self._stop_at - self._now())
         if left > 0:
             await self._parts.clock.sleep(left)
+
+    def _late(self) -> bool:
+        """Whether the time of a stop is up."""
+        return self._stop_at is not None and self._now() >= self._stop_at
 
     def _stop(self) -> None:
         self.state = DrainState.STOPPED

@@ -4,13 +4,13 @@ A part whose rows are all due is dropped at once; one with others, too, is rewri
 Parts and never partitions: an entry of today can belong to the partition of an old day, and a part never gets more rows.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from zero.application.background import in_thread_left_behind
 from zero.domain.retention import Cut
 from zero.infrastructure.clickhouse.cluster import on_cluster
 from zero.infrastructure.clickhouse.connection import connect_writer
@@ -80,7 +80,7 @@ class ClickHouseRetention:
         return f"cluster('{self._cluster}', system.{table})" if self._cluster else f"system.{table}"
 
     async def _run(self, step: Callable[[Client], Result]) -> Result:
-        return await asyncio.to_thread(self._guarded, step)
+        return await in_thread_left_behind(lambda: self._guarded(step))  # a stop does not wait for what may take long
 
     def _guarded(self, step: Callable[[Client], Result]) -> Result:
         try:

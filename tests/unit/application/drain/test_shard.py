@@ -365,3 +365,24 @@ async def test_a_setting_that_cannot_work_ends_the_drain(bench: Bench) -> None:
 def test_bounds_that_cannot_work_are_refused(options: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=r"bound|rows"):
         DrainOptions(**options)
+
+
+async def test_a_recovery_stops_between_chunks_when_the_time_of_a_stop_is_up(bench: Bench) -> None:
+    first, drain = bench.drain(), bench.drain("drain-b", block_rows_max=3)
+    for bid in range(4):
+        await bench.append(bid)
+    await first._keeper.acquire()
+    await bench.log.read(await first._keeper.fresh(), 100, 0.0)  # four frames are pending: given to a reader that is gone
+    await first._keeper.release()
+    insert = bench.store.insert
+
+    async def last_insert(*given: Any) -> None:
+        await insert(*given)
+        drain.stop()
+
+    bench.store.insert = last_insert
+    await drain.run()
+    assert bench.store.blocks == [3]
+    bench.store.insert = insert
+    await bench.to_empty(bench.drain("drain-c"))
+    assert bench.stored == {bid: [0, 1, 2] for bid in range(4)}
