@@ -7,6 +7,7 @@ import sys
 import tomllib
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -172,6 +173,25 @@ def test_every_deployment_has_its_service_budget_and_network_policy():
     assert by_kind["Deployment"] == by_kind["Service"] == by_kind["PodDisruptionBudget"] == roles
     assert by_kind["NetworkPolicy"] == {"nothing-else", "migrate"} | roles
     assert by_kind["HorizontalPodAutoscaler"] == {"ingest"}
+
+
+def test_the_network_policies_select_every_pod_of_ours_and_no_other_of_the_namespace():
+    ours = [each["spec"]["template"]["metadata"]["labels"] for each in resources() if "template" in each.get("spec", {})]
+    policies = [each["spec"]["podSelector"] for each in resources() if each["kind"] == "NetworkPolicy"]
+    assert all(selector.keys() == {"matchLabels"} for selector in policies)
+    wanted = [selector["matchLabels"].items() for selector in policies]
+    for labels in ours:
+        assert sum(each <= labels.items() for each in wanted) == 2, "the one that closes, and the one that opens"
+    for name in ("valkey", "clickhouse"):
+        assert not any(each <= {"app.kubernetes.io/name": name}.items() for each in wanted), f"{name} would be cut off"
+
+
+def test_the_network_policies_open_the_ports_that_the_example_names():
+    secret = next(each for each in resources() if each["kind"] == "Secret")
+    named = {urlsplit(url).port for url in secret["stringData"].values()}
+    for each in resources():
+        if each["kind"] == "NetworkPolicy" and each["metadata"]["name"] != "nothing-else":
+            assert named <= {port["port"] for rule in each["spec"]["egress"] for port in rule["ports"]}
 
 
 @pytest.mark.parametrize("unit", sorted(path.name for path in (DEPLOY / "systemd").glob("*.service")))
