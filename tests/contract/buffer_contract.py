@@ -1,10 +1,12 @@
-"""What every durable buffer does. A subclass gives the fixtures ``buffer`` and ``lease_over``.
+"""What every durable buffer does. A subclass gives the fixtures ``buffer``, ``lease_over`` and ``lose``.
 
 class TestRedisBuffer(BufferContract):
     @pytest.fixture
     async def buffer(self): ...        # empty, 2 shards, implements Buffer and ShardLog; a short lease
     @pytest.fixture
     def lease_over(self): ...          # async callable: returns once an unrenewed lease has expired
+    @pytest.fixture
+    def lose(self): ...                # async callable: the stream of shard 0 is gone, as nobody of us does it
 """
 
 import asyncio
@@ -14,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from zero.application.overview import TenantBalance
 from zero.application.ports import Append, DeadLetter, IdempotencyKey, Lease, Settlement
 from zero.domain.errors import LeaseLost
 from zero.domain.ledger import TenantLedger, day_of
@@ -22,6 +25,7 @@ from zero.domain.retention import Cut
 OWNER = "drain-a"
 OTHER = "drain-b"
 LeaseOver = Callable[[], Awaitable[None]]
+Lose = Callable[[], Awaitable[None]]
 
 
 def frame(number: int, *, shard: int = 0, tenant: str = "default", count: int = 3) -> Append:
@@ -166,6 +170,13 @@ class BufferContract:
         letter = DeadLetter(read[1].position, "store refused", "b", 2, b"two rows", 3)
         await buffer.settle(lease, Settlement([one.position for one in read], {"a": 5, "b": 5}, [letter]))
         assert await buffer.ledger() == {"a": TenantLedger(5, 5, 0, 0), "b": TenantLedger(7, 5, 2, 0)}
+
+    async def test_a_stream_that_is_lost_unbalances_the_ledger(self, buffer: Any, lose: Lose) -> None:
+        await buffer.append([frame(1, count=5), frame(2, shard=1, tenant="b")])
+        await lose()
+        found = await buffer.ledger()
+        assert found == {"b": TenantLedger(3, 0, 0, 3), "default": TenantLedger(5, 0, 0, 0)}
+        assert [TenantBalance(found[tenant], 0, 0).balanced for tenant in ("b", "default")] == [True, False]
 
     async def test_what_is_stored_is_counted_by_day_of_receipt_too(self, buffer: Any) -> None:
         await buffer.append([frame(1, tenant="a", count=5), frame(2, tenant="a:b@c", count=7)])

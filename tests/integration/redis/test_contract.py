@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
-from tests.contract.buffer_contract import BufferContract, LeaseOver, frame, taken
+from tests.contract.buffer_contract import BufferContract, LeaseOver, Lose, frame, taken
 from tests.integration.redis.cluster import Cluster
 from tests.integration.servers import debian_redis
+from zero.application.overview import TenantBalance
 from zero.application.ports import Settlement
-from zero.domain.ledger import day_of
+from zero.domain.ledger import TenantLedger, day_of
 from zero.infrastructure.redis import RedisBuffer, RedisOptions, RedisShardLog
+from zero.infrastructure.redis.keys import shard_keys
+from zero.infrastructure.redis.nodes import Nodes
 from zero.infrastructure.redis.retention import RedisRetention
 
 SHORT_SECONDS, LONG_SECONDS = 0.5, 60.0
@@ -43,6 +46,15 @@ class Both:
             await part.close()
 
 
+async def deleted(options: RedisOptions, name: str) -> None:
+    """Delete a key of the first shard, as nobody of ours does."""
+    nodes = Nodes(options)
+    try:
+        assert await (await nodes.client(0)).delete(getattr(shard_keys(options.namespace, 0), name)) == 1
+    finally:
+        await nodes.close()
+
+
 class RedisContract(BufferContract):
     @pytest.fixture
     async def buffer(self, request: pytest.FixtureRequest, url: str, namespace: str) -> AsyncIterator[Both]:
@@ -58,6 +70,17 @@ class RedisContract(BufferContract):
             await buffer.lease_for(LONG_SECONDS)
 
         return over
+
+    @pytest.fixture
+    def lose(self, buffer: Both) -> Lose:
+        return lambda: deleted(buffer.options, "stream")
+
+    async def test_a_stream_that_the_ledger_knows_nothing_of_unbalances_it(self, buffer: Both) -> None:
+        await buffer.append([frame(1, count=5), frame(2, tenant="b")])
+        await deleted(buffer.options, "ledger")
+        found = await buffer.ledger()
+        assert found == {"default": TenantLedger(0, 0, 0, 5)}
+        assert not TenantBalance(found["default"], 0, 0).balanced
 
     async def test_a_buffer_that_starts_empty_goes_on_above_the_epochs_of_the_one_before_it(
         self, buffer: Both, url: str, namespace: str

@@ -9,6 +9,7 @@ from redis.exceptions import ResponseError
 from zero.application.ports import Append, Appended, BufferLevel, DeadLetter, Durability, Position
 from zero.domain.errors import ZeroError
 from zero.domain.ledger import TenantLedger
+from zero.infrastructure.redis.counters import counters
 from zero.infrastructure.redis.dead import (
     Removal,
     back_into_the_stream,
@@ -171,13 +172,12 @@ class RedisBuffer:
         return BufferLevel(used, limit, frames)
 
     async def ledger(self) -> Mapping[str, TenantLedger]:
-        """Return the ledger of every tenant; each shard is read in one atomic step."""
+        """Return the ledger of every tenant; each shard is read in one atomic step, and held against its stream."""
         found: list[tuple[str, int]] = []
         try:
             for shard in range(await self._shards()):
                 client = await self._nodes.client(shard)
-                fields: Any = await client.hgetall(self._keys_of(shard).ledger)
-                found += [(field.decode(), int(value)) for field, value in fields.items()]
+                found += await counters(client, self._keys_of(shard))
             cut = await known_cut(await self._nodes.client(0), self._options)
         except FOREIGN as error:
             raise self._translate(error) from error

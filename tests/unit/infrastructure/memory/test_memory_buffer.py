@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.contract.buffer_contract import BufferContract, LeaseOver, frame, taken
-from zero.application.ports import Append
+from tests.contract.buffer_contract import BufferContract, LeaseOver, Lose, frame, taken
+from zero.application.ports import Append, Position
 from zero.domain.errors import Overloaded
 from zero.infrastructure.memory import ManualClock, MemoryBuffer, MemoryBufferOptions
 
@@ -36,6 +36,13 @@ class TestMemoryBuffer(BufferContract):
             clock.advance(11.0)
 
         return wait
+
+    @pytest.fixture
+    def lose(self, buffer: MemoryBuffer) -> Lose:
+        async def lost() -> None:
+            buffer.delete(Position(0, "1-0"))
+
+        return lost
 
     async def test_appends_that_do_not_fit_are_refused_together(self, buffer: MemoryBuffer) -> None:
         with pytest.raises(Overloaded):
