@@ -1,6 +1,7 @@
 """The command line: one file for each command, imported when it is called."""
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -65,6 +66,9 @@ def settings_flags(*names: str) -> Callable[[Callable[..., Any]], Callable[..., 
 
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong settings; a command may add its own."""
+    for stream in (sys.stdout, sys.stderr):  # a log may have characters that the terminal has not
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
     try:
         cli(prog_name="zero", standalone_mode=True)
     except ConfigurationError as error:

@@ -1,12 +1,15 @@
 """``zero patterns`` and ``zero anomalies`` against the api over HTTP, its store in memory."""
 
+import io
 import json
+import sys
 from collections.abc import Iterator
 
 import pytest
 from click.testing import CliRunner, Result
 
 from tests.unit.cli.test_search import Served
+from zero.cli import main
 from zero.cli.anomalies import anomalies
 from zero.cli.patterns import patterns, sparkline
 
@@ -40,6 +43,19 @@ def test_patterns_are_listed_with_their_counts(served: Served) -> None:
     assert len(only["id"]) == 16
     assert 1 <= len(only["sparkline"]) <= 30  # fewer than 30 where all was seen within some nanoseconds
     assert run(served, "list", "served").stdout == first + "\n"
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_terminal_that_lacks_characters_shows_question_marks(served: Served, monkeypatch, form: list[str]) -> None:
+    served.store("caf\u00e9 \u4e2d served \U0001f600")
+    shown = io.TextIOWrapper(io.BytesIO(), "latin-1")
+    monkeypatch.setattr(sys, "stdout", shown)
+    monkeypatch.setattr(sys, "argv", ["zero", "patterns", "--url", f"127.0.0.1:{served.port}", *form])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    shown.flush()
+    assert not ended.value.code
+    assert "caf\u00e9 ? served ?" in shown.buffer.getvalue().decode("latin-1")  # type: ignore[attr-defined]
 
 
 def test_exit_codes_tell_what_happened(served: Served) -> None:
