@@ -56,6 +56,8 @@ def test_what_is_no_question_is_refused_in_one_line(served: Served, question: st
     answer = run(served, "--mode", mode, question)
     assert answer.exit_code == 2
     assert len(answer.stderr.splitlines()) == 1 and len(answer.stderr) < 100
+    if question == "12345 ?!":
+        assert "digits do not count" in answer.stderr and answer.stderr.endswith(": zero search 12345\n")
 
 
 @pytest.mark.parametrize("question", ["the of and", "密码 错误", "falsches Passwort", "ошибка входа", "password 😀"])

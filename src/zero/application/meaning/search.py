@@ -1,6 +1,7 @@
 """Searching by meaning: a question in plain words ranks patterns; the lines found are those of the best of them."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,7 @@ from zero.domain.query import And, OfPatterns
 from zero.domain.stored import StoredEntry
 
 _TELL_SECONDS = 60.0
+_NUMBER = re.compile(r"[0-9]{1,20}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,8 @@ class MeaningSearch:
         return LinesPage(lines, encode_cursor(Cursor(now_ns, lines[-1].stored.key), digest))
 
     async def about(self, tenant: str, text: str, limit: int) -> Sequence[int]:
-        """Return the ids of up to ``limit`` groups that have to do with the text."""
+        """Return the ids of up to ``limit`` groups that have to do with the text. Raises as ``patterns`` does."""
+        self._check_question(text, "about")
         hits = await self.patterns(SearchRequest(tenant, text), Mode.HYBRID, limit)
         enough = hits[0].ranked.score * self._limits.share_min if hits else 0.0
         return [hit.ranked.group_id for hit in hits if hit.ranked.score >= enough]
@@ -131,11 +134,18 @@ class MeaningSearch:
             self._telemetry.emit(QuestionsHalted(message))
 
     def _scope(self, request: SearchRequest, now_ns: int) -> Scope:
-        if len(request.query) > self._limits.question_chars:
-            raise InvalidInput(f"the question is longer than {self._limits.question_chars} characters", field="query")
-        if not split_identifiers(request.query):
-            raise InvalidInput("ask in words, such as: payments are slow", field="query")
+        self._check_question(request.query, "query")
         return self._search.scope(replace(request, query=""), now_ns)
+
+    def _check_question(self, text: str, field: str) -> None:
+        if len(text) > self._limits.question_chars:
+            raise InvalidInput(f"the question is longer than {self._limits.question_chars} characters", field=field)
+        if split_identifiers(text):
+            return
+        if number := _NUMBER.search(text):
+            message = f"digits do not count here: ask in words, or look for them: zero search {number[0]}"
+            raise InvalidInput(message, field=field)
+        raise InvalidInput("ask in words, such as: payments are slow", field=field)
 
     @staticmethod
     def _check(limit: int, limit_max: int) -> None:

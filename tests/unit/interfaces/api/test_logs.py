@@ -3,7 +3,7 @@ import json
 import pytest
 
 from zero.domain.entry import Level
-from zero.domain.errors import Overloaded, QueryTooExpensive, StoreHalted, StoreUnavailable, Unavailable
+from zero.domain.errors import InvalidInput, Overloaded, QueryTooExpensive, StoreHalted, StoreUnavailable, Unavailable
 from zero.domain.pattern import format_pattern_id
 from zero.infrastructure.memory.query_evaluator import message_id
 
@@ -80,6 +80,15 @@ async def test_without_vectors_hybrid_goes_on_by_words_and_semantic_says_no_more
     assert answer.status_code == 503 and "sk-1" not in answer.text
     assert answer.json()["error"]["message"].endswith("which go on by words")
     assert [event.message for event in api.telemetry.events if event.name == "questions_halted"] == [failure.message]
+
+
+@pytest.mark.parametrize("text", ["404", "?!", "x" * 5_000])
+async def test_what_is_no_question_is_refused_by_the_name_of_its_field(api, text: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        await api.services.meaning.about("default", text, 5)
+    assert caught.value.field == "about"
+    answer = await api.client.post("/api/patterns/search", json={"query": text})
+    assert (answer.status_code, answer.json()["error"]["field"]) == (400, "query")
 
 
 @pytest.mark.parametrize("mode", ["semantic", "hybrid"])
