@@ -119,6 +119,14 @@ class Machine:
             return False
         return True
 
+    def answers(self, port: int) -> bool:
+        """Say whether the machine answers a connection from here, if only by refusing it."""
+        try:
+            socket.create_connection((self.address, port), TRY_SECONDS).close()
+        except OSError as error:
+            return isinstance(error, ConnectionRefusedError)
+        return True
+
     def traffic(self) -> tuple[int, int]:
         """Return the bytes that came to the machine and left it so far, headers included."""
         (line,) = json.loads(_do("ip", "-n", self.name, "-s", "-j", "link", "show", "eth0"))

@@ -1,14 +1,19 @@
 """The harness itself: the oracle sees what is wrong, the shrinker finds the fault that matters, results add up."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+from tests.torture.harness.nemesis import Fault, unstruck
 from tests.torture.harness.oracle import Batch, Oracle, Status, judge, read_ledger
+from tests.torture.harness.proxy import Proxy
 from tests.torture.harness.results import BEGIN, END, as_line, conservation_line, keep, publish, read, summed, table_line
 from tests.torture.harness.shrink import shrink
 from tests.torture.harness.trial import TRIALS, Outcome, Plan, trial
 from tests.torture.killpoints.acts import wrong_rows
+from tests.torture.trials.network import disturb
 
 ONE, TWO = b"11111111", b"22222222"
 
@@ -156,6 +161,31 @@ def test_times_are_judged_only_where_the_machine_had_time(load: float, said: str
     outcome.hits["drain"] = 1
     line = as_line(Plan(1, 25, tmp_path), trial("R2"), outcome) | {"load_per_core": load}
     assert said in table_line(trial("R2"), summed([line]))
+
+
+@pytest.mark.parametrize("kind", ["refused", "cut", "half_open"])
+async def test_what_begins_or_ends_a_fault_on_a_way_is_no_hit_of_it(kind: str):
+    """The fault lasts until somebody feels it, and only that counts."""
+    server = await asyncio.start_server(lambda reader, writer: writer.write(b"hello"), "127.0.0.1", 0)
+    link = await Proxy(("127.0.0.1", free_port()), server.sockets[0].getsockname()).start()
+    if kind != "cut":
+        reader, idle = await asyncio.open_connection(*link.listen)
+        assert await reader.read(5) == b"hello"
+    struck = asyncio.create_task(disturb(link, Fault(0, kind, "somewhere", 0.0, 0.05)))
+    await asyncio.sleep(0.3)
+    assert not struck.done(), "nobody felt anything so far"
+    _, writer = await asyncio.open_connection(*link.listen)
+    assert await struck == 1
+    writer.close()
+    if kind != "cut":
+        idle.close()
+    await link.close()
+    server.close()
+
+
+def test_a_fault_has_to_strike_wherever_it_was_meant_to():
+    faults = [Fault(number, "cut", way, 0.0) for number, way in enumerate(("drain-store", "api-store", "api-store"))]
+    assert unstruck(faults, where=True) == {"cut drain-store": 0, "cut api-store": 0}
 
 
 def test_a_part_whose_faults_never_struck_is_no_proof():

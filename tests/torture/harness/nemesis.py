@@ -17,6 +17,11 @@ class Fault:
     pause_seconds: float
     seconds: float = 0.0
 
+    @property
+    def where(self) -> str:
+        """What, and where: it has to be seen to strike there."""
+        return f"{self.kind} {self.target}"
+
     def line(self) -> dict[str, Any]:
         """Return it for a result."""
         return asdict(self)
@@ -32,6 +37,6 @@ def schedule(seed: int, count: int, draw: Draw, only: frozenset[int] | None = No
     return [fault for fault in faults if only is None or fault.number in only]
 
 
-def unstruck(faults: Sequence[Fault]) -> Counter[str]:
-    """Return the kinds that have to be seen to strike, none of which has yet."""
-    return Counter({fault.kind: 0 for fault in faults})
+def unstruck(faults: Sequence[Fault], where: bool = False) -> Counter[str]:
+    """Return the kinds that have to be seen to strike (each ``where`` it is meant to), none of which has yet."""
+    return Counter({fault.where if where else fault.kind: 0 for fault in faults})

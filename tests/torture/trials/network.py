@@ -10,7 +10,7 @@ from tests.torture.harness import kernel
 from tests.torture.harness.campaign import under_load
 from tests.torture.harness.load import Load, LoadOptions
 from tests.torture.harness.nemesis import Fault, schedule, unstruck
-from tests.torture.harness.proxy import CALM, Faults
+from tests.torture.harness.proxy import CALM, Faults, Proxy
 from tests.torture.harness.results import Summary
 from tests.torture.harness.trial import Outcome, Plan, Trial
 from tests.torture.harness.wired import LINKS, WiredPlatform
@@ -25,6 +25,8 @@ WAYS = {
     "slow": Faults(bytes_per_second=125_000),  # 1 Mbit/s
     "cut_after_bytes": Faults(cut_after_bytes=3_000),
 }
+FELT = {"reply_lost_and_cut": "reply_lost"}
+"""Which hits of a proxy are the fault's own, where they have another name: what it cuts to begin or to end one is no proof."""
 HOOKS = {
     "commit_then_cut": {},
     "error_after_commit": {"code": 210},
@@ -37,6 +39,7 @@ EACH_KERNEL = 5
 LOSSY = ("client-ingest", "client-grpc", "drain-store")
 LOSS_PERCENT, CRAWL_MBIT = 20, 1
 HEALED_SECONDS_MAX = 60.0
+FELT_LOOK_SECONDS = 0.05
 LOAD = LoadOptions(senders=8, pause_seconds=0.05, insist_seconds_max=60.0)
 
 
@@ -70,7 +73,7 @@ async def _run(plan: Plan) -> Outcome:
     if not kernel.inside():
         faults = [fault for fault in faults if fault.kind not in KERNEL]
     drain = (sys.executable, "-m", "tests.torture.harness.sabotaged_drain", plan.sabotage) if plan.sabotage else ()
-    platform, struck = WiredPlatform(plan.folder, drain), Outcome(hits=unstruck(faults))
+    platform, struck = WiredPlatform(plan.folder, drain), Outcome(hits=unstruck(faults, where=True))
     try:
         await platform.start()
         plan.say(f"{plan.at():8.2f} s  ready")
@@ -78,7 +81,7 @@ async def _run(plan: Plan) -> Outcome:
         async def strike(fault: Fault, _: Load) -> None:
             at = plan.at()
             hits = await {"store": _armed, "line": _lined}.get(fault.target, _networked)(platform, fault)
-            struck.hits[fault.kind] += hits
+            struck.hits[fault.where] += hits
             struck.timeline.append({"at": at, "until": plan.at(), "fault": fault.number, "hits": hits})
             struck.amount += 1
 
@@ -91,17 +94,27 @@ async def _run(plan: Plan) -> Outcome:
 
 
 async def _networked(platform: WiredPlatform, fault: Fault) -> int:
-    """Let a way go wrong for a while; return how often that was felt."""
-    link = platform.links[fault.target]
-    before = link.hits.total()
+    return await disturb(platform.links[fault.target], fault)
+
+
+async def disturb(link: Proxy, fault: Fault) -> int:
+    """Let a way go wrong for a while, and on until that was felt; return how often it was."""
+    name = FELT.get(fault.kind, fault.kind)
+    before = link.hits[name]
     link.set(WAYS[fault.kind])
     if fault.kind in ("cut", "refused", "cut_after_bytes"):
         link.cut()
     await asyncio.sleep(fault.seconds)
+    until = time.monotonic() + HEALED_SECONDS_MAX
+    while link.hits[name] == before and time.monotonic() < until:
+        await asyncio.sleep(FELT_LOOK_SECONDS)
+        if fault.kind == "cut":
+            link.cut()  # nothing was open so far
     link.set(CALM)
+    felt = link.hits[name] - before
     if fault.kind in ("reply_lost", "half_open"):
         link.cut()  # what was lost never comes: a real peer's keepalive ends such a connection too
-    return link.hits.total() - before
+    return felt
 
 
 async def _lined(platform: WiredPlatform, fault: Fault) -> int:
@@ -132,14 +145,16 @@ async def _waited(look: Callable[[], int]) -> int:
     """Return what the look finds once it finds something, or 0 when the time is up."""
     until, found = time.monotonic() + HEALED_SECONDS_MAX, 0
     while not found and time.monotonic() < until:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(FELT_LOOK_SECONDS)
         found = await asyncio.to_thread(look)
     return found
 
 
 def told(summary: Summary) -> str:
-    """Say what was found."""
-    return f"{summary.found()}; {summary.hits.total():,} hits"
+    """Say what was found, and for how many pairs of a fault and a way it is proved that it struck there."""
+    pairs = sum(" " in name for name in summary.hits)
+    where = f", {pairs} pairs of a fault and a way" if pairs else ""
+    return f"{summary.found()}; {summary.hits.total():,} hits{where}"
 
 
 TRIAL = Trial(

@@ -8,7 +8,7 @@ from bench import lan
 from bench.lan import MACHINES, SILENCE, Machine
 from tests.torture.harness import kernel
 from tests.torture.harness.campaign import under_load
-from tests.torture.harness.hosts import GRPC, NAMES, STORE, Hosts
+from tests.torture.harness.hosts import GRPC, NAMES, Hosts
 from tests.torture.harness.load import Load, LoadOptions
 from tests.torture.harness.nemesis import Fault, schedule, unstruck
 from tests.torture.harness.results import Summary
@@ -40,7 +40,7 @@ def run(plan: Plan) -> Outcome:
 
 async def _run(plan: Plan) -> Outcome:
     faults = schedule(plan.seed, plan.amount, draw, plan.only)
-    struck = Outcome(hits=unstruck(faults))
+    struck = Outcome(hits=unstruck(faults, where=True))
     hosts = Hosts(plan.folder)
     try:
         await hosts.start()
@@ -69,7 +69,7 @@ async def _strike(plan: Plan, hosts: Hosts, fault: Fault, struck: Outcome) -> No
     if fault.kind in ("killed", "switched_off"):
         await hosts.revive(target)
     whole = await hosts.whole()
-    struck.hits[fault.kind] += hits
+    struck.hits[fault.where] += hits
     struck.amount += 1
     struck.samples.setdefault("moved_seconds", []).extend(moved.values())
     struck.samples.setdefault("whole_seconds", []).append(round(whole, 3))
@@ -79,15 +79,20 @@ async def _strike(plan: Plan, hosts: Hosts, fault: Fault, struck: Outcome) -> No
 
 
 def _begin(machine: Machine, kind: str) -> int:
-    """Begin a fault; return how often it was felt so far: processes that it ended, connections that fail."""
+    """Begin a fault; return how often it was felt so far: processes that it ended, a host that answered and does not.
+
+    Any port will do: where nobody listens a host that is reached refuses.
+    """
     if kind == "killed":
         return machine.kill()
     if kind in SILENCE:
         machine.silence(kind)
         return 0
+    before = machine.answers(GRPC)
     machine.unplug()
-    felt = sum(not machine.reached(port) for port in (GRPC, STORE))
-    return felt + machine.kill() if kind == "switched_off" else felt
+    felt = before and not machine.answers(GRPC)
+    ended = machine.kill() if kind == "switched_off" else 1
+    return ended if felt else 0
 
 
 def _end(machine: Machine, kind: str) -> int:
