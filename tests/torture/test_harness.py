@@ -1,11 +1,14 @@
 """The harness itself: the oracle sees what is wrong, the shrinker finds the fault that matters, results add up."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.ports import free_port
+from tests.torture.harness import load
+from tests.torture.harness.doors import Answer, Told
 from tests.torture.harness.nemesis import Fault, unstruck
 from tests.torture.harness.oracle import Batch, Oracle, Status, judge, read_ledger
 from tests.torture.harness.proxy import Proxy
@@ -13,6 +16,7 @@ from tests.torture.harness.results import BEGIN, END, as_line, conservation_line
 from tests.torture.harness.shrink import shrink
 from tests.torture.harness.trial import TRIALS, Outcome, Plan, trial
 from tests.torture.killpoints.acts import wrong_rows
+from tests.torture.trials.buffer_down import hanging
 from tests.torture.trials.network import disturb
 
 ONE, TWO = b"11111111", b"22222222"
@@ -155,11 +159,11 @@ def test_a_kill_point_tells_lost_double_phantom_and_corrupt(stored, wrong):
     assert wrong_rows(rows, stored, [(7, 2)]) == dict.fromkeys(("lost", "double", "phantom", "corrupt"), 0) | wrong
 
 
-@pytest.mark.parametrize(("load", "said"), [(1.0, "**failed**: ready again"), (9.0, "so far; times not judged")])
-def test_times_are_judged_only_where_the_machine_had_time(load: float, said: str, tmp_path: Path):
+@pytest.mark.parametrize(("a_core", "said"), [(1.0, "**failed**: ready again"), (9.0, "so far; times not judged")])
+def test_times_are_judged_only_where_the_machine_had_time(a_core: float, said: str, tmp_path: Path):
     outcome = Outcome(25, samples={"ready_seconds": [20.0]})
     outcome.hits["drain"] = 1
-    line = as_line(Plan(1, 25, tmp_path), trial("R2"), outcome) | {"load_per_core": load}
+    line = as_line(Plan(1, 25, tmp_path), trial("R2"), outcome) | {"load_per_core": a_core}
     assert said in table_line(trial("R2"), summed([line]))
 
 
@@ -181,6 +185,23 @@ async def test_what_begins_or_ends_a_fault_on_a_way_is_no_hit_of_it(kind: str):
         idle.close()
     await link.close()
     server.close()
+
+
+def test_answers_that_were_forgotten_fail_who_asks_for_them(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(load, "SAMPLES_MAX", 3)
+    seen, began = load.Seen(), time.monotonic()
+    for _ in range(3):
+        seen.note("http1", Answer(Told.ACCEPTED, 200, 0.0), False)
+    assert len(seen.since(began)) == 3
+    moment = time.monotonic()
+    seen.note("http1", Answer(Told.UNKNOWN, 503, 0.0), False)
+    assert [sample.status for sample in seen.since(moment)] == [503], "the latest are there, however many came before"
+    with pytest.raises(RuntimeError, match="forgotten"):
+        seen.since(began)
+
+
+def test_a_request_that_hangs_through_an_outage_is_seen():
+    assert hanging([90.0, 103.0, 109.7], began=100.0, healed=110.0) == [10.0, 7.0]
 
 
 def test_a_fault_has_to_strike_wherever_it_was_meant_to():

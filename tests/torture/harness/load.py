@@ -3,9 +3,10 @@
 import asyncio
 import random
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import NamedTuple
 
 from tests.torture.harness.doors import Answer, Door, Told
@@ -14,6 +15,7 @@ from tests.torture.harness.oracle import Batch, Oracle, Status
 
 RETRY_PAUSE_SECONDS = 0.1
 SAMPLES_MAX = 100_000
+"""The latest answers that are kept in detail: minutes of them. What asks for older ones fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +48,44 @@ class Sample(NamedTuple):
 
 @dataclass(slots=True)
 class Seen:
-    """What the senders saw: answers by door and kind, the wrong ones, and the first of all in detail."""
+    """What the senders saw: answers by door and kind, the wrong ones, the latest in detail; and what is not answered yet."""
 
     answers: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
-    samples: list[Sample] = field(default_factory=list)
+    _samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=SAMPLES_MAX))
+    _forgotten: float = 0.0
+    _asked: int = 0
+    _open: dict[int, float] = field(default_factory=dict)
+
+    def begin(self) -> int:
+        """Note that a request leaves; return its number."""
+        self._asked += 1
+        self._open[self._asked] = time.monotonic()
+        return self._asked
+
+    def end(self, number: int) -> None:
+        """Note that it is over."""
+        del self._open[number]
+
+    def waiting(self) -> list[float]:
+        """Return when each request was sent that has no answer yet."""
+        return list(self._open.values())
 
     def note(self, door: str, answer: Answer, keyed: bool) -> None:
         """Count an answer."""
         self.answers[f"{door} {answer.told.value}"] += 1
         if answer.told is Told.WRONG:
             self.wrong.append(f"{door}: {answer.status} {answer.detail}")
-        if len(self.samples) < SAMPLES_MAX:
-            said = (answer.told, answer.status, answer.seconds, answer.retry_after)
-            self.samples.append(Sample(time.monotonic(), *said, door, keyed))
+        if len(self._samples) == SAMPLES_MAX:
+            self._forgotten = self._samples[0].ended
+        said = (answer.told, answer.status, answer.seconds, answer.retry_after)
+        self._samples.append(Sample(time.monotonic(), *said, door, keyed))
+
+    def since(self, moment: float) -> list[Sample]:
+        """Return what was answered since then, in order. Raises RuntimeError where some of it was forgotten."""
+        if moment <= self._forgotten:
+            raise RuntimeError(f"of more than {SAMPLES_MAX:,} answers the first were forgotten: nothing can be said of all")
+        return list(takewhile(lambda sample: sample.ended >= moment, reversed(self._samples)))[::-1]
 
     def of(self, told: Told) -> int:
         """Return how many answers of a kind there were."""
@@ -146,7 +172,11 @@ class Load:
         return answer.told
 
     async def _send(self, door: Door, body: bytes, key: str | None) -> Answer:
-        answer = await door.send(body, key)
+        number = self.seen.begin()
+        try:
+            answer = await door.send(body, key)
+        finally:
+            self.seen.end(number)
         self.seen.note(door.name, answer, key is not None)
         return answer
 

@@ -20,6 +20,8 @@ ANSWER_P99_SECONDS_MAX = 0.25
 MEMORY_MIB_MAX = 64.0
 FULL_RATE_SECONDS_MAX = 5.0
 FULL_RATE_SHARE = 0.9
+HANGS_SECONDS_MAX = 2.5
+"""Appends without a key that were on their way wait up to two seconds for a hung buffer (docs/decisions/0141)."""
 CALM_SECONDS = 3.0
 LOOK_SECONDS = 0.5
 UNAVAILABLE = (503, 14)
@@ -61,9 +63,14 @@ async def _outage(platform: WiredPlatform, fault: Fault, load: Load, struck: Out
     _take_away(platform, fault)
     await asyncio.sleep(fault.seconds)
     struck.worse("memory_growth_mib", memory_mib(ingest) - memory)
-    _give_back(platform, fault)
     healed = time.monotonic()
-    _answers([sample for sample in load.seen.samples if began <= sample.begun < healed - LOOK_SECONDS], fault, struck)
+    waiting = hanging(load.seen.waiting(), began, healed)
+    _give_back(platform, fault)
+    if not before:
+        struck.problems.append(f"fault {fault.number}: nothing was accepted before it, so full rate says nothing")
+    _answers([sample for sample in load.seen.since(began) if began <= sample.begun < healed - LOOK_SECONDS], fault, struck)
+    struck.samples[f"answer_seconds_{fault.kind}"].extend(waiting)
+    struck.worse("waiting_seconds", max(waiting, default=0.0))
     while _rate(load, time.monotonic() - LOOK_SECONDS, time.monotonic()) < FULL_RATE_SHARE * before:
         if time.monotonic() > healed + 4 * FULL_RATE_SECONDS_MAX:
             break
@@ -73,10 +80,20 @@ async def _outage(platform: WiredPlatform, fault: Fault, load: Load, struck: Out
     struck.amount += 1
 
 
+def hanging(sent: list[float], began: float, healed: float) -> list[float]:
+    """Return how long those requests have waited in the outage that were sent early enough to be answered in it.
+
+    ``sent``: when each request left that is still open at the end of the outage.
+    """
+    return [round(healed - max(at, began), 4) for at in sent if max(at, began) < healed - LOOK_SECONDS]
+
+
 def _answers(samples: list[Sample], fault: Fault, struck: Outcome) -> None:
     """Note how long each answer of the outage took, and find those that are not what they must be."""
     told = [sample for sample in samples if sample.told is not Told.ACCEPTED]
     struck.hits[fault.kind] += len(told)
+    if not told:
+        struck.problems.append(f"fault {fault.number} ({fault.kind}): nobody was refused")
     struck.samples.setdefault(f"answer_seconds_{fault.kind}", []).extend(round(sample.seconds, 4) for sample in told)
     for sample in told:
         if sample.status not in UNAVAILABLE or not sample.retry_after:
@@ -103,7 +120,7 @@ def _give_back(platform: WiredPlatform, fault: Fault) -> None:
 
 def _rate(load: Load, since: float, until: float) -> float:
     """Return how many batches a second were accepted."""
-    accepted = sum(sample.told is Told.ACCEPTED and since <= sample.ended < until for sample in reversed(load.seen.samples))
+    accepted = sum(sample.told is Told.ACCEPTED and sample.ended < until for sample in load.seen.since(since))
     return accepted / (until - since)
 
 
@@ -111,8 +128,10 @@ def told(summary: Summary) -> str:
     """Say what was found."""
     slowest = summary.most("full_rate_seconds")
     down, hung = (1e3 * summary.percentile(f"answer_seconds_{kind}", 0.99) for kind in ("down", "hung"))
+    longest = summary.worst.get("waiting_seconds")
+    open_still = "" if longest is None else f", {longest:.1f} s the longest without an answer when it ended"
     return (
-        f"{summary.found()}; answered 503 + Retry-After, p99 {down:.0f} ms down, {hung:.0f} ms hung; memory "
+        f"{summary.found()}; answered 503 + Retry-After, p99 {down:.0f} ms down, {hung:.0f} ms hung{open_still}; memory "
         f"+{summary.worst.get('memory_growth_mib', 0):.0f} MiB; full rate {slowest:.1f} s after"
     )
 
@@ -124,6 +143,8 @@ def judge(summary: Summary) -> list[str]:
         p99 = summary.percentile(f"answer_seconds_{kind}", 0.99)
         if p99 > ANSWER_P99_SECONDS_MAX:
             problems.append(f"answers while the buffer is {kind}: p99 {1e3 * p99:.0f} ms")
+    if (longest := summary.worst.get("waiting_seconds", 0.0)) > HANGS_SECONDS_MAX:
+        problems.append(f"a request had no answer after {longest:.1f} s of an outage")
     if (growth := summary.worst.get("memory_growth_mib", 0.0)) > MEMORY_MIB_MAX:
         problems.append(f"memory +{growth:.0f} MiB")
     if (slowest := summary.most("full_rate_seconds")) > FULL_RATE_SECONDS_MAX:

@@ -67,7 +67,7 @@ async def _fill(plan: Plan, platform: Platform, volume: MemoryVolume, fault: Fau
     if fault.target == "store":
         failed = platform.said().count(DRAIN_FAILED) - before
     else:
-        failed = sum(sample.told is not Told.ACCEPTED and sample.begun >= began for sample in load.seen.samples)
+        failed = sum(sample.told is not Told.ACCEPTED and sample.begun >= began for sample in load.seen.since(began))
     healed = time.monotonic()
     volume.free()
     while not await asyncio.to_thread(platform.accepts_and_stores):

@@ -131,7 +131,7 @@ def _answers(samples: list[Sample], found: Outcome) -> None:
 
 
 def _between(load: Load, since: float, until: float) -> list[Sample]:
-    return [sample for sample in load.seen.samples if since <= sample.begun and sample.ended <= until]
+    return [sample for sample in load.seen.since(since) if since <= sample.begun and sample.ended <= until]
 
 
 def _p99(samples: list[Sample]) -> float:

@@ -54,14 +54,13 @@ async def _outage(platform: WiredPlatform, fault: Fault, load: Load, struck: Out
         link.cut()
     else:
         await asyncio.to_thread(lambda: hooks.arm("delay", seconds=20.0, times=1000))
-    began, before = time.monotonic(), len(load.seen.samples)
-    refused = load.seen.of(Told.LATER)
+    began, refused = time.monotonic(), load.seen.of(Told.LATER)
     while load.seen.of(Told.LATER) < refused + REFUSALS_MIN:
         if time.monotonic() > began + FULL_SECONDS_MAX:
             struck.problems.append(f"fault {fault.number}: not full after {FULL_SECONDS_MAX:g} s")
             break
         await asyncio.sleep(0.1)
-    samples = load.seen.samples[before:]
+    samples = load.seen.since(began)
     first = next((sample.ended for sample in samples if sample.told is Told.LATER), time.monotonic())
     others = [sample for sample in samples if sample.told not in (Told.ACCEPTED, Told.LATER) or _silent(sample)]
     if others:
