@@ -1,7 +1,9 @@
 """The harness itself: the oracle sees what is wrong, the shrinker finds the fault that matters, results add up."""
 
 import asyncio
+import random
 import time
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -9,13 +11,13 @@ import pytest
 from tests.ports import free_port
 from tests.torture.harness import load
 from tests.torture.harness.doors import Answer, Told
+from tests.torture.harness.entries import Entry, as_json, make_entries
 from tests.torture.harness.nemesis import Fault, unstruck
 from tests.torture.harness.oracle import Batch, Oracle, Status, judge, read_ledger
 from tests.torture.harness.proxy import Proxy
 from tests.torture.harness.results import BEGIN, END, as_line, conservation_line, keep, publish, read, summed, table_line
 from tests.torture.harness.shrink import shrink
 from tests.torture.harness.trial import TRIALS, Outcome, Plan, trial
-from tests.torture.killpoints.acts import wrong_rows
 from tests.torture.trials.buffer_down import hanging
 from tests.torture.trials.network import disturb
 
@@ -143,20 +145,52 @@ def test_what_some_part_did_not_look_for_is_not_said(tmp_path: Path):
     assert summed(lines).found() == "5 entries stored, 0 lost, 0 double"
 
 
+class Gate:
+    """A door that answers when both copies of a body are there, each as it is told."""
+
+    name = "gate"
+
+    def __init__(self, *told: Told) -> None:
+        self.keys: list[str | None] = []
+        self._told, self._both = iter(told), asyncio.Event()
+
+    def body(self, entries: list[Entry]) -> bytes:
+        return as_json(entries)
+
+    async def send(self, body: bytes, key: str | None) -> Answer:
+        self.keys.append(key)
+        if len(self.keys) == 2:
+            self._both.set()
+        await self._both.wait()
+        return Answer(next(self._told), 0, 0.0)
+
+    async def close(self) -> None:
+        return
+
+
 @pytest.mark.parametrize(
-    ("stored", "wrong"),
+    ("told", "status"),
     [
-        ([(7, 0, "a"), (7, 1, "b")], {}),
-        ([(7, 0, "a")], {"lost": 1}),
-        ([(7, 0, "a"), (7, 1, "b"), (7, 1, "b")], {"double": 1}),
-        ([(7, 0, "a"), (7, 1, "a")], {"corrupt": 1}),
-        ([(7, 0, "a"), (7, 1, "b"), (8, 0, "a"), (7, 3, "a")], {"phantom": 2}),
-        ([(7, 0, "a"), (7, 1, "b"), (7, 2, "c")], {"phantom": 1}),
+        ((Told.UNKNOWN, Told.ACCEPTED), Status.ACKNOWLEDGED),
+        ((Told.LATER, Told.ACCEPTED), Status.ACKNOWLEDGED),
+        ((Told.LATER, Told.UNKNOWN), Status.UNKNOWN),
+        ((Told.LATER, Told.LATER), Status.REFUSED),
     ],
 )
-def test_a_kill_point_tells_lost_double_phantom_and_corrupt(stored, wrong):
-    rows = {(7, 0): ("a", False), (7, 1): ("b", False), (7, 2): ("c", True)}
-    assert wrong_rows(rows, stored, [(7, 2)]) == dict.fromkeys(("lost", "double", "phantom", "corrupt"), 0) | wrong
+async def test_a_key_is_sent_twice_at_the_same_time_and_one_promise_holds(told, status, tmp_path: Path):
+    oracle, gate = Oracle(tmp_path / "ledger"), Gate(*told)
+    options = load.LoadOptions(entries=2, keyed_share=1.0, twice_share=1.0, insist_seconds_max=0.0)
+    await load.Load(oracle, 1, options).send_one(gate, random.Random(1))
+    oracle.close()
+    assert gate.keys == [gate.keys[0]] * 2
+    assert [batch.status for batch in oracle.batches.values()] == [status]
+
+
+def test_a_digest_covers_every_field():
+    (entry,) = make_entries(1, 1, "http1", random.Random(1))
+    changed = {name: "other" if isinstance(value, str) else value + 1 for name, value in asdict(entry).items()}
+    assert all(replace(entry, **{name: value}).digest != entry.digest for name, value in changed.items())
+    assert make_entries(1, 1, "otlp-grpc", random.Random(1))[0].user_id == "", "OTLP has no field for it"
 
 
 @pytest.mark.parametrize(("a_core", "said"), [(1.0, "**failed**: ready again"), (9.0, "so far; times not judged")])

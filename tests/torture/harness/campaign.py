@@ -61,22 +61,30 @@ async def alive(place: Place) -> bool:
 
 
 async def judged(plan: Plan, place: Place, oracle: Oracle, load: Load, doors: Iterable[Door]) -> Outcome:
-    """Settle, judge by ids and digests and by the ledger of the api, and see that the platform lives."""
+    """Settle, judge by ids and digests and by the ledger of the api, see that the platform lives, and look once more."""
     outcome = Outcome()
-    ledger = await place.settled()
-    verdict = await asyncio.to_thread(lambda: judge(oracle.batches, place.rows()))
+    ledger, verdict = await _compared(place, oracle)
+    living = await alive(place)
+    if await asyncio.to_thread(place.count) != verdict.stored:
+        plan.say(f"{plan.at():8.2f} s  rows came after it had settled: judged again")
+        ledger, verdict = await _compared(place, oracle)
     outcome.counts.update(verdict.counts())
     outcome.counts.update({f"answers_{told.value.replace(' ', '_')}": load.seen.of(told) for told in Told})
     outcome.problems += verdict.problems() + conservation(ledger, verdict)
     outcome.problems += [f"a wrong answer: {text}" for text in load.seen.wrong[:5]]
     if not load.seen.of(Told.ACCEPTED):
         outcome.problems.append("nothing was accepted: the run proves nothing")
-    if not await alive(place):
+    if not living:
         outcome.problems.append("no sign of life: an entry sent at the end was not accepted and stored")
     for door in doors:
         await door.close()
     plan.say(f"{plan.at():8.2f} s  {dict(verdict.counts())} {outcome.problems or 'as promised'}")
     return outcome
+
+
+async def _compared(place: Place, oracle: Oracle) -> tuple[dict[str, Any], Verdict]:
+    ledger = await place.settled()
+    return ledger, await asyncio.to_thread(lambda: judge(oracle.batches, place.rows()))
 
 
 def conservation(ledger: dict[str, Any], verdict: Verdict, expired: int = 0) -> list[str]:

@@ -153,9 +153,8 @@ class EitherDoor:
 
     async def send(self, body: bytes, key: str | None) -> Answer:
         door = self._doors[self._at % len(self._doors)]
-        answer = await door.send(body, key)
         self._at += 1
-        return answer
+        return await door.send(body, key)
 
     async def close(self) -> None:
         for door in self._doors:

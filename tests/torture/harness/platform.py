@@ -18,7 +18,7 @@ from bench.processes import family, role_of
 from tests.lifeline import tied
 from tests.ports import free_port
 from tests.torture.harness.doors import Door, all_doors, shown
-from tests.torture.harness.entries import STORED_ROW, STORED_SQL
+from tests.torture.harness.entries import COUNT_SQL, STORED_ROW, STORED_SQL
 from tests.torture.harness.oracle import StoredEntry
 from zero.embedded.clickhouse.options import WRITER, read_passwords
 
@@ -94,12 +94,19 @@ class Place:
 
     def rows(self) -> Iterator[StoredEntry]:
         """Yield every entry of the store that is not a probe."""
-        password = read_passwords(self.data / "clickhouse" / "passwords")[WRITER]
-        url = f"{self.store_url}/?database=zero"
-        request = urllib.request.Request(url, STORED_SQL.encode(), {"X-ClickHouse-User": WRITER, "X-ClickHouse-Key": password})
-        with urllib.request.urlopen(request, timeout=300) as answer:
+        with urllib.request.urlopen(self._question(STORED_SQL), timeout=300) as answer:
             while rows := answer.read(ROWS_READ * STORED_ROW.size):
                 yield from STORED_ROW.iter_unpack(rows)
+
+    def count(self) -> int:
+        """Return how many entries the store has that are not probes."""
+        with urllib.request.urlopen(self._question(COUNT_SQL), timeout=300) as answer:
+            return int(answer.read())
+
+    def _question(self, sql: str) -> urllib.request.Request:
+        password = read_passwords(self.data / "clickhouse" / "passwords")[WRITER]
+        shows = {"X-ClickHouse-User": WRITER, "X-ClickHouse-Key": password}
+        return urllib.request.Request(f"{self.store_url}/?database=zero", sql.encode(), shows)
 
 
 class Platform(Place):

@@ -31,7 +31,7 @@ SLOWDOWN_MAX = 3.0
 MEMORY_MIB_MAX = 200.0
 FULL_SECONDS_MAX = 180.0
 OFFERED_MIN = 4.0
-LOAD = LoadOptions(senders=24, entries=ENTRIES, pause_seconds=1.0, keyed_share=0.3, insist_seconds_max=0.0)
+LOAD = LoadOptions(senders=24, entries=ENTRIES, pause_seconds=1.0, keyed_share=0.3, twice_share=0.0, insist_seconds_max=0.0)
 
 
 def run(plan: Plan) -> Outcome:

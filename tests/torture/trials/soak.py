@@ -31,7 +31,7 @@ CAPACITY_SHARE, CAPACITY_SECONDS_MAX = 0.2, 60.0
 LOAD_SHARE = 0.5
 FLOOR_LOOKS = 60
 """Of so many looks (five minutes) the least memory counts: merges and blocks come and go, what leaks stays."""
-LOAD = LoadOptions(senders=8, entries=100, pause_seconds=0.0, keyed_share=0.3)
+LOAD = LoadOptions(senders=8, entries=100, pause_seconds=0.0, keyed_share=0.3, twice_share=0.0)
 Points = dict[str, list[tuple[float, float, float]]]
 
 

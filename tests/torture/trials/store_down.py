@@ -17,7 +17,7 @@ FULL_SECONDS_MAX = 120.0
 REFUSALS_MIN = 20
 CATCHES_UP_SECONDS_MAX = 120.0
 DRAINS_RATIO_MIN = 2.0
-LOAD = LoadOptions(senders=8, entries=400, pause_seconds=0.0, keyed_share=0.3, insist_seconds_max=0.0)
+LOAD = LoadOptions(senders=8, entries=400, pause_seconds=0.0, keyed_share=0.3, twice_share=0.0, insist_seconds_max=0.0)
 
 
 def run(plan: Plan) -> Outcome:
