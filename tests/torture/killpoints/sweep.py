@@ -1,14 +1,15 @@
 """Kill points: one process dies at its n-th side effect, everything goes on, and each row must be there once.
 
-Point *i* is that of variant ``VARIANTS[i % len(VARIANTS)]``; its side effect is chosen by *i* too, evenly over those that the
-variant has, which a run without a kill counts. So a point has the same meaning in every run, and ranges of points add up.
+Point *i* is that of variant ``VARIANTS[i % len(VARIANTS)]``; its side effect is chosen by *i* too: the system calls that the
+variant makes, which a run without a kill counts, take turns, however many there are of each, and those of one name are chosen
+evenly. So a point has the same meaning in every run, and ranges of points add up.
 """
 
 import asyncio
 import json
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from bench.running import free_port
 from tests.integration.servers import embedded_valkey
 from tests.torture.killpoints import acts
 from tests.torture.killpoints.acts import Place
-from tests.torture.killpoints.tracing import Stuck, Traced, Tracer
+from tests.torture.killpoints.tracing import ORDER, Stuck, Traced, Tracer
 
 SECONDS_MAX = 120.0
 STRIDE = 0.6180339887498949  # of the golden ratio: points spread evenly, however many there are
@@ -61,12 +62,13 @@ VARIANTS = (
 
 @dataclass(slots=True)
 class Point:
-    """What became of one point."""
+    """What became of one point: ``side_effect`` is the number of the ``call``, ``of`` how many there are of it."""
 
     number: int
     variant: str
-    side_effect: int
-    of: int
+    side_effect: int = 0
+    of: int = 0
+    call: str = ""
     killed_at: str = ""
     problems: list[str] = field(default_factory=list)
     wrong: dict[str, int] = field(default_factory=dict)
@@ -82,7 +84,7 @@ class Sweep:
         self._tracer = Tracer()
         self._valkey = embedded_valkey(folder / "buffer").start()
         self._place = Place(self._valkey.url, folder / "store", free_port())
-        self._sizes: dict[Variant, int] = {}
+        self._calls: dict[Variant, Counter[str]] = {}
         self._judged: set[int] = set()
         self._store = self._start_store()
         self._do(acts.prepare_store)
@@ -95,19 +97,17 @@ class Sweep:
     def run(self, number: int) -> Point:
         """Run one point."""
         variant = VARIANTS[number % len(VARIANTS)]
-        if variant not in self._sizes:
-            self._sizes[variant] = self._around(Point(number, variant.name, 0, 0), variant)
-        size = max(1, self._sizes[variant])
-        point = Point(number, variant.name, 1 + int((number // len(VARIANTS) + 0.5) * STRIDE % 1 * size), size)
+        if variant not in self._calls:
+            self._calls[variant] = self._around(Point(number, variant.name), variant)
+        point = Point(number, variant.name, *chosen(number // len(VARIANTS), self._calls[variant]))
         self._around(point, variant)
         return point
 
-    def _around(self, point: Point, variant: Variant) -> int:
-        """Load, strike, heal, judge; return how many side effects the victim had, as far as it came."""
+    def _around(self, point: Point, variant: Variant) -> Counter[str]:
+        """Load, strike, heal, judge; return which side effects the victim had, as far as it came."""
         source = random.Random(point.number)
         rows = asyncio.run(acts.append(self._place, source, variant.days, variant.poison))
         merger = self._tracer.start(partial(acts.merge, self._place)) if variant.merges else 0
-        seen = 0
         try:
             strike = {"drain": self._drain_dies, "operator": self._operator_dies, "store": self._store_dies}[variant.dies]
             seen = strike(point, variant, source)
@@ -132,28 +132,30 @@ class Sweep:
         point.problems += verdict["problems"]
         point.wrong, point.rows, point.dead_lettered = verdict["wrong"], verdict["rows"], verdict["dead_lettered"]
 
-    def _drain_dies(self, point: Point, variant: Variant, source: random.Random) -> int:
+    def _drain_dies(self, point: Point, variant: Variant, source: random.Random) -> Counter[str]:
         if variant.again:
-            self._traced(acts.drain, 1 + source.randrange(max(2, self._sizes.get(VARIANTS[1], 20))))
+            self._traced(acts.drain, 1 + source.randrange(max(2, self._calls.get(VARIANTS[1], Counter()).total() or 20)))
         return self._strike(point, acts.drain)
 
-    def _operator_dies(self, point: Point, variant: Variant, source: random.Random) -> int:
+    def _operator_dies(self, point: Point, variant: Variant, source: random.Random) -> Counter[str]:
         self._do(acts.drain)
         self._do(acts.take_poison)
         seen = self._strike(point, acts.replay)
         self._do(acts.replay)
         return seen
 
-    def _store_dies(self, point: Point, variant: Variant, source: random.Random) -> int:
+    def _store_dies(self, point: Point, variant: Variant, source: random.Random) -> Counter[str]:
         tracer, store = self._tracer, self._store
-        at = 1 + source.randrange(300) if variant.again else point.side_effect
-        store.arm(at)
+        if variant.again:
+            store.arm(1 + source.randrange(300))
+        else:
+            store.arm(point.side_effect, point.call)
         drain = tracer.start(partial(acts.drain, self._place))
         tracer.pump(lambda: tracer.ended(store.pid) or tracer.ended(drain), SECONDS_MAX, "an empty buffer")
         if not tracer.ended(store.pid):
             return store.disarm()
         if variant.again:
-            store = self._start_store(point.side_effect, marked=False)
+            store = self._start_store(point, marked=False)
             tracer.pump(lambda: tracer.ended(store.pid) or tracer.ended(drain), SECONDS_MAX, "an empty buffer")
         point.killed_at = store.killed_at
         if tracer.ended(store.pid):
@@ -165,18 +167,19 @@ class Sweep:
             tracer.finish(drain, SECONDS_MAX, "a drain whose store was killed")
         return seen
 
-    def _strike(self, point: Point, act: Callable[[Place], None]) -> int:
-        victim = self._traced(act, point.side_effect)
+    def _strike(self, point: Point, act: Callable[[Place], None]) -> Counter[str]:
+        victim = self._traced(act, point.side_effect, point.call)
         point.killed_at = victim.killed_at
         return victim.seen
 
-    def _traced(self, act: Callable[[Place], None], kill_at: int) -> Traced:
-        victim = self._tracer.start_traced(partial(act, self._place), kill_at)
+    def _traced(self, act: Callable[[Place], None], kill_at: int, call: str = "") -> Traced:
+        victim = self._tracer.start_traced(partial(act, self._place), kill_at, call)
         self._tracer.finish(victim.pid, SECONDS_MAX, f"the {act.__name__}")
         return victim
 
-    def _start_store(self, kill_at: int = 0, *, marked: bool = True) -> Traced:
-        self._store = store = self._tracer.start_traced(partial(acts.store, self._place), kill_at)
+    def _start_store(self, point: Point | None = None, *, marked: bool = True) -> Traced:
+        end = (point.side_effect, point.call) if point else ()
+        self._store = store = self._tracer.start_traced(partial(acts.store, self._place), *end)
         if marked:
             self._tracer.pump(lambda: store.marked or self._tracer.ended(store.pid), SECONDS_MAX, "the start of the store")
         return store
@@ -187,6 +190,15 @@ class Sweep:
         status = self._tracer.finish(self._tracer.start(partial(act, self._place)), SECONDS_MAX, name)
         if status:
             raise Stuck(f"{name} ended with status {status}")
+
+
+def chosen(turn: int, calls: Mapping[str, int]) -> tuple[int, int, str]:
+    """Return the call whose turn it is among those that were counted: its number, how many there are, its name."""
+    names = [name for name in ORDER if calls.get(name)]
+    if not names:
+        return 1, 1, ""
+    name = names[turn % len(names)]
+    return 1 + int((turn // len(names) + 0.5) * STRIDE % 1 * calls[name]), calls[name], name
 
 
 def summary(points: list[Point]) -> Counter[str]:

@@ -1,4 +1,4 @@
-"""Kills a process at the entry of its n-th system call with a side effect, counted over all of its threads.
+"""Kills a process at the entry of its n-th system call with a side effect, of any or of one name, over all of its threads.
 
 A seccomp filter stops the process at those calls alone, so that it runs at nearly full speed; the tracer (this process)
 decides. Linux on x86-64. All waiting is done in ``Tracer.pump``: while nobody pumps, a traced process stands still at its next
@@ -11,6 +11,7 @@ import platform
 import signal
 import struct
 import sys
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ CALLS = {
     263: "unlinkat", 264: "renameat", 265: "linkat", 296: "pwritev", 307: "sendmmsg", 316: "renameat2", 326: "copy_file_range",
 }  # fmt: skip
 """Those with a side effect; ``openat`` only where it may make a file."""
+ORDER = tuple(sorted(CALLS.values(), key=lambda name: (not name.startswith("rename"), name)))
+"""Renames first: a part of the store becomes visible by one, and there are few of them."""
 SENDS = {"write", "writev", "sendto", "sendmsg"}
 MARK = 0x5A45524F
 _PRCTL, _OPENAT, _O_CREAT = 157, 257, 0o100
@@ -65,23 +68,31 @@ class Stuck(Exception):
 
 @dataclass(slots=True)
 class Traced:
-    """A process under trace. ``kill_at`` is the number of the side effect, from 1, at which it dies; 0: it lives."""
+    """A process under trace. ``kill_at`` is the number of the ``call``, from 1, at which it dies (empty: any); 0: never."""
 
     pid: int
     kill_at: int = 0
-    seen: int = 0
+    call: str = ""
+    seen: Counter[str] = field(default_factory=Counter)
     marked: bool = False
     killed_at: str = ""
     threads: set[int] = field(default_factory=set)
 
-    def arm(self, kill_at: int) -> None:
+    def arm(self, kill_at: int, call: str = "") -> None:
         """Count from here."""
-        self.kill_at, self.seen = kill_at, 0
+        self.kill_at, self.call, self.seen = kill_at, call, Counter()
 
-    def disarm(self) -> int:
-        """Let it live; return how many side effects it had since it was armed."""
+    def disarm(self) -> Counter[str]:
+        """Let it live; return which side effects it had since it was armed."""
         self.kill_at = 0
         return self.seen
+
+    def note(self, call: str) -> bool:
+        """Count a side effect; say whether it is the one to die at."""
+        self.seen[call] += 1
+        if not self.kill_at or self.call not in ("", call):
+            return False
+        return (self.seen[call] if self.call else self.seen.total()) == self.kill_at
 
 
 class Tracer:
@@ -102,7 +113,7 @@ class Tracer:
         self.alive.add(pid)
         return pid
 
-    def start_traced(self, act: Callable[[], None], kill_at: int = 0) -> Traced:
+    def start_traced(self, act: Callable[[], None], kill_at: int = 0, call: str = "") -> Traced:
         """Run the act in a child under trace."""
         pid = os.fork()
         if pid == 0:
@@ -112,7 +123,7 @@ class Tracer:
             _run(act)
         os.waitpid(pid, 0)
         _libc.ptrace(_SETOPTIONS, pid, None, _OPTIONS)
-        traced = self._traced[pid] = self._threads[pid] = Traced(pid, kill_at)
+        traced = self._traced[pid] = self._threads[pid] = Traced(pid, kill_at, call)
         self.alive.add(pid)
         self._go_on(pid)
         return traced
@@ -187,11 +198,9 @@ class Tracer:
             traced, number = self._threads.setdefault(pid, self._leader(pid)), registers[_NUMBER]
             if number == _PRCTL:
                 traced.marked = traced.marked or registers[_RDI] == MARK
-            elif _goes_out(pid, CALLS.get(number, ""), registers):
-                traced.seen += 1
-                if traced.seen == traced.kill_at:
-                    traced.killed_at = CALLS[number]
-                    os.kill(traced.pid, signal.SIGKILL)
+            elif _goes_out(pid, CALLS.get(number, ""), registers) and traced.note(CALLS[number]):
+                traced.killed_at = CALLS[number]
+                os.kill(traced.pid, signal.SIGKILL)
         self._go_on(pid)
 
     def _go_on(self, pid: int, number: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""R1: SIGKILL at the entry of each side-effect system call. Part 1 of 60 is points 0 to 59, part 2 is 60 to 119, and so on."""
+"""R1: SIGKILL at the entry of a system call with a side effect. Part 1 of 60 is points 0 to 59, part 2 60 to 119, and so on."""
 
 import json
 import subprocess
@@ -29,14 +29,16 @@ def run(plan: Plan) -> Outcome:
 
 def _take(outcome: Outcome, point: Point) -> None:
     line = asdict(point)
-    outcome.schedule.append({"number": point.number, "kind": point.variant, "target": point.side_effect})
-    outcome.timeline.append({name: line[name] for name in ("number", "variant", "side_effect", "of", "killed_at")})
+    outcome.schedule.append({"number": point.number, "kind": point.variant, "target": point.side_effect, "call": point.call})
+    outcome.timeline.append({name: line[name] for name in ("number", "variant", "side_effect", "of", "call", "killed_at")})
     outcome.hits[point.variant.split()[0]] += bool(point.killed_at)
     outcome.amount += bool(point.killed_at)
     outcome.counts.update({"stored": point.rows - point.dead_lettered, "dead_lettered": point.dead_lettered, **point.wrong})
     outcome.counts.update({f"points {point.variant}": bool(point.killed_at)})
     outcome.counts.update({f"killed at {point.killed_at}": 1} if point.killed_at else {"not reached": 1})
-    outcome.problems += [f"point {point.number} ({point.variant}, {point.side_effect}): {text}" for text in point.problems]
+    outcome.problems += [
+        f"point {point.number} ({point.variant}, {point.call} {point.side_effect}): {text}" for text in point.problems
+    ]
 
 
 def told(summary: Summary) -> str:
@@ -48,8 +50,8 @@ def told(summary: Summary) -> str:
 
 TRIAL = Trial(
     row="R1",
-    fault="SIGKILL before every side-effect system call of the drain and of the store, one and three partitions a block, "
-    "with merges, with poison rows, of an operator's replay, and again during recovery",
+    fault="SIGKILL before a system call with a side effect of the drain or of the store, each kind of call in turns: one and "
+    "three partitions a block, with merges, with poison rows, of an operator's replay, and again during recovery",
     promise="≥ 600 points, 0 lost, 0 double, 0 stuck",
     unit="points",
     wanted=600,
