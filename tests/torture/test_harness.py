@@ -20,6 +20,7 @@ from tests.torture.harness.shrink import shrink
 from tests.torture.harness.trial import TRIALS, Outcome, Plan, trial
 from tests.torture.trials.buffer_down import hanging
 from tests.torture.trials.network import disturb
+from tests.torture.trials.soak import figures
 
 ONE, TWO = b"11111111", b"22222222"
 
@@ -236,6 +237,13 @@ def test_answers_that_were_forgotten_fail_who_asks_for_them(monkeypatch: pytest.
 
 def test_a_request_that_hangs_through_an_outage_is_seen():
     assert hanging([90.0, 103.0, 109.7], began=100.0, healed=110.0) == [10.0, 7.0]
+
+
+def test_a_soak_in_which_a_process_was_started_again_is_a_failure():
+    outcome = Outcome()
+    figures({f"drain-{pid}": [(5.0 * look, 100.0, 20) for look in range(100)] for pid in (7, 8)}, {"drain": 1}, outcome)
+    assert outcome.worst["slope drain"] == 0.0
+    assert outcome.problems == ["drain was started again, 1 times"]
 
 
 def test_a_fault_has_to_strike_wherever_it_was_meant_to():

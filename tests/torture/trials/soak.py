@@ -7,6 +7,7 @@ and the senders, and what else runs there, share the machine with the platform, 
 import asyncio
 import random
 import time
+from collections.abc import Mapping
 from statistics import median
 
 from bench.processes import family, role_of
@@ -60,7 +61,7 @@ async def _run(plan: Plan) -> Outcome:
         outcome = await judged(plan, platform, oracle, load, doors)
     finally:
         platform.end()
-    _figures(points, found)
+    figures(points, platform.restarts(), found)
     outcome.problems += found.problems
     outcome.amount, outcome.hits, outcome.samples, outcome.worst = plan.amount, found.hits, found.samples, found.worst
     return outcome
@@ -90,8 +91,12 @@ async def _look(platform: Platform, points: Points, found: Outcome) -> None:
     found.hits["looks"] += 1
 
 
-def _figures(points: Points, found: Outcome) -> None:
-    """Note slope of memory and growth of descriptors of each process, by role."""
+def figures(points: Points, restarts: Mapping[str, int], found: Outcome) -> None:
+    """Note slope of memory and growth of descriptors of each process, by role.
+
+    A process that is started again before it has a slope would hide what it leaks, so none may be.
+    """
+    found.problems += [f"{role} was started again, {times} times" for role, times in restarts.items()]
     for name, seen in points.items():
         later = seen[int(len(seen) * WARM_SHARE) :]
         if len(later) < 3:
