@@ -20,6 +20,8 @@ OTHERS = tuple(name for name in NAMES if not name.startswith("drain"))
 EACH_DRAIN = 2
 HOLDER = "drain"
 """Every second fault is for the drain that holds most leases at the moment."""
+ANSWER_TRIES = 10
+"""A machine with other work may be late with an answer of the kernel's own."""
 MOVED_SECONDS_MAX = 5.0
 MOVED_WAIT_SECONDS_MAX = 60.0
 LOAD = LoadOptions(senders=6, entries=10, pause_seconds=0.1)
@@ -88,7 +90,7 @@ def _begin(machine: Machine, kind: str) -> int:
     if kind in SILENCE:
         machine.silence(kind)
         return 0
-    before = machine.answers(GRPC)
+    before = any(machine.answers(GRPC) for _ in range(ANSWER_TRIES))
     machine.unplug()
     felt = before and not machine.answers(GRPC)
     ended = machine.kill() if kind == "switched_off" else 1
