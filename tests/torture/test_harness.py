@@ -3,17 +3,21 @@
 import asyncio
 import random
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.ports import free_port
 from tests.torture.harness import load
+from tests.torture.harness.campaign import judged
 from tests.torture.harness.doors import Answer, Told
 from tests.torture.harness.entries import Entry, as_json, make_entries
 from tests.torture.harness.nemesis import Fault, unstruck
-from tests.torture.harness.oracle import Batch, Oracle, Status, judge, read_ledger
+from tests.torture.harness.oracle import Batch, Oracle, Status, StoredEntry, judge, read_ledger
+from tests.torture.harness.platform import Place
 from tests.torture.harness.proxy import Proxy
 from tests.torture.harness.results import BEGIN, END, as_line, conservation_line, keep, publish, read, summed, table_line
 from tests.torture.harness.shrink import shrink
@@ -185,6 +189,40 @@ async def test_a_key_is_sent_twice_at_the_same_time_and_one_promise_holds(told, 
     oracle.close()
     assert gate.keys == [gate.keys[0]] * 2
     assert [batch.status for batch in oracle.batches.values()] == [status]
+
+
+class LatePlace(Place):
+    """A store in which rows come to light when everything was judged and an entry is sent to see whether it works."""
+
+    def __init__(self, folder: Path, late: tuple[StoredEntry, ...]) -> None:
+        super().__init__(folder)
+        self._rows, self._late = list(WHOLE), late
+
+    async def settled(self, seconds_max: float = 0.0) -> dict[str, Any]:
+        tenant = {"accepted": 2, "stored": 2, "dead_lettered": 0, "rows": 2, "expired": 0}
+        return {"in_buffer": 0, "balanced": True, "missing": 0, "tenants": {"default": tenant}}
+
+    def rows(self) -> Iterator[StoredEntry]:
+        return iter(self._rows)
+
+    def count(self) -> int:
+        return len(self._rows)
+
+    def accepts_and_stores(self) -> bool:
+        self._rows += self._late
+        return True
+
+
+@pytest.mark.parametrize(("late", "doubles"), [((), 0), ((WHOLE[1],), 1)])
+async def test_rows_that_come_after_the_judgement_are_judged(late, doubles, tmp_path: Path):
+    oracle = Oracle(tmp_path / "ledger")
+    oracle.batches[7] = batch(7, Status.ACKNOWLEDGED)
+    sent = load.Load(oracle, 1)
+    sent.seen.note("http1", Answer(Told.ACCEPTED, 200, 0.0), False)
+    outcome = await judged(Plan(1, 1, tmp_path), LatePlace(tmp_path, late), oracle, sent, ())
+    oracle.close()
+    assert outcome.counts["double"] == doubles
+    assert any("double" in problem for problem in outcome.problems) == bool(doubles)
 
 
 def test_a_digest_covers_every_field():
