@@ -5,7 +5,6 @@ docs/operations.md is an error that names the nearest known one. Raises Configur
 """
 
 import difflib
-import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -30,10 +29,6 @@ LISTENERS = ("ingest_http", "ingest_grpc", "syslog_tcp", "syslog_tls", "api", "d
 
 def _about(help: str, low: int | None = None, high: int | None = None, one_of: tuple[str, ...] = ()) -> dict[str, Any]:
     return {"help": help, "low": low, "high": high, "one_of": one_of}
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +101,13 @@ class Settings:
         metadata=_about("Where the embedded ClickHouse listens; port 0 takes a free one."),
     )
     ingest_workers: int = field(
-        default_factory=_cores,
-        metadata=_about("Ingest processes that share the port. Default: one for each core.", 1, 256),
+        default=0,
+        metadata=_about(
+            "Ingest processes that share the port and the quotas of keys. 0: one for each core under `zero up`; a `zero "
+            "ingest` is one.",
+            0,
+            256,
+        ),
     )
     shards: int = field(
         default=1,
@@ -250,8 +250,8 @@ class Settings:
 
     @property
     def ingest_processes(self) -> int:
-        """How many ingest processes share the port."""
-        return self.ingest_workers if self.stage.all_cores else 1
+        """How many ingest processes share the port, as far as one of them was told."""
+        return (self.ingest_workers or 1) if self.stage.all_cores else 1
 
     @property
     def syslog_listeners(self) -> list[tuple[str, Address]]:
@@ -373,6 +373,6 @@ def table() -> str:
     """Return the table of docs/operations.md."""
     rows = ["| environment | `zero.toml` | default | what it does |", "|---|---|---|---|"]
     for item in fields(Settings):
-        default = "cores" if item.name == "ingest_workers" else _text(item.default) or "(empty)"
+        default = _text(item.default) or "(empty)"
         rows.append(f"| `{environment_name(item.name)}` | `{item.name}` | `{default}` | {item.metadata['help']} |")
     return "\n".join(rows)

@@ -43,7 +43,8 @@ class Plan:
 
 def plan(settings: Settings, folder: Path) -> Plan:
     """Return what to start. Raises ConfigurationError, among others when a port is taken."""
-    settings = _with_ports(replace(settings, data_dir=folder, drain_http=None))  # drains share the metrics page of the api
+    settings = replace(settings, data_dir=folder, drain_http=None)  # drains share the metrics page of the api
+    settings = _with_ports(replace(settings, ingest_workers=settings.ingest_workers or _cores()))
     servers = []
     if not settings.buffer_url:
         if settings.buffer_replicas:
@@ -54,6 +55,10 @@ def plan(settings: Settings, folder: Path) -> Plan:
         command, settings = _embedded_store(settings)
         servers.append(command)
     return Plan(settings, folder, tuple(servers), _role(settings, "migrate"), _roles(settings))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _with_ports(settings: Settings) -> Settings:
