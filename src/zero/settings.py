@@ -181,7 +181,7 @@ class Settings:
     client_cert: str = field(default="", metadata=_about("Certificate (PEM) that these commands show. Empty: none."))
     client_key: str = field(default="", metadata=_about("Its private key (PEM). Empty: it is in the file of the certificate."))
     stop_seconds_max: int = field(
-        default=10, metadata=_about("How long each role may take to finish its work when it is stopped.", 1, 600)
+        default=10, metadata=_about("How long a stop may take: of `zero up` in all, else of the role.", 1, 600)
     )
     traces_url: str = field(default="", metadata=_about("OTLP/HTTP endpoint for traces of our own work. Empty: none."))
     traces_per_thousand: int = field(default=10, metadata=_about("Requests that are traced without being asked to.", 0, 1000))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -41,6 +42,7 @@ class Platform:
             "ZERO_EMBEDDED_CLICKHOUSE": f"127.0.0.1:{store}",
             "ZERO_INGEST_WORKERS": "2",
             "ZERO_BUFFER_TIMEOUT_MS": "2000",
+            "ZERO_STOP_SECONDS_MAX": "60",
         }
         self.process = None
 
@@ -181,11 +183,15 @@ def test_logs_go_in_are_stored_once_come_back_and_are_there_after_a_restart(plat
     assert platform.stop() == 0, platform.said()
     assert platform.family() == []
 
+    platform.environment["ZERO_STOP_SECONDS_MAX"] = "4"
     platform.up()
     assert platform.get("/api/stats")["stored"] == 1503
     assert len(platform.search("app_id:again")) == 1
-    assert platform.stop() == 0
     assert "level=error" not in platform.said(), "a run in which nothing went wrong tells of no error"
+    os.kill(child_pids(platform, "api")[0], signal.SIGSTOP)
+    assert platform.stop() == 1, "a stop that has to kill says so"
+    assert re.search(r"zero: stopped, but .*\bapi\b.* had to be killed", platform.said()), platform.said()
+    assert platform.family() == []
 
 
 @pytest.mark.slow

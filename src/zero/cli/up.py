@@ -19,6 +19,7 @@ from zero.cli import settings_flags
 from zero.cli.reloading import Reloading
 from zero.cli.role_events import events_of
 from zero.cli.up_plan import Plan, metrics_folder, plan
+from zero.cli.up_stop import STOP_ORDER, stop_time
 from zero.domain.errors import ConfigurationError, Unavailable
 from zero.embedded.child import Child, ChildOptions
 from zero.embedded.data_folder import held
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from zero.application.ports import Telemetry
 
 READY_SECONDS_MAX = 60.0
-STOP_GRACE_SECONDS = 2.0
-STOP_ORDER = ("ingest", "drain", "api")
 
 
 @click.command()
@@ -53,11 +52,10 @@ class _Up:
 
     def __init__(self, chosen: Plan) -> None:
         self._plan = chosen
-        options = ChildOptions(stop_seconds_max=chosen.settings.stop_seconds_max + STOP_GRACE_SECONDS)
         self._telemetry = _telemetry(chosen)
         self._forks = Forks("zero.cli.fork_server", chosen.migration.environment) if Forks.possible() else None
         self._out, self._err = Outlet(sys.__stdout__), Outlet(sys.__stderr__)
-        self._supervisor = Supervisor(options, self._err.write_prefixed, telemetry=self._telemetry, forks=self._forks)
+        self._supervisor = Supervisor(ChildOptions(), self._err.write_prefixed, telemetry=self._telemetry, forks=self._forks)
         self._reloading = Reloading(self._telemetry, lambda fresh: None)
         self._stop = asyncio.Event()
 
@@ -73,13 +71,14 @@ class _Up:
             if await self._unless_stopped(self._start()):
                 self._out.write(_welcome(self._plan, time.monotonic() - started))
                 await self._unless_stopped(self._break())
-            return 0
         finally:
             if self._forks is not None:
                 await self._forks.stop()
-            await self._supervisor.stop(STOP_ORDER)
+            killed = await self._supervisor.stop(STOP_ORDER, stop_time(self._plan.settings))
             await end(watching)
-            self._out.write("zero: stopped")
+            late = f", but {', '.join(killed)} had to be killed" if killed else ""
+            self._out.write(f"zero: stopped{late}")
+        return 1 if killed else 0
 
     def _running(self) -> list[tuple[str, int]]:
         """Return name and pid of every process of this run."""

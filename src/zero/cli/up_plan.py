@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from zero.cli.reloading import left_to_children
+from zero.cli.up_stop import STORE_SECONDS, told_to
 from zero.domain.errors import ConfigurationError
 from zero.embedded.listeners import ENDING_SECONDS_MAX, free_port
 from zero.embedded.process import ChildCommand
@@ -93,7 +94,8 @@ def _embedded_store(settings: Settings) -> tuple[ChildCommand, Settings]:
     file = folder / "passwords"
     passwords = read_passwords(file)
     server = ("zero.embedded.clickhouse", "--path", str(folder), "--listen", str(address), "--password-file", str(file))
-    argv = (sys.executable, "-P", "-m", *server, "--parent", str(os.getpid()))
+    bounds = ("--shutdown-seconds", str(STORE_SECONDS), "--parent", str(os.getpid()))
+    argv = (sys.executable, "-P", "-m", *server, *bounds)
     writer, reader = (f"http://{user}:{quote(passwords[user])}@{address}/zero" for user in (WRITER, READER))
     told = replace(settings, clickhouse_url=writer, clickhouse_reader_url=reader)
     return ChildCommand("store", argv, ready_pattern="^ready http"), told
@@ -114,7 +116,7 @@ def _role(settings: Settings, *arguments: str, slot: int | None = None, page: st
     name = arguments[0] if slot is None else f"{arguments[0]}-{slot}"
     words = (*arguments, "--parent", str(os.getpid()), "--held")
     argv = (sys.executable, "-P", "-m", "zero", *words)
-    return ChildCommand(name, argv, environment=_environment(settings, page), held=True, forked=words)
+    return ChildCommand(name, argv, environment=_environment(told_to(arguments[0], settings), page), held=True, forked=words)
 
 
 def metrics_folder(data_dir: Path, page: str) -> Path:

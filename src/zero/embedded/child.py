@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 CONFIGURATION_EXIT = 78
 """EX_CONFIG of sysexits.h: what a role exits with when starting it again cannot help."""
 
+_KILLED_SECONDS_MAX = 2.0
+"""How long to wait for one that was killed: the kernel may keep it for as long as its disk hangs."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChildOptions:
@@ -66,20 +69,23 @@ class Child:
         if self._process is not None:
             self._process.release()
 
-    async def stop(self) -> None:
-        """Ask the process to end (SIGTERM), wait as long as the options say, then end it (SIGKILL)."""
+    async def stop(self, seconds_max: float | None = None) -> bool:
+        """Ask the process to end (SIGTERM), wait so long, then end it (SIGKILL). Returns whether that was not needed."""
         self._stopping.set()
         if self._task is None:
-            return
+            return True
+        seconds_max = self._options.stop_seconds_max if seconds_max is None else seconds_max
         self._signal(signal.SIGTERM)
-        done, _ = await asyncio.wait({self._task}, timeout=self._options.stop_seconds_max)
+        done, _ = await asyncio.wait({self._task}, timeout=seconds_max)
         if not done:
-            self._say(self.command.name, f"did not stop within {self._options.stop_seconds_max:g} s; killed")
+            self._say(self.command.name, f"did not stop within {seconds_max:.1f} s; killed")
             self.kill()
-            await asyncio.wait({self._task})
-        elif error := self._task.exception():
+            await asyncio.wait({self._task}, timeout=_KILLED_SECONDS_MAX)
+            return False
+        if error := self._task.exception():
             self.kill()
             self._say(self.command.name, f"was no longer watched: {error!r}")
+        return error is None
 
     def hang_up(self) -> None:
         """Tell the process to read its settings again (SIGHUP), once it is ready to be told."""

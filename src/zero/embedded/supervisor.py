@@ -1,6 +1,7 @@
 """Keeps a set of processes running: started in stages, restarted when they die, stopped stage by stage."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ from zero.domain.errors import ConfigurationError, Unavailable
 from zero.embedded.child import Child, ChildOptions
 from zero.embedded.forks import Forks
 from zero.embedded.process import ChildCommand
+from zero.embedded.stop_time import StopTime
 
 if TYPE_CHECKING:
     from zero.application.ports import Telemetry
@@ -57,15 +59,23 @@ class Supervisor:
             for watcher in watchers:
                 watcher.cancel()
 
-    async def stop(self, order: Sequence[str]) -> None:
-        """Stop the children whose names start with the first word of ``order``, then the next; at last whatever is left."""
+    async def stop(self, order: Sequence[str], limits: StopTime | None = None) -> list[str]:
+        """Stop the children whose names start with the first word of ``order``, then the next; at last whatever is left.
+
+        ``limits``: one deadline for all; without it each stage may take what the options say. Returns whom it had to kill.
+        """
+        begun, killed = time.monotonic(), []
         for prefix in (*order, ""):
             chosen = [child for child in self.children if child.command.name.startswith(prefix)]
-            outcomes = await asyncio.gather(*(child.stop() for child in chosen), return_exceptions=True)
+            seconds = None if limits is None else limits.left(prefix, time.monotonic() - begun)
+            outcomes = await asyncio.gather(*(child.stop(seconds) for child in chosen), return_exceptions=True)
             for child, outcome in zip(chosen, outcomes, strict=True):
-                if outcome is not None:
+                if isinstance(outcome, BaseException):
                     self._say(child.command.name, f"was not stopped in order: {outcome!r}")
+                if outcome is not True:
+                    killed.append(child.command.name)
             self._groups = [[child for child in group if child not in chosen] for group in self._groups]
+        return killed
 
     def hang_up(self, prefixes: tuple[str, ...]) -> None:
         """Tell the children of these names to read their settings again."""

@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from zero.domain.errors import ConfigurationError, Unavailable
 from zero.embedded.child import ChildOptions
 from zero.embedded.events import ChildRestarted
 from zero.embedded.process import ChildCommand
+from zero.embedded.stop_time import StopTime
 from zero.embedded.supervisor import Supervisor
 from zero.infrastructure.memory import MemoryTelemetry
 
@@ -141,6 +143,23 @@ async def test_a_child_that_ignores_the_request_to_stop_is_killed_with_what_it_s
     await supervise.stop([])
     assert any("did not stop within 0.5 s" in line for line in supervise.said)
     await until(lambda: not is_alive(other) or _is_zombie(other))
+
+
+async def test_a_stop_with_one_deadline_kills_who_is_late_and_says_whom(supervise):
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready'); time.sleep(60)"
+    supervise.start([python("server", deaf), python("door", deaf), python("mover", READY)])
+    await supervise.until_ready(60)
+    begun = time.monotonic()
+    killed = await supervise.stop(["door", "mover"], StopTime(1.0, {"door": 0.5, "mover": 30.0}, 0.5))
+    assert time.monotonic() - begun >= 1.0
+    assert killed == ["door", "server"]
+    assert any(re.search(r"door: did not stop within 0\.5 s; killed", line) for line in supervise.said)
+
+
+def test_what_a_stage_does_not_need_is_the_next_ones_and_the_last_always_has_some():
+    limits = StopTime(10.0, {"ingest": 0.4, "drain": 0.8}, 2.0)
+    assert [limits.left("ingest", 0.0), limits.left("drain", 0.5), limits.left("", 3.0)] == [4.0, 7.5, 7.0]
+    assert [limits.left("drain", 7.9), limits.left("", 9.5)] == [0.5, 2.0]
 
 
 async def test_a_line_of_any_length_neither_stops_the_relay_nor_fills_memory(supervise):

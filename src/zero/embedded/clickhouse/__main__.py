@@ -14,6 +14,7 @@ def main() -> None:
     parser.add_argument("--path", type=Path, required=True, help="the data directory")
     parser.add_argument("--listen", default="127.0.0.1:8123", help="HOST:PORT; port 0 takes a free one")
     parser.add_argument("--password-file", type=Path, help="lines user:password; made when missing (default: DIR/passwords)")
+    parser.add_argument("--shutdown-seconds", type=float, default=20.0, help="how long queries may run on at a stop")
     parser.add_argument("--parent", type=int, help="the process to live and die with")
     parser.add_argument("--hooks", action="store_true", help="answer /_hooks: faults for torture tests")
     arguments = parser.parse_args()
@@ -21,7 +22,8 @@ def main() -> None:
         die_with(arguments.parent)
     host, _, port = arguments.listen.rpartition(":")
     passwords = read_passwords(arguments.password_file or arguments.path / "passwords")
-    options = ServerOptions(arguments.path, host.strip("[]"), int(port), passwords, hooks=arguments.hooks)
+    more = {"shutdown_seconds": arguments.shutdown_seconds, "hooks": arguments.hooks}
+    options = ServerOptions(arguments.path, host.strip("[]"), int(port), passwords, **more)
     serve(options, ready=lambda url: print(f"ready {url}", flush=True))
 
 
