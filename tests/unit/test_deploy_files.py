@@ -124,13 +124,20 @@ def test_what_compose_mounts_is_there():
     assert f"./grafana/zero.json:{folder}/zero.json:ro" in services["grafana"]["volumes"]
 
 
-def test_prometheus_scrapes_the_services_of_compose_at_their_ports():
+def test_prometheus_scrapes_every_container_of_the_services_of_compose_at_its_port():
     services = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))["services"]
     jobs = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yaml").read_text(encoding="utf-8"))["scrape_configs"]
     ports = {"ingest": "ZERO_INGEST_HTTP", "drain": "ZERO_DRAIN_HTTP", "api": "ZERO_API"}
-    targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in jobs}
+    found = {job["job_name"]: job.get("dns_sd_configs") for job in jobs}
     for name, setting in ports.items():
-        assert targets[f"zero-{name}"] == [f"{name}:{services[name]['environment'][setting].rpartition(':')[2]}"]
+        port = int(services[name]["environment"][setting].rpartition(":")[2])
+        assert found[f"zero-{name}"] == [{"names": [name], "type": "A", "port": port}]
+
+
+def test_what_the_docs_scale_publishes_no_port():
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    scaled = re.findall(r"--scale (\w+)=", (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8"))
+    assert scaled and not any("ports" in services[name] for name in scaled)
 
 
 @pytest.mark.parametrize("version", [OLDEST_KUBERNETES, NEWEST_KUBERNETES])
