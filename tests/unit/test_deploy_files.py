@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from zero.infrastructure.telemetry.exposition import FOLDER_VARIABLE, SLOT_VARIABLE
+
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 KUBERNETES = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
@@ -199,6 +201,14 @@ def test_the_network_policies_open_the_ports_that_the_example_names():
     for each in resources():
         if each["kind"] == "NetworkPolicy" and each["metadata"]["name"] != "nothing-else":
             assert named <= {port["port"] for rule in each["spec"]["egress"] for port in rule["ports"]}
+
+
+def test_the_instances_of_ingest_share_their_metrics_which_outlive_each_of_them():
+    text = (DEPLOY / "systemd" / "zero-ingest@.service").read_text(encoding="utf-8")
+    lines = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    told = dict(word.split("=", 1) for word in lines["Environment"].split())
+    assert told == {FOLDER_VARIABLE: f"%t/{lines['RuntimeDirectory']}", SLOT_VARIABLE: "%i"}
+    assert lines["RuntimeDirectoryPreserve"] == "yes", "else the first instance that stops takes the folder with it"
 
 
 @pytest.mark.parametrize("unit", sorted(path.name for path in (DEPLOY / "systemd").glob("*.service")))

@@ -15,7 +15,7 @@ from zero.cli.reloading import Reloading
 from zero.cli.role_events import events_of
 from zero.embedded.lifeline import die_with, end_within
 from zero.infrastructure.system.vitals import watch_processes
-from zero.infrastructure.telemetry.exposition import FOLDER_VARIABLE
+from zero.infrastructure.telemetry.exposition import FOLDER_VARIABLE, SLOT_VARIABLE
 from zero.infrastructure.telemetry.log_lines import write_log_lines
 from zero.settings import Settings
 
@@ -95,8 +95,10 @@ async def _until_signalled(name: str, run: Run, settings: Settings, take_up: Cal
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked_to_stop)
     watching = []
-    if FOLDER_VARIABLE not in os.environ:  # else the supervisor, which shares the page, tells of its children
-        watching.append(asyncio.create_task(watch_processes(telemetry, lambda: [(name, os.getpid())])))
+    slot = os.environ.get(SLOT_VARIABLE)
+    if slot or FOLDER_VARIABLE not in os.environ:  # else the supervisor, which shares the page, tells of its children
+        proc = f"{name}-{slot}" if slot else name
+        watching.append(asyncio.create_task(watch_processes(telemetry, lambda: [(proc, os.getpid())])))
     try:
         with on_hangup(Reloading(telemetry, take_up)):
             await run(settings, stop, lambda: print("ready", flush=True))

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+SLOT_VARIABLE = "PROMETHEUS_MULTIPROC_SLOT"
+"""Names the files of a process in the folder in place of its number: one that starts again counts on where it was."""
 PAGES_PER_SECOND_MAX = 50
 """Beyond so many in a second the last page is given again: making one takes a millisecond, asking for it nothing."""
 

@@ -3,10 +3,10 @@
 import os
 from functools import cache
 
-from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
+from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics, values
 
 from zero.infrastructure.telemetry.events import PrometheusTelemetry
-from zero.infrastructure.telemetry.exposition import FOLDER_VARIABLE, MetricsPage
+from zero.infrastructure.telemetry.exposition import FOLDER_VARIABLE, SLOT_VARIABLE, MetricsPage
 
 
 @cache
@@ -16,4 +16,6 @@ def process_telemetry() -> tuple[PrometheusTelemetry, MetricsPage]:
     registry = CollectorRegistry()
     if FOLDER_VARIABLE not in os.environ:
         ProcessCollector(registry=registry)
+    elif slot := os.environ.get(SLOT_VARIABLE):
+        values.ValueClass = values.MultiProcessValue(lambda: slot)  # type: ignore[no-untyped-call]
     return PrometheusTelemetry(registry), MetricsPage(registry)

@@ -1,6 +1,7 @@
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import time
@@ -89,6 +90,22 @@ def test_a_value_never_starts_a_line_of_its_own(form):
         assert json.loads(line)["app"] == record.fields["app"]
     else:
         assert 'app="a\\nlevel=error \\"x\\"" plain=ok empty=""' in line
+
+
+def test_a_process_that_starts_again_in_its_slot_counts_on_in_its_file(tmp_path):
+    program = (
+        "from zero.infrastructure.telemetry.process import process_telemetry\n"
+        "from zero.application.settings_events import SettingsRefused\n"
+        "telemetry, page = process_telemetry(); telemetry.emit(SettingsRefused('')); print(page.text().decode())\n"
+    )
+    pages = []
+    for slot in ("1", "2", "1", "2"):
+        environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path), "PROMETHEUS_MULTIPROC_SLOT": slot}
+        command = [sys.executable, "-c", program]
+        pages.append(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
+    found = [re.search(r"^zero_settings_refused_total (\S+)", page, re.MULTILINE) for page in pages]
+    assert [one and float(one[1]) for one in found] == [1, 2, 3, 4]
+    assert sorted(path.name for path in tmp_path.glob("*.db")) == ["counter_1.db", "counter_2.db"]
 
 
 def test_processes_that_share_a_folder_are_summed(tmp_path):
