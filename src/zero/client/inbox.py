@@ -1,8 +1,9 @@
 """What waits to be sent: bounded in entries and in characters, and never in the way of whoever logs.
 
-The usual way in is one append to a deque, without a lock. Only an entry that is heavy, or comes when the inbox is full, takes
-the lock; so the inbox holds at most one entry more for each thread that logs at the same moment. The lock is reentrant and the
-wake-up is a SimpleQueue, whose ``put`` is: a signal handler may log while its own thread is in here.
+The usual way in is one append to a deque, without a lock: each entry counts as many characters as a light one may have, and
+half of the characters that may wait is enough for light ones alone. Only an entry that is heavier, or comes when the inbox is
+full, takes the lock; so the inbox holds at most one entry more for each thread that logs at the same moment. The lock is
+reentrant and the wake-up is a SimpleQueue, whose ``put`` is: a signal handler may log while its own thread is in here.
 """
 
 from __future__ import annotations
@@ -16,8 +17,6 @@ from typing import Callable
 from zero.client.lines import Item
 from zero.client.options import BLOCK, DROP_OLDEST, SenderOptions
 
-LIGHT_CHARACTERS = 2048
-"""Entries up to here are bounded by their number, those beyond by what they weigh."""
 NEVER = 1 << 62
 _BLOCKED_PAUSE_SECONDS = 0.002
 
@@ -36,13 +35,16 @@ class Inbox:
         self._lock = threading.RLock()
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._items: deque[str | Item] = deque()
-        self._entries_max = options.queue_entries_max
+        self._most, self._bytes_max = options.queue_entries_max, options.queue_bytes_max
+        self._light = max(1, self._bytes_max // (2 * self._most))
         self._heavy = 0
+        self._entries_max = 0
         self.wake_at = 1
         self.closed = False
         self.reader: int | None = None
         self.dropped_oldest = 0
         self.dropped_newest = 0
+        self._weigh(0)
 
     def __len__(self) -> int:
         return len(self._items)
@@ -55,8 +57,8 @@ class Inbox:
     def put(self, item: str | Item, weight: int) -> bool:
         """Take an item, or drop one as the options say; False when it was this one."""
         items = self._items
-        if weight > LIGHT_CHARACTERS or len(items) >= self._entries_max:
-            if not self._squeeze(item, weight if weight > LIGHT_CHARACTERS else 0):
+        if weight > self._light or len(items) >= self._entries_max:
+            if not self._squeeze(item, max(weight - self._light, 0)):
                 return False
         else:
             items.append(item)
@@ -69,10 +71,10 @@ class Inbox:
         """Return the oldest item. Raises IndexError when there is none."""
         item = self._items.popleft()
         if self._heavy:  # only what is heavy has to be weighed again
-            weight = weight_of(item)
-            if weight > LIGHT_CHARACTERS:
+            more = weight_of(item) - self._light
+            if more > 0:
                 with self._lock:
-                    self._heavy -= weight
+                    self._weigh(-more if self._items else -self._heavy)
         return item
 
     def wake(self) -> None:
@@ -92,27 +94,50 @@ class Inbox:
     def close(self) -> None:
         """Take nothing more."""
         self.closed = True
-        self._entries_max = -1
+        with self._lock:
+            self._weigh(0)
 
     def _squeeze(self, item: str | Item, heavy: int) -> bool:
-        """Take an item that is heavy, or for which there may be no room."""
-        if self._options.overflow == BLOCK and not self._room_in_time(heavy):
+        """Take an item that is ``heavy`` characters above a light one, or for which there may be no room."""
+        if not self._add(item, heavy) and not self._add_in_spite(item, heavy):
             self.dropped_newest += 1
             return False
-        with self._lock:
-            if not self._has_room(heavy):
-                if self.closed or self._options.overflow != DROP_OLDEST or heavy > self._options.queue_bytes_max:
-                    self.dropped_newest += 1
-                    return False
-                self._make_room(heavy)
-            self._heavy += heavy
-            self._items.append(item)
         if self._heavy >= self._options.batch_bytes_max and self.wake_at != NEVER:
             self.wake_at = 0
         return True
 
+    def _add(self, item: str | Item, heavy: int) -> bool:
+        with self._lock:
+            if not self._has_room(heavy):
+                return False
+            self._weigh(heavy)
+            self._items.append(item)
+        return True
+
+    def _add_in_spite(self, item: str | Item, heavy: int) -> bool:
+        """Make room, or wait for it, as the options say."""
+        if self.closed or heavy + self._light > self._bytes_max:
+            return False
+        if self._options.overflow == BLOCK:
+            return self._room_in_time(heavy) and self._add(item, heavy)
+        if self._options.overflow != DROP_OLDEST:
+            return False
+        with self._lock:
+            self._make_room(heavy)
+            self._weigh(heavy)
+            self._items.append(item)
+        return True
+
+    def _weigh(self, more: int) -> None:
+        """Note what the heavy ones weigh above light ones, and how many entries there may be beside."""
+        self._heavy = heavy = self._heavy + more
+        beside = (self._bytes_max - heavy) // self._light
+        self._entries_max = -1 if self.closed else beside if beside < self._most else self._most
+
     def _has_room(self, heavy: int) -> bool:
-        return len(self._items) < self._entries_max and self._heavy + heavy <= self._options.queue_bytes_max
+        waiting = len(self._items)
+        weight = self._heavy + heavy + self._light * (waiting + 1)
+        return not self.closed and waiting < self._most and weight <= self._bytes_max
 
     def _make_room(self, heavy: int) -> None:
         while self._items and not self._has_room(heavy):
@@ -120,7 +145,7 @@ class Inbox:
                 weight = weight_of(self._items.popleft())
             except IndexError:
                 return
-            self._heavy -= weight if weight > LIGHT_CHARACTERS else 0
+            self._weigh(-max(weight - self._light, 0))
             self.dropped_oldest += 1
 
     def _room_in_time(self, heavy: int) -> bool:
