@@ -24,7 +24,7 @@ class Complaints:
         self._told[kind] = now
         more = self._untold.pop(kind, 0)
         if self._secret:
-            text = text.replace(self._secret, "***")
+            text = text.replace(self._secret, "***").replace(repr(self._secret)[1:-1], "***")
         try:
             sys.stderr.write(f"zero.client: {text}{f' ({more} more like this)' if more else ''}\n")
         except Exception:

@@ -34,6 +34,10 @@ class DoorOptions:
             raise ValueError("the URL of the ingest door holds a user or a password: give the key as api_key instead")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"expected a URL such as http://127.0.0.1:4318, not {self.url!r}")
+        try:
+            _ = parts.port
+        except ValueError:
+            raise ValueError(f"expected a port of 0 to 65535 in {self.url!r}") from None
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,10 @@ class Door:
             except ssl.SSLCertVerificationError as error:
                 self.close()
                 return Answer(0, problem=f"{self._options.url} cannot be trusted: {error.verify_message}", untrusted=True)
-            except (OSError, HTTPException, ValueError) as error:
+            except ValueError as error:  # its text may quote a header, and so the key
+                self.close()
+                return Answer(0, problem=f"{type(error).__name__}: the request cannot be written")
+            except (OSError, HTTPException) as error:
                 self.close()
                 if fresh or not reused or isinstance(error, TimeoutError):
                     return Answer(0, problem=f"{type(error).__name__}: {error}")

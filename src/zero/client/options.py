@@ -52,7 +52,10 @@ class SenderOptions:
     report_seconds: float = 60.0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot work, where the application starts and can still be told."""
+        """Refuse what cannot work, where the application starts and can still be told; the key is never shown."""
+        object.__setattr__(self, "api_key", self.api_key.strip())  # a file or a variable often ends in a newline
+        if not all("!" <= character <= "~" for character in self.api_key):
+            raise ValueError("api_key (or ZERO_API_KEY) has a character that no key has, as a space or a newline in the middle")
         if self.overflow not in OVERFLOWS:
             raise ValueError(f"overflow is one of {', '.join(OVERFLOWS)}, not {self.overflow!r}")
         if self.ack not in ACKS:
