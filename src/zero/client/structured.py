@@ -12,6 +12,10 @@ from zero.client.handler import exception_fields
 from zero.client.lines import level_name
 from zero.client.sender import Sender
 
+_NANOSECONDS_MAX = 1 << 63
+_UNITS = ((1e11, 10**9), (1e14, 10**6), (1e17, 1000), (_NANOSECONDS_MAX, 1))
+"""Numbers below so much are seconds, milliseconds, microseconds or nanoseconds since 1970, as the door reads them."""
+
 
 class StructlogProcessor:
     """A processor of structlog: sends the event and passes it on; the last of a chain is made with ``last=True``.
@@ -77,14 +81,16 @@ class LoguruSink:
 
 
 def _nanoseconds(fields: dict[str, Any], name: str) -> int:
-    """Take the time out of the fields, as structlog's TimeStamper wrote it; what cannot be read stays where it is."""
+    """Take the time out of the fields, ISO 8601 or a number; what cannot be read stays where it is."""
     value = fields.get(name)
     try:
         if isinstance(value, str):
             value = datetime.fromisoformat(value.replace("Z", "+00:00")).timestamp()
-        if isinstance(value, (int, float)) and value > 0:
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < _NANOSECONDS_MAX:
+            scale = next(scale for below, scale in _UNITS if value < below)
+            nanoseconds = value * scale if isinstance(value, int) else int(value * scale / 1000) * 1000
             del fields[name]
-            return int(value * 1e6) * 1000
-    except ValueError:
+            return nanoseconds
+    except (ValueError, OverflowError, OSError):
         pass
     return time.time_ns()

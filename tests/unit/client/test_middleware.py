@@ -1,4 +1,5 @@
 import logging
+import time
 
 import pytest
 import structlog
@@ -145,6 +146,26 @@ def test_structlog_passes_its_events_on_or_ends_with_them(door, sender):
     assert failed["metadata"]["exception"]["type"] == "builtins.KeyError"
     assert (last["message"], last["level"]) == ("the last", "info")
     assert seen[0]["event"] == "stock is low"
+
+
+NOW = 1_760_000_000
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [(NOW, NOW), (NOW + 0.5, NOW + 0.5), (NOW * 10**3, NOW), (NOW * 10**6, NOW), (NOW * 10**9, NOW), (float(NOW * 1000), NOW)]
+    + [(wrong, None) for wrong in (float("inf"), float("nan"), -1, 0, 10**30, True, "0001-01-01T00:00:00", "soon")],
+)
+def test_the_time_of_structlog_is_read_in_any_unit_and_never_loses_the_event(door, sender, given, expected):
+    StructlogProcessor(sender)(None, "info", {"event": "x", "timestamp": given})
+    sender.flush()
+    (entry,) = door.entries()
+    if expected is None:
+        assert abs(entry["timestamp"] / 1e9 - time.time()) < 600
+        assert "timestamp" in entry["metadata"]
+    else:
+        assert entry["timestamp"] == int(expected * 10) * 10**8
+        assert "metadata" not in entry
 
 
 def test_loguru_sends_where_it_was_logged_what_is_bound_and_exceptions(door, sender):
