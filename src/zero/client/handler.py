@@ -17,7 +17,8 @@ from operator import itemgetter
 from typing import Any
 
 from zero.client.context import bound_fields, current_span
-from zero.client.lines import FIELDS, Site, level_name, metadata_of, shortened
+from zero.client.lines import FIELDS, Site, level_name
+from zero.client.metadata import metadata_of, shortened
 from zero.client.receipt import Receipt
 from zero.client.sender import Sender
 

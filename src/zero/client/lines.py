@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
+
+from zero.client.metadata import metadata_of, quoted
 
 MESSAGE_BYTES_MAX = 256 * 1024
-DEPTH_MAX = 16
-STACK_CHARACTERS_MAX = 12_000
 EMPTY = "(empty)"
 _SITES_MAX = 4096
-_SAFE = frozenset((str, int, bool, type(None)))
 FIELDS = {"trace_id": 64, "span_id": 32, "user_id": 128, "environment": 64}
 """Keys of ``extra`` and the like that are fields of the entry, not metadata, while they have at most so many bytes."""
-
-quoted: Callable[[str], str] = json.encoder.encode_basestring
-"""A text as JSON, not only in ASCII."""
-_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 
 
 class TooLarge(ValueError):
@@ -41,35 +35,6 @@ Item = tuple[float, str, str, Optional[tuple[int, int]], tuple[Any, ...]]
 """(seconds since 1970, message, JSON of metadata beyond the site's or '', (trace id, span id) or None, what makes a Site)."""
 
 
-def plain(value: Any, depth: int = 0) -> Any:
-    """Return a copy of a value in JSON's own types, as it is now: nothing of it changes when the application goes on."""
-    kind = type(value)
-    if kind in _SAFE:
-        return value
-    if kind is float:
-        return value if value - value == 0 else str(value)
-    if depth >= DEPTH_MAX:
-        return "…"
-    try:
-        if isinstance(value, Mapping):
-            return {str(key): plain(each, depth + 1) for key, each in list(value.items())}
-        if isinstance(value, (list, tuple, set, frozenset)):
-            return [plain(each, depth + 1) for each in list(value)]
-        if isinstance(value, (bytes, bytearray)):
-            return bytes(value).decode("utf-8", "replace")
-        return str(value)
-    except Exception:
-        return f"(a {kind.__name__} that cannot be shown)"
-
-
-def metadata_of(fields: Mapping[str, Any]) -> str:
-    """Return fields as the inside of a JSON object, '' when there are none."""
-    try:
-        return _encode(plain(fields))[1:-1]
-    except (ValueError, RecursionError, TypeError) as error:
-        return f'"unreadable_fields":{quoted(str(error))}'
-
-
 def level_name(number: int | None) -> str:
     """Return our level for one of logging's numbers."""
     if number is None:
@@ -79,14 +44,6 @@ def level_name(number: int | None) -> str:
     if number >= 20:
         return "INFO" if number < 30 else "WARN"
     return "DEBUG" if number >= 10 else "TRACE"
-
-
-def shortened(stack: str) -> str:
-    """Return a stack trace that the door takes, with what is left out in the middle said."""
-    if len(stack) <= STACK_CHARACTERS_MAX and len(stack.encode("utf-8", "replace")) <= STACK_CHARACTERS_MAX:
-        return stack
-    half = STACK_CHARACTERS_MAX // 2 if stack.isascii() else STACK_CHARACTERS_MAX // 8
-    return f"{stack[:half]}\n… {len(stack) - 2 * half:,} characters left out …\n{stack[-half:]}"
 
 
 class Lines:
@@ -129,8 +86,9 @@ class Lines:
 
 
 def _fits(value: Any, size: int) -> bool:
-    usable = isinstance(value, (str, int)) and not isinstance(value, bool)
-    return usable and 0 < len(str(value).encode("utf-8", "replace")) <= size
+    if isinstance(value, int):
+        return not isinstance(value, bool) and value.bit_length() <= 3 * size  # so that it has no more digits than bytes fit
+    return isinstance(value, str) and 0 < len(value) <= size and len(value.encode("utf-8", "replace")) <= size
 
 
 def _sized(message: str) -> str:

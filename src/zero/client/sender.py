@@ -80,8 +80,8 @@ class Sender:
                 known.setdefault("trace_id", f"{span[0]:032x}")
                 known.setdefault("span_id", f"{span[1]:016x}")
             line = self.lines.entry(str(message), str(level), timestamp_ns, known)
-        except Exception:
-            self._unfit += 1
+        except Exception as error:
+            self._tell_unfit(error)
             return False
         return self.inbox.put(line, len(line))
 
@@ -295,12 +295,16 @@ class Sender:
             return None
         try:
             return item if isinstance(item, str) else self.lines.record(item)
-        except TooLarge as error:
-            self._complaints.tell("too large", f"an entry is lost: {error}")
         except Exception as error:
-            self._complaints.tell("unfit", f"an entry is lost: {type(error).__name__}: {error}")
-        self._unfit += 1
+            self._tell_unfit(error)
         return None
+
+    def _tell_unfit(self, error: Exception) -> None:
+        self._unfit += 1
+        if isinstance(error, TooLarge):
+            self._complaints.tell("too large", f"an entry is lost: {error}")
+        else:
+            self._complaints.tell("unfit", f"an entry is lost: {type(error).__name__}: {error}")
 
     def _pause(self, inbox: Inbox, seconds: float) -> bool:
         """Wait before a retry; False when the end comes before."""
