@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+import time
 import weakref
 from typing import Protocol
 
@@ -17,6 +18,9 @@ class Lasting(Protocol):
 
     def prepare_exit(self) -> None:
         """Hurry from now on."""
+
+    def drain(self, wait_for: str = "durable", timeout_seconds: float | None = None) -> None:
+        """Wait until what was taken is delivered."""
 
     def close(self) -> None:
         """Deliver what waits, and stop."""
@@ -41,6 +45,13 @@ def remember(sender: Lasting) -> None:
 def ending() -> bool:
     """Say whether the interpreter ends: what closes now stays closed."""
     return bool(_ending)
+
+
+def drain(seconds: float) -> None:
+    """Deliver what waits in all senders of this process, within so many seconds in all."""
+    until = time.monotonic() + seconds
+    for sender in list(_known):
+        sender.drain(timeout_seconds=max(0.0, until - time.monotonic()))
 
 
 def watch_child() -> None:

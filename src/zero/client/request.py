@@ -27,10 +27,12 @@ class Request:
         if trace and current_span() is None:
             self.bound["trace_id"], self.bound["span_id"] = trace[1], trace[2]
 
-    def log(self, sender: Sender, status: int, failure: Mapping[str, str] | None = None) -> None:
+    def log(self, sender: Sender, status: int, failure: Mapping[str, str] | None = None, cancelled: bool = False) -> None:
         """Send one entry about the request as a whole."""
         seconds = time.perf_counter() - self._started
-        http = {**self._about, "status": status, "duration_ms": round(seconds * 1000, 3)}
+        http: dict[str, Any] = {**self._about, "status": status, "duration_ms": round(seconds * 1000, 3)}
+        if cancelled:
+            http["cancelled"] = True
         fields = {**self.bound, "http": http, **({"exception": failure} if failure else {})}
-        level = "ERROR" if failure or status >= 500 else "WARN" if status >= 400 else "INFO"
+        level = "ERROR" if failure or status >= 500 else "WARN" if cancelled or status >= 400 else "INFO"
         sender.put(f"{http['method']} {http['path']} {status}", level, time.time_ns(), fields)

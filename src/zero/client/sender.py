@@ -95,8 +95,13 @@ class Sender:
             raise ValueError(f"wait_for is one of {', '.join(ACKS)}, not {wait_for!r}")
         if threading.get_ident() == self.inbox.reader:
             return []
-        if self.inbox.closed:
-            return self._collect()
+        self.drain(wait_for, timeout_seconds)
+        return self._collect()
+
+    def drain(self, wait_for: str = "durable", timeout_seconds: float | None = None) -> None:
+        """Wait as ``flush`` does, and leave the receipts to it."""
+        if self.inbox.closed or threading.get_ident() == self.inbox.reader:
+            return
         seconds = self.options.exit_seconds_max if timeout_seconds is None else timeout_seconds
         flush = _Flush(wait_for, SimpleQueue())
         self._flushes.put(flush)
@@ -106,7 +111,6 @@ class Sender:
                 flush.done.get(timeout=max(0.0, min(seconds, self._time_left())))
         else:
             self._serve_here()
-        return self._collect()
 
     def close(self, timeout_seconds: float | None = None) -> None:
         """Deliver what waits for at most ``exit_seconds_max``, keep the rest in the spool if there is one, and stop."""

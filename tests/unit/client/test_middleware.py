@@ -183,3 +183,86 @@ def test_loguru_sends_where_it_was_logged_what_is_bound_and_exceptions(door, sen
     assert (low["message"], low["level"], low["metadata"]["sku"]) == ("stock is low", "INFO", "A-1")
     assert (low["metadata"]["file"], detail["level"]) == (__file__, "TRACE")
     assert failed["metadata"]["exception"]["message"] == "'sku'"
+
+
+def lifespan(app, sender, messages=("startup", "shutdown")):
+    """Lead an application through its life; return what it said, each with how many entries the door had by then."""
+    import asyncio
+
+    waiting, said = [{"type": f"lifespan.{message}"} for message in messages], []
+
+    async def receive():
+        return waiting.pop(0)
+
+    async def send(message):
+        said.append((message["type"].removeprefix("lifespan."), sender.counters()["accepted"]))
+
+    asyncio.run(ZeroAsgiMiddleware(app, sender)({"type": "lifespan"}, receive, send))
+    return said
+
+
+async def living(scope, receive, send):
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+async def refusing(scope, receive, send):
+    assert scope["type"] == "http"
+
+
+async def ignoring(scope, receive, send):
+    return
+
+
+@pytest.mark.parametrize("app", [living, refusing, ignoring])
+def test_what_waits_is_delivered_before_the_server_hears_that_the_application_has_ended(door, app):
+    sender = Sender(url=door.url, flush_seconds=3600, exit_seconds_max=30)
+    sender.send("the last second")
+    assert lifespan(app, sender) == [("startup.complete", 0), ("shutdown.complete", 1)]
+    assert sender.flush()[0].accepted == 1
+    sender.close()
+
+
+def test_a_door_that_hangs_does_not_keep_the_server_from_ending(door):
+    sender = Sender(url=door.url, exit_seconds_max=0.1)
+    door.hold.clear()
+    sender.send("x")
+    assert lifespan(living, sender)[-1] == ("shutdown.complete", 0)
+    door.hold.set()
+    sender.close()
+
+
+def test_an_application_that_fails_to_start_says_so_to_the_server(sender):
+    async def failing(scope, receive, send):
+        await receive()
+        raise LookupError("no database")
+
+    with pytest.raises(LookupError, match="no database"):
+        lifespan(failing, sender)
+
+
+@pytest.mark.parametrize(("begun", "message"), [(False, "GET /cart 499"), (True, "GET /cart 200")])
+def test_a_request_that_is_cancelled_is_an_entry_too(door, sender, begun, message):
+    import asyncio
+
+    async def slow(scope, receive, send):
+        if begun:
+            await send({"type": "http.response.start", "status": 200})
+        await asyncio.sleep(600)
+
+    async def send(message):
+        pass
+
+    async def cancelled():
+        scope = {"type": "http", "method": "GET", "path": "/cart", "headers": []}
+        asking = asyncio.create_task(ZeroAsgiMiddleware(slow, sender)(scope, None, send))
+        await asyncio.sleep(0.01)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+    asyncio.run(cancelled())
+    (request,) = entries(door, sender)
+    assert (request["message"], request["level"], request["metadata"]["http"]["cancelled"]) == (message, "WARN", True)
