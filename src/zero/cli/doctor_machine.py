@@ -48,7 +48,10 @@ def versions(settings: Settings) -> Iterator[Finding]:
 
 
 def disk(settings: Settings) -> Iterator[Finding]:
-    """Look at the data folder and at what lies below it."""
+    """Look at the data folder and at what lies below it; where nothing is embedded there need not be one."""
+    if settings.buffer_url and settings.store:
+        yield Finding("disk", OK, "not looked at: buffer and store are elsewhere, and nothing is kept here")
+        return
     folder = settings.data_dir.absolute()
     at = next(path for path in (folder, *folder.parents) if path.exists())
     if not at.is_dir() or not os.access(at, os.W_OK | os.X_OK):

@@ -77,6 +77,14 @@ def test_a_folder_that_is_none_or_that_others_may_enter_is_told(settings, tmp_pa
     assert (finding.state, finding.advice) == ("warn", f"chmod 700 {settings.data_dir}")
 
 
+def test_the_folder_of_a_role_that_keeps_nothing_is_not_looked_at(settings, tmp_path):
+    (tmp_path / "file").touch()  # as good as the read-only root of a container
+    away = {"buffer_url": "redis://127.0.0.1:9", "data_dir": tmp_path / "file" / "zero-data"}
+    (disk,) = doctor_machine.disk(replace(settings, clickhouse_url="http://127.0.0.1:9/zero", **away))
+    assert (disk.subject, disk.state) == ("disk", "ok") and "elsewhere" in disk.detail
+    assert next(iter(doctor_machine.disk(replace(settings, **away)))).state == "fail", "the store is embedded"
+
+
 @pytest.mark.skipif(not os.path.ismount("/dev/shm"), reason="no tmpfs at /dev/shm")
 def test_a_folder_in_memory_is_told(settings):
     from pathlib import Path
