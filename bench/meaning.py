@@ -143,7 +143,7 @@ async def _recall(
         shares = []
         for question, wanted in given.questions:
             hits = await search.patterns(SearchRequest(TENANT, question), mode, ASKED)
-            ranked = dict.fromkeys(events[hit.ranked.example] for hit in hits if hit.ranked.example in events)
+            ranked = dict.fromkeys(events[hit.texts.example] for hit in hits if hit.texts.example in events)
             shares.append(len(wanted & set(list(ranked)[:BEST])) / min(BEST, len(wanted)))
         recalls[mode.value] = round(statistics.mean(shares), 3)
     await reader.close()

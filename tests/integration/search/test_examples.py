@@ -127,5 +127,5 @@ async def test_the_embedder_of_the_example_answers_questions(log_store: LogStore
     await catalogued(log_store, embedder)
     search = searching(log_store, reader, embedder)
     best, *_ = await search.patterns(SearchRequest("default", "core temperatures"), Mode.SEMANTIC, 5)
-    assert "Core temperature above threshold" in best.ranked.example
+    assert "Core temperature above threshold" in best.texts.example
     assert await log_store.meaning_reader(reader).embedded("default") == {embedder.name: len(entries())}

@@ -61,7 +61,7 @@ async def recall(search: MeaningSearch, mode: Mode, prefix: str = "", every: int
 
     async def share(question: dict[str, Any]) -> float:
         hits = await search.patterns(SearchRequest("default", question["query"]), mode, BEST)
-        found = {names[hit.ranked.example] for hit in hits}
+        found = {names[hit.texts.example] for hit in hits}
         return len(found & set(question["relevant"])) / min(BEST, len(question["relevant"]))
 
     shares = await asyncio.gather(*map(share, questions))
@@ -100,7 +100,7 @@ async def test_a_hit_says_how_often_it_was_seen_and_why_it_was_found(log_store: 
     best, *_ = await searching(log_store, reader, BundledEmbedder()).patterns(
         SearchRequest("default", "the processor is overheating"), Mode.HYBRID, 5
     )
-    assert "Core temperature above threshold" in best.ranked.example
+    assert "Core temperature above threshold" in best.texts.example
     assert best.ranked.count == 1
     assert ("overheating", "temperature") in best.matched
     assert 0 < best.ranked.score <= 1
@@ -115,7 +115,7 @@ async def test_filters_for_app_level_and_time_apply_in_every_mode(log_store: Log
 
     async def found(**filters: object) -> list[str]:
         hits = await search.patterns(SearchRequest("default", "connection failed", **filters), mode, 50)  # type: ignore[arg-type]
-        return [hit.ranked.example for hit in hits]
+        return [hit.texts.example for hit in hits]
 
     assert {apps[text][0] for text in await found()} > {"nginx"}
     assert {apps[text][0] for text in await found(app_id="nginx")} == {"nginx"}

@@ -1,19 +1,36 @@
 """Searching by meaning: a question in plain words ranks patterns; the lines found are those of the best of them."""
 
+import asyncio
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
+from zero.application.background import end
 from zero.application.cursor import Cursor, decode_cursor, encode_cursor, search_digest
 from zero.application.meaning.embedders import Embedders
 from zero.application.meaning.events import QuestionsHalted
 from zero.application.meaning.words import PREFIX_CHARS_MIN, PREFIX_WEIGHT, matches, question_words, split_identifiers, weights
-from zero.application.ports import Asked, Clock, LogReader, MeaningReader, Mode, Question, Ranked, Scope, Telemetry
+from zero.application.ports import (
+    Asked,
+    Clock,
+    LogReader,
+    MeaningReader,
+    Mode,
+    Question,
+    Ranked,
+    RankedTexts,
+    Scope,
+    Telemetry,
+)
 from zero.application.search import Search, SearchRequest
 from zero.domain.errors import InvalidInput, Overloaded, Unavailable
 from zero.domain.query import And, OfPatterns
 from zero.domain.stored import StoredEntry
+
+One = TypeVar("One")
+Other = TypeVar("Other")
 
 _TELL_SECONDS = 60.0
 _NUMBER = re.compile(r"[0-9]{1,20}")
@@ -35,6 +52,7 @@ class Hit:
     """A pattern that answers the question; ``matched`` pairs words of the question with words of the pattern."""
 
     ranked: Ranked
+    texts: RankedTexts
     matched: Sequence[tuple[str, str]]
 
 
@@ -83,8 +101,8 @@ class MeaningSearch:
         self._check(limit, self._limits.patterns_limit)
         scope = self._scope(request, self._clock.now_ns())
         ranked = await self._patterns.rank(scope, await self._question(scope, request.query, mode, by_group=True), limit)
-        words = question_words(request.query)
-        return [_hit(one, words) for one in ranked]
+        texts = await self._patterns.texts(scope.tenant, [one.pattern_id for one in ranked])
+        return _hits(ranked, texts, request.query)
 
     async def lines(self, request: SearchRequest, mode: Mode, limit: int, cursor: str | None = None) -> LinesPage:
         """Return one page of the entries of the patterns that answer best, newest first. Raises as ``patterns`` does."""
@@ -94,13 +112,16 @@ class MeaningSearch:
         now_ns = earlier.now_ns if earlier else self._clock.now_ns()
         scope = self._scope(request, now_ns)
         ranked = await self._patterns.rank(scope, await self._question(scope, request.query, mode), self._limits.patterns_max)
-        words = question_words(request.query)
-        enough = ranked[0].score * self._limits.share_min if ranked else 0.0
-        hits = {one.pattern_id: _hit(one, words) for one in ranked[: self._limits.patterns_max] if one.score >= enough}
-        if not hits:
+        best = [one for one in ranked[: self._limits.patterns_max] if one.score >= ranked[0].score * self._limits.share_min]
+        if not best:
             return LinesPage([], None)
-        narrowed = Scope(scope.tenant, And((OfPatterns(frozenset(hits)), scope.query)), scope.from_ns, scope.to_ns)
-        found = await self._logs.latest(narrowed, limit + 1, earlier.key if earlier else None)
+        chosen = [one.pattern_id for one in best]
+        narrowed = Scope(scope.tenant, And((OfPatterns(frozenset(chosen)), scope.query)), scope.from_ns, scope.to_ns)
+        texts, found = await _both(
+            self._patterns.texts(scope.tenant, chosen),
+            self._logs.latest(narrowed, limit + 1, earlier.key if earlier else None),
+        )
+        hits = {hit.ranked.pattern_id: hit for hit in _hits(best, texts, request.query)}
         lines = [Line(stored, None if stored.pattern_id is None else hits.get(stored.pattern_id)) for stored in found[:limit]]
         if len(found) <= limit:
             return LinesPage(lines, None)
@@ -157,5 +178,16 @@ def _asked(word: str) -> Asked:
     return Asked(weights(word), word if len(word) >= PREFIX_CHARS_MIN else "", PREFIX_WEIGHT)
 
 
-def _hit(ranked: Ranked, words: Sequence[str]) -> Hit:
-    return Hit(ranked, list(matches(words, ranked.text)))
+def _hits(ranked: Sequence[Ranked], texts: Mapping[int, RankedTexts], question: str) -> list[Hit]:
+    words = question_words(question)
+    known = [(one, texts[one.pattern_id]) for one in ranked if one.pattern_id in texts]
+    return [Hit(one, of, list(matches(words, of.text))) for one, of in known]
+
+
+async def _both(one: Coroutine[Any, Any, One], other: Coroutine[Any, Any, Other]) -> tuple[One, Other]:
+    """Wait for both at once; where one fails the other is ended before the error is raised."""
+    tasks = asyncio.create_task(one), asyncio.create_task(other)
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        await end(*tasks)

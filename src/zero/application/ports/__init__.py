@@ -17,7 +17,7 @@ from zero.application.ports.draining import Delivery, Lease, Settlement, ShardLo
 from zero.application.ports.duty import Duty
 from zero.application.ports.embedding import Embedder, Vector
 from zero.application.ports.keys import KeyStore
-from zero.application.ports.meaning import Asked, MeaningReader, MeaningStore, Mode, PatternText, Question, Ranked
+from zero.application.ports.meaning import Asked, MeaningReader, MeaningStore, Mode, PatternText, Question, Ranked, RankedTexts
 from zero.application.ports.patterns import (
     Order,
     PatternCount,
@@ -76,6 +76,7 @@ __all__ = [
     "Question",
     "Random",
     "Ranked",
+    "RankedTexts",
     "RetentionLedger",
     "RetentionStore",
     "RowRange",

@@ -72,7 +72,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A pattern with entries in the scope, of which its whole group has ``count``.
+    """A pattern with entries in the scope, of which its whole group has ``count``; its texts are asked for apart.
 
     ``score`` is what it is ranked by; ``words`` says how much of the question its words answer, ``nearness`` is the cosine of
     the vectors; all are at most 1.
@@ -80,13 +80,19 @@ class Ranked:
 
     pattern_id: int
     group_id: int
-    text: str
-    group_text: str
-    example: str
     count: int
     score: float
     words: float
     nearness: float
+
+
+@dataclass(frozen=True, slots=True)
+class RankedTexts:
+    """The masked text of a pattern, that of its group, and a real message."""
+
+    text: str
+    group_text: str
+    example: str
 
 
 class MeaningReader(Protocol):
@@ -97,3 +103,6 @@ class MeaningReader(Protocol):
 
     async def rank(self, scope: Scope, question: Question, limit: int) -> Sequence[Ranked]:
         """Return the patterns that answer the question, the best first."""
+
+    async def texts(self, tenant: str, pattern_ids: Sequence[int]) -> Mapping[int, RankedTexts]:
+        """Return the texts of those patterns that are still there."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from zero.application.ports import Mode, Question, Ranked, Scope
+from zero.application.ports import Mode, Question, Ranked, RankedTexts, Scope
 from zero.domain.query import Everything
 from zero.infrastructure.clickhouse.counts import counted
 from zero.infrastructure.clickhouse.reader import ClickHouseReader
@@ -50,20 +50,24 @@ class ClickHouseMeaningReader:
         return {name: int(count) for name, count in rows}
 
     async def rank(self, scope: Scope, question: Question, limit: int) -> Sequence[Ranked]:
-        """Weigh the words, score every pattern with entries in the scope, then fetch the texts of the best."""
+        """Weigh the words, then score every pattern with entries in the scope."""
         weights, words_mean, patterns = await self._weights(scope.tenant, question)
         many = patterns > self._options.compared_max and _is_everything(scope)
         sql, parameters = _ranking(scope, question, weights, self._options.nearest if many else 0)
         parameters |= {"limit": limit, "words_mean": words_mean}
-        rows = list(read_json_rows(await self._reader.ask(sql, parameters)))
-        texts = await self._texts(scope.tenant, [int(row[0]) for row in rows])
-        found = []
-        for row in rows:
-            identity, group_id, count = int(row[0]), int(row[1]), int(row[2])
-            if identity in texts:
-                score, words, cosine = (round(float(value), 4) for value in row[3:])
-                found.append(Ranked(identity, group_id, *texts[identity], count, score, words, cosine))
-        return found
+        rows = read_json_rows(await self._reader.ask(sql, parameters))
+        return [Ranked(int(row[0]), int(row[1]), int(row[2]), *(round(float(value), 4) for value in row[3:])) for row in rows]
+
+    async def texts(self, tenant: str, pattern_ids: Sequence[int]) -> Mapping[int, RankedTexts]:
+        """Look them up in the catalogue."""
+        if not pattern_ids:
+            return {}
+        sql = (
+            f"SELECT pattern_id, text, group_text, example FROM patterns FINAL {_OF_TENANT}"
+            " AND pattern_id IN {patterns:Array(UInt64)}"
+        )
+        rows = read_json_rows(await self._reader.ask(sql, {"tenant": tenant, "patterns": list(pattern_ids)}))
+        return {int(row[0]): RankedTexts(row[1], row[2], row[3]) for row in rows}
 
     async def _weights(self, tenant: str, question: Question) -> tuple[list[float], float, int]:
         """Return how much each word of the question weighs, how many words a pattern has on average, and how many there are.
@@ -82,16 +86,6 @@ class ClickHouseMeaningReader:
         counts = [having.get(stem, (0, 0.0))[0] for stem in own]
         rarity = [math.log(1 + (max(0, patterns - count) + 0.5) / (count + 0.5)) for count in counts]
         return rarity, max(1.0, words_mean), patterns
-
-    async def _texts(self, tenant: str, pattern_ids: Sequence[int]) -> dict[int, tuple[str, str, str]]:
-        if not pattern_ids:
-            return {}
-        sql = (
-            f"SELECT pattern_id, text, group_text, example FROM patterns FINAL {_OF_TENANT}"
-            " AND pattern_id IN {patterns:Array(UInt64)}"
-        )
-        rows = read_json_rows(await self._reader.ask(sql, {"tenant": tenant, "patterns": list(pattern_ids)}))
-        return {int(row[0]): (row[1], row[2], row[3]) for row in rows}
 
 
 def _ranking(scope: Scope, question: Question, weights: Sequence[float], nearest: int) -> tuple[str, dict[str, Any]]:

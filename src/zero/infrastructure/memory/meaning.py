@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from zero.application.meaning.words import text_terms
-from zero.application.ports import Asked, Mode, Question, Ranked, Scope
+from zero.application.ports import Asked, Mode, Question, Ranked, RankedTexts, Scope
 from zero.infrastructure.memory.query_evaluator import message_id
 from zero.infrastructure.memory.reader import MemoryReader
 
@@ -51,6 +51,11 @@ class MemoryMeaningReader:
         ranked = [_ranked(text, count, question) for text, count in counts.items()]
         return sorted((one for one in ranked if one.score > 0), key=lambda one: (-one.score, one.pattern_id))[:limit]
 
+    async def texts(self, tenant: str, pattern_ids: Sequence[int]) -> Mapping[int, RankedTexts]:
+        """Read everything."""
+        messages = {stored.entry.message for of, stored in self._reader.stored if of == tenant}
+        return {message_id(text): RankedTexts(text, text, text) for text in messages if message_id(text) in pattern_ids}
+
 
 def spelling(text: str) -> list[float]:
     """Return how often the text has each letter."""
@@ -63,7 +68,7 @@ def _ranked(text: str, count: int, question: Question) -> Ranked:
     both = (near + question.text_weight * words) / (1 + question.text_weight)
     score = {Mode.TEXT: words, Mode.SEMANTIC: near, Mode.HYBRID: both}[question.mode]
     identity = message_id(text)
-    return Ranked(identity, identity, text, text, text, count, score, words, near)
+    return Ranked(identity, identity, count, score, words, near)
 
 
 def _answered(text: str, asked: Sequence[Asked]) -> float:

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy
 
-from zero.application.ports import Mode, Question, Ranked, Scope
+from zero.application.ports import Mode, Question, Ranked, RankedTexts, Scope
 from zero.domain.query import Everything
 from zero.infrastructure.postgres.meaning_store import NUMBERS
 from zero.infrastructure.postgres.reader import PostgresReader, scope_condition
 from zero.infrastructure.postgres.rows import Row
-from zero.infrastructure.postgres.values import from_text, to_text, unsigned
+from zero.infrastructure.postgres.values import from_text, signed, to_text, unsigned
 
 # Long patterns answer many words by chance: how much of a pattern's length, in averages, counts against it.
 _LENGTH_SHARE = 0.15
@@ -44,7 +44,7 @@ class PostgresMeaningReader:
         return {from_text(name): count for name, count in await self._reader.ask(sql, {"tenant": to_text(tenant)})}
 
     async def rank(self, scope: Scope, question: Question, limit: int) -> Sequence[Ranked]:
-        """Weigh the words, score every pattern with entries in the scope, then fetch the texts of the best."""
+        """Weigh the words, then score every pattern with entries in the scope."""
         counts = await self._counts(scope)
         textual = await self._textual(scope.tenant, question)
         cosines = {} if question.mode is Mode.TEXT else await self._cosines(scope.tenant, question, [row[0] for row in counts])
@@ -57,9 +57,16 @@ class PostgresMeaningReader:
             score = _score(question, words, cosine)
             if score > 0:
                 scored.append(_Candidate(pattern, group, of_group[group], score, words, cosine))
-        best = _best(scored, question.by_group, limit)
-        texts = await self._texts(scope.tenant, [one.pattern for one in best])
-        return [_ranked(one, texts[one.pattern]) for one in best if one.pattern in texts]
+        return [_ranked(one) for one in _best(scored, question.by_group, limit)]
+
+    async def texts(self, tenant: str, pattern_ids: Sequence[int]) -> Mapping[int, RankedTexts]:
+        """Look them up in the catalogue."""
+        sql = (
+            "SELECT pattern_id, text, group_text, example FROM patterns WHERE tenant = %(tenant)s"
+            " AND pattern_id = ANY(%(patterns)s::bigint[])"
+        )
+        rows = await self._reader.ask(sql, {"tenant": to_text(tenant), "patterns": [signed(one) for one in pattern_ids]})
+        return {unsigned(row[0]): RankedTexts(*(from_text(text) for text in row[1:])) for row in rows}
 
     async def _counts(self, scope: Scope) -> Sequence[Row]:
         """Return (pattern, group, entries of the pattern): the catalogue alone knows when nothing narrows the search."""
@@ -125,14 +132,6 @@ class PostgresMeaningReader:
             found |= await asyncio.to_thread(_nearness, rows, asked)
         return found
 
-    async def _texts(self, tenant: str, patterns: Sequence[int]) -> dict[int, tuple[str, str, str]]:
-        sql = (
-            "SELECT pattern_id, text, group_text, example FROM patterns WHERE tenant = %(tenant)s"
-            " AND pattern_id = ANY(%(patterns)s::bigint[])"
-        )
-        rows = await self._reader.ask(sql, {"tenant": to_text(tenant), "patterns": list(patterns)})
-        return {row[0]: (from_text(row[1]), from_text(row[2]), from_text(row[3])) for row in rows}
-
 
 def _answered(question: Question, weights: Sequence[float], found: Sequence[str]) -> float:
     total = sum(weights) or 1.0
@@ -181,6 +180,6 @@ def _best(scored: Sequence[_Candidate], by_group: bool, limit: int) -> list[_Can
     return chosen
 
 
-def _ranked(one: _Candidate, texts: tuple[str, str, str]) -> Ranked:
+def _ranked(one: _Candidate) -> Ranked:
     figures = round(one.score, 4), round(one.words, 4), round(one.cosine, 4)
-    return Ranked(unsigned(one.pattern), unsigned(one.group), *texts, one.count, *figures)
+    return Ranked(unsigned(one.pattern), unsigned(one.group), one.count, *figures)

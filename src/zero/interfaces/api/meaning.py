@@ -50,6 +50,6 @@ def meaning_router(services: ApiServices) -> APIRouter:
 
 
 def _pattern(hit: Hit) -> dict[str, Any]:
-    ranked = hit.ranked
-    named = {"id": format_pattern_id(ranked.group_id), "pattern": ranked.group_text, "example": ranked.example}
+    ranked, texts = hit.ranked, hit.texts
+    named = {"id": format_pattern_id(ranked.group_id), "pattern": texts.group_text, "example": texts.example}
     return {**named, "count": ranked.count, **answer_shape(hit)}

@@ -1,7 +1,9 @@
+import asyncio
 import json
 
 import pytest
 
+from tests.patience import READY_SECONDS_MAX
 from zero.domain.entry import Level
 from zero.domain.errors import InvalidInput, Overloaded, QueryTooExpensive, StoreHalted, StoreUnavailable, Unavailable
 from zero.domain.pattern import format_pattern_id
@@ -89,6 +91,36 @@ async def test_what_is_no_question_is_refused_by_the_name_of_its_field(api, text
     assert caught.value.field == "about"
     answer = await api.client.post("/api/patterns/search", json={"query": text})
     assert (answer.status_code, answer.json()["error"]["field"]) == (400, "query")
+
+
+async def test_lines_are_looked_for_while_the_texts_of_their_patterns_are(api, monkeypatch) -> None:
+    api.store("payment failed")
+    texts, latest, begun, ended = api.ranker.texts, api.reader.latest, asyncio.Event(), asyncio.Event()
+
+    async def late_texts(*given):
+        try:
+            await asyncio.wait_for(begun.wait(), READY_SECONDS_MAX)
+            return await texts(*given)
+        finally:
+            ended.set()
+
+    async def begin(*given):
+        begun.set()
+        return await latest(*given)
+
+    async def fail(*_):
+        await asyncio.sleep(0)
+        raise StoreUnavailable("down")
+
+    monkeypatch.setattr(api.ranker, "texts", late_texts)
+    monkeypatch.setattr(api.reader, "latest", begin)
+    question = {"query": "payments", "mode": "hybrid"}
+    (log,) = (await api.client.post("/api/logs/search", json=question)).json()["logs"]
+    assert log["why"]["words"] == [{"asked": "payments", "found": "payment"}]
+    begun.clear(), ended.clear()
+    monkeypatch.setattr(api.reader, "latest", fail)
+    assert (await api.client.post("/api/logs/search", json=question)).status_code == 503
+    assert ended.is_set()  # nothing of a question goes on behind its answer
 
 
 @pytest.mark.parametrize("mode", ["semantic", "hybrid"])
