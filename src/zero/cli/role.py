@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Awaitable, Callable
 from importlib import import_module
 
@@ -13,7 +12,7 @@ from zero.application.background import end
 from zero.application.hangup import on_hangup
 from zero.cli.reloading import Reloading
 from zero.cli.role_events import events_of
-from zero.embedded.lifeline import die_with, end_within
+from zero.embedded.lifeline import die_with, end_within, until_told
 from zero.infrastructure.system.vitals import watch_processes
 from zero.infrastructure.telemetry.exposition import FOLDER_VARIABLE, SLOT_VARIABLE
 from zero.infrastructure.telemetry.log_lines import write_log_lines
@@ -67,9 +66,9 @@ def run_role(name: str, run: Run, settings: Settings, tie: tuple[int | None, boo
 
 
 def until_released(name: str, settings: Settings) -> None:
-    """Load what the role needs, then wait for the end of standard input."""
+    """Load what the role needs, then wait to be told to begin."""
     load_parts(name, clickhouse=bool(settings.clickhouse_url))
-    sys.stdin.read()
+    until_told()
 
 
 def load_parts(name: str, *, clickhouse: bool) -> None:

@@ -162,10 +162,10 @@ class Child:
         command = self.command
         if command.forked and self._forks is not None:
             try:
-                return await fork(self._forks, command, held=self._held)
+                return await fork(self._forks, command)
             except (OSError, TimeoutError) as error:
                 self._say(command.name, f"not forked ({error}); started anew")
-        return await execute(command, held=self._held)
+        return await execute(command)
 
     async def _relay(self, output: asyncio.StreamReader) -> None:
         while True:

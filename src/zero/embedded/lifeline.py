@@ -1,4 +1,4 @@
-"""When a process ends that does not end by itself: with the one that started it, or when the time of its stop is up."""
+"""What ties a process to the one that started it: when it begins, and when it ends that does not end by itself."""
 
 import ctypes
 import os
@@ -17,6 +17,15 @@ def die_with(parent: int) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit(f"the parent process {parent} is gone")
+
+
+def until_told() -> None:
+    """Wait for the word to begin, on standard input. Exits when it ends without one: whoever started this gave it up.
+
+    An end alone is not the word: it also comes when the supervisor loses sight of a fork, and starts another in its place.
+    """
+    if not sys.stdin.read(1):
+        sys.exit("never told to begin: ending")
 
 
 def end_within(seconds: float) -> None:

@@ -4,13 +4,15 @@ import asyncio
 import os
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from zero.embedded.forks import Forks
 
 LINE_BYTES_MAX = 1 << 20
+_GO = b"\n"
+"""What tells a process that is held to begin."""
 _LOOK_SECONDS = 0.1
 """How often to look whether a process has ended, while there is no descriptor left to be told by."""
 
@@ -19,8 +21,9 @@ _LOOK_SECONDS = 0.1
 class ChildCommand:
     """What to start, and the pattern of the line that says that it is ready.
 
-    ``held``: its standard input stays open until it is released, and it begins its work only then. So it can be loaded while
-    what it needs is still starting. ``forked``: the words by which a fork server starts the same; none: it cannot.
+    ``held``: it begins its work only when it is told to on its standard input, and ends when that ends without a word. So it
+    can be loaded while what it needs is still starting, and one that nobody watches never begins. ``forked``: the words by
+    which a fork server starts the same; none: it cannot.
     """
 
     name: str
@@ -38,7 +41,7 @@ class Process(Protocol):
     output: asyncio.StreamReader
 
     def release(self) -> None:
-        """Close its standard input."""
+        """Tell it to begin; once is enough."""
 
     async def wait(self) -> int:
         """Return its exit code once it has ended; that of a signal is negative."""
@@ -54,7 +57,8 @@ class _Executed:
     _process: asyncio.subprocess.Process
 
     def release(self) -> None:
-        if self._process.stdin is not None:
+        if self._process.stdin is not None and not self._process.stdin.is_closing():
+            self._process.stdin.write(_GO)
             self._process.stdin.close()
 
     async def wait(self) -> int:
@@ -73,6 +77,12 @@ class _Forked:
 
     def release(self) -> None:
         if self._input is not None:
+            with suppress(OSError):  # it has ended already
+                os.write(self._input, _GO)
+            self._close_input()
+
+    def _close_input(self) -> None:
+        if self._input is not None:
             os.close(self._input)
             self._input = None
 
@@ -81,7 +91,7 @@ class _Forked:
             while not await self._seen_to_end():  # noqa: ASYNC110 - nothing would set an event
                 await asyncio.sleep(_LOOK_SECONDS)
         finally:
-            self.release()
+            self._close_input()
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])  # noqa: ASYNC222 - it has ended
 
     async def _seen_to_end(self) -> bool:
@@ -103,11 +113,11 @@ class _Forked:
         self._transport.close()
 
 
-async def execute(command: ChildCommand, *, held: bool) -> Process:
-    """Start a program. ``held``: its standard input stays open until it is released."""
+async def execute(command: ChildCommand) -> Process:
+    """Start a program."""
     process = await asyncio.create_subprocess_exec(
         *command.argv,
-        stdin=PIPE if held else DEVNULL,
+        stdin=PIPE if command.held else DEVNULL,
         stdout=PIPE,
         stderr=STDOUT,
         env={**os.environ, **command.environment},
@@ -118,8 +128,8 @@ async def execute(command: ChildCommand, *, held: bool) -> Process:
     return _Executed(process.pid, process.stdout, process)
 
 
-async def fork(forks: Forks, command: ChildCommand, *, held: bool) -> Process:
-    """Start the same by forking. Raises OSError when that cannot be done now."""
+async def fork(forks: Forks, command: ChildCommand) -> Process:
+    """Start the same by forking. Raises OSError when that cannot be done now: what was forked all the same, never begins."""
     loop, output = asyncio.get_running_loop(), asyncio.StreamReader(LINE_BYTES_MAX)
     with ExitStack() as theirs, ExitStack() as ours:
         reading, writing = os.pipe()
@@ -133,7 +143,4 @@ async def fork(forks: Forks, command: ChildCommand, *, held: bool) -> Process:
         environment = {**os.environ, **command.environment}
         pid = await forks.fork(command.argv, command.forked, environment, (taken, writing))
         ours.pop_all()
-    process = _Forked(pid, output, given, transport)
-    if not held:
-        process.release()
-    return process
+    return _Forked(pid, output, given, transport)

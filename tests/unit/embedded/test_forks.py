@@ -20,17 +20,28 @@ pytestmark = pytest.mark.skipif(not Forks.possible(), reason="forks need Linux")
 
 SERVER = """
 import os, socket, sys, time
+from pathlib import Path
 from zero.embedded.fork_server import serve
+from zero.embedded.lifeline import until_told
 
 def run(words):
-    print(*words, os.environ.get("COLOUR"), os.getppid(), flush=True)
-    sys.stdin.read()
+    Path(os.environ["PYTHONPATH"], "last").write_text(str(os.getpid()))
+    if not Path(os.environ["PYTHONPATH"], "dies").exists():  # then nobody reads
+        print(*words, os.environ.get("COLOUR"), os.getppid(), flush=True)
+    until_told()
+    Path(os.environ["PYTHONPATH"], "last").write_text("began")
     if words[0] == "broken":
         sys.exit(78)
     print("ready", flush=True)
     time.sleep(60)
 
-serve(socket.socket(fileno=os.dup(0)), int(sys.argv[1]), lambda words: None, run)
+class Control(socket.socket):
+    def send(self, answer):
+        if Path(os.environ["PYTHONPATH"], "dies").exists():
+            os._exit(1)
+        return super().send(answer)
+
+serve(Control(fileno=os.dup(0)), int(sys.argv[1]), lambda words: None, run)
 """
 
 
@@ -40,6 +51,7 @@ class Forked:
     def __init__(self, folder: Path) -> None:
         (folder / "server_of_the_test.py").write_text(SERVER)
         self.said: list[str] = []
+        self.folder = str(folder)
         self.forks = Forks("server_of_the_test", {"PYTHONPATH": str(folder)})
         options = ChildOptions(pause_seconds=0.02, stop_seconds_max=5.0)
         self.supervisor = Supervisor(options, lambda name, line: self.said.append(line), forks=self.forks)
@@ -47,7 +59,7 @@ class Forked:
     def start(self, *words: str, held: bool = False):
         program = f"import time; print({words!r}, 'anew ready', flush=True); time.sleep(60)"
         argv = (sys.executable, "-c", program, *words)
-        command = ChildCommand("worker", argv, "ready$", {"COLOUR": "blue"}, held=held, forked=words)
+        command = ChildCommand("worker", argv, "ready$", {"COLOUR": "blue", "PYTHONPATH": self.folder}, held=held, forked=words)
         return self.supervisor.start([command])[0]
 
 
@@ -125,3 +137,21 @@ async def test_forks_outlive_the_fork_server_and_without_one_a_child_is_started_
     os.kill(first, signal.SIGKILL)
     await until(lambda: child.ready.is_set() and child.pid != first)
     assert any("anew ready" in line for line in forked.said)
+
+
+async def test_a_fork_of_which_nobody_learned_never_begins(forked: Forked, tmp_path: Path):
+    (tmp_path / "dies").touch()
+    forked.start("one")
+    await forked.supervisor.until_ready(60)
+    assert any("anew ready" in line for line in forked.said)
+    last = tmp_path / "last"
+    await until(lambda: last.exists() and last.read_text())
+    await until(lambda: last.read_text() == "began" or ended(int(last.read_text())))
+    assert last.read_text() != "began"
+
+
+def ended(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True

@@ -203,7 +203,7 @@ def test_a_child_whose_parent_is_gone_already_does_not_start():
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60).returncode == 1
 
 
-HELD = "import sys, time; sys.stdin.read(); print('ready', flush=True); time.sleep(60)"
+HELD = "import time; from zero.embedded.lifeline import until_told; until_told(); print('ready', flush=True); time.sleep(60)"
 
 
 async def test_a_held_child_begins_when_it_is_released_and_at_once_when_it_is_started_again(supervise):
