@@ -157,21 +157,31 @@ def test_kustomize_finds_every_manifest():
 
 
 def test_every_pod_is_restricted_bounded_and_probed():
-    assert {name for name, _ in pods()} == {"ingest", "drain", "api", "migrate"}
+    assert {name for name, _ in pods()} == {"ingest", "drain", "api"}
     for name, pod in pods():
         assert pod["securityContext"]["runAsNonRoot"] and pod["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault"
         assert pod["enableServiceLinks"] is False, "ZERO_* variables of a service would be taken for settings"
+        for container in (*pod["containers"], *pod.get("initContainers", ())):
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+            given = container["resources"]
+            assert {"cpu", "memory"} <= given["requests"].keys() and "memory" in given["limits"]
         (container,) = pod["containers"]
-        assert container["securityContext"] == {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        }
-        assert {"cpu", "memory"} <= container["resources"]["requests"].keys() and "memory" in container["resources"]["limits"]
         assert container["args"] == [name]
-        if name != "migrate":
-            assert container["readinessProbe"]["httpGet"]["path"] == "/ready"
-            assert container["livenessProbe"]["httpGet"]["path"] == "/health"
+        assert container["readinessProbe"]["httpGet"]["path"] == "/ready"
+        assert container["livenessProbe"]["httpGet"]["path"] == "/health"
+
+
+def test_what_needs_the_tables_brings_them_up_to_date_before_it_starts():
+    before = {name: [each["args"] for each in pod.get("initContainers", ())] for name, pod in pods()}
+    assert before == {"ingest": [], "drain": [["migrate"]], "api": [["migrate"]]}, "ingest takes logs in without the store"
+    for name, pod in pods():
+        for each in pod.get("initContainers", ()):
+            assert each["envFrom"] == pod["containers"][0]["envFrom"], name
+    assert "Job" not in {each["kind"] for each in resources()}, "it would be applied together with the roles"
 
 
 def test_every_deployment_has_its_service_budget_and_network_policy():
@@ -180,7 +190,7 @@ def test_every_deployment_has_its_service_budget_and_network_policy():
         by_kind.setdefault(each["kind"], set()).add(each["metadata"]["name"])
     roles = {"ingest", "drain", "api"}
     assert by_kind["Deployment"] == by_kind["Service"] == by_kind["PodDisruptionBudget"] == roles
-    assert by_kind["NetworkPolicy"] == {"nothing-else", "migrate"} | roles
+    assert by_kind["NetworkPolicy"] == {"nothing-else"} | roles
     assert by_kind["HorizontalPodAutoscaler"] == {"ingest"}
 
 
