@@ -16,16 +16,17 @@ from zero.application.funnel import FunnelOptions
 from zero.application.ingest_events import DurabilityFound, FlushFailed, RequestsAccepted
 from zero.application.key_events import AccessRefused, QuotaReached
 from zero.application.ports import Append, Appended, Buffer, Clock, Codec, Decoded, Telemetry
+from zero.application.process_ids import ProcessIds
 from zero.application.pushback import Pushback, PushbackOptions
 from zero.application.receipt import Receipt
 from zero.application.stored_ack import StoredAck, StoredAckOptions
 from zero.application.submission import Ack, MeteredWaiter, Submission, Waiter
-from zero.domain.batch_id import BatchIds
 from zero.domain.entry import NANOSECONDS_PER_MILLISECOND
 from zero.domain.errors import (
     BufferFull,
     BufferUnavailable,
     ConfigurationError,
+    EpochLost,
     QuotaExceeded,
     Unauthenticated,
     Unavailable,
@@ -80,7 +81,7 @@ class Ingest:
         self._pushback = Pushback(clock, self._options.pushback)
         self._threads = ThreadPoolExecutor(self._options.decode_threads, thread_name_prefix="decode")
         self._decoding: set[asyncio.Task[None]] = set()
-        self._ids: BatchIds | None = None
+        self._ids = ProcessIds(buffer, clock)
         self._next_shard = 0
         self._flusher: asyncio.Task[None] | None = None
         self._flush_scheduled = False
@@ -221,16 +222,15 @@ class Ingest:
     async def _flush(self, gathered: Sequence[Gathered]) -> list[ZeroError]:
         """Append what was gathered and tell each its outcome; returns the reasons why frames were not taken."""
         started = self._clock.monotonic()
-        if self._ids is None:
-            epoch = await self._buffer.next_process_epoch()
-            self._ids, self._next_shard = BatchIds(epoch), epoch
+        ids = await self._ids.current()
         packed = parcels(gathered, self._options.frame)
         now_ms = self._clock.now_ns() // NANOSECONDS_PER_MILLISECOND
         together: dict[str | int, list[tuple[Parcel, Append]]] = {}
         for parcel in packed:
-            parcel.batch_id = self._ids.next(now_ms)
+            parcel.batch_id = ids.next(now_ms)
             self._next_shard += 1  # of keyed frames the buffer picks the shard, so that a retry meets the first try
-            append = parcel.append(self._next_shard % self._options.shards, now_ms, self._codec.crc32c)
+            shard = (ids.epoch + self._next_shard) % self._options.shards
+            append = parcel.append(shard, now_ms, self._codec.crc32c)
             together.setdefault(append.shard if parcel.key is None else f"{parcel.batch_id}", []).append((parcel, append))
         if len(together) == 1:
             outcomes = [await self._append(packed, started) for packed in together.values()]
@@ -274,6 +274,8 @@ class Ingest:
     def _give_up(self, gathered: Sequence[Gathered], error: ZeroError) -> ZeroError:
         if isinstance(error, BufferFull):
             self._pushback.remember(error)
+        elif isinstance(error, EpochLost):
+            self._ids.lose()
         self._fail(gathered, error)
         return error
 

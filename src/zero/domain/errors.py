@@ -15,6 +15,7 @@
     │   └── QuotaExceeded         the bound is the sender's own
     ├── Unavailable               an outside part does not answer
     │   ├── BufferUnavailable
+    │   │   └── EpochLost         nothing was sent: its batch ids might be another's, too
     │   └── StoreUnavailable      outcome unknown: verify before doing it again
     ├── StoreRejected             the store says that the data itself is wrong
     ├── StoreHalted               the store cannot go on without an operator
@@ -139,6 +140,10 @@ class BufferUnavailable(Unavailable):
     """The durable buffer does not answer or refuses writes."""
 
     code = "buffer_unavailable"
+
+
+class EpochLost(BufferUnavailable):
+    """The buffer does not know this process's epoch, and may give it to another. Nothing was sent; take a new one."""
 
 
 class StoreUnavailable(Unavailable):

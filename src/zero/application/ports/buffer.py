@@ -80,13 +80,16 @@ class Buffer(Protocol):
     """The durable buffer as the ingest side and the api see it."""
 
     async def append(self, appends: Sequence[Append]) -> Sequence[Appended]:
-        """Put the frames on disk in one round trip. Raises BufferUnavailable or Overloaded (full): none is acknowledged."""
+        """Put the frames on disk in one round trip. Raises BufferUnavailable or Overloaded (full): none is acknowledged.
+
+        Raises EpochLost, unsent, when another process may be given the epoch last taken here.
+        """
 
     def silent(self) -> bool:
         """Say whether appends are under way and no sign of life has come for too long."""
 
     async def next_process_epoch(self) -> int:
-        """Return a number that no other process start was given."""
+        """Return a number that no other process has; good for half an hour."""
 
     async def drained(self, positions: Sequence[Position]) -> Sequence[Container[int] | None]:
         """Return for each frame the indexes of the entries that became dead letters; None until the drain has settled it."""

@@ -21,6 +21,7 @@ from zero.infrastructure.redis.dead import (
     remove,
 )
 from zero.infrastructure.redis.durability import durability
+from zero.infrastructure.redis.epoch import ProcessEpoch
 from zero.infrastructure.redis.failures import FOREIGN, translate
 from zero.infrastructure.redis.gauge import memory
 from zero.infrastructure.redis.keyed import KeyedAppends
@@ -29,7 +30,6 @@ from zero.infrastructure.redis.keys import (
     ShardKeys,
     idempotency_digest,
     idempotency_shard,
-    process_epoch_key,
     shard_keys,
 )
 from zero.infrastructure.redis.line import Line, unheeded
@@ -49,7 +49,8 @@ class RedisBuffer:
 
     def __init__(self, options: RedisOptions) -> None:
         self._options = options
-        self._nodes = Nodes(options)
+        self._epoch = ProcessEpoch(options)
+        self._nodes = Nodes(options, self._epoch.confirm)
         self._keys = [shard_keys(options.namespace, shard) for shard in range(options.shards)]
         self._lines = [Line(shard, keys, self._nodes, options) for shard, keys in enumerate(self._keys)]
         self._keyed = [
@@ -103,15 +104,14 @@ class RedisBuffer:
         return any(line.silent for line in self._lines)
 
     async def next_process_epoch(self) -> int:
-        """Return a number that no other process start was given. On the way it makes the shards known and sets their reserves
-        aside."""
+        """Return a number that no other process has. On the way it makes the shards known and sets their reserves aside."""
         reserve = Reserve(self._options)
         try:
             await note_shards(await self._nodes.client(0), self._options)
             for shard, keys in enumerate(self._keys):
                 await reserve.lay(await self._nodes.client(shard), keys)
             client = await self._nodes.client(0)
-            epoch = int(await client.incr(process_epoch_key(self._options.namespace)))
+            epoch = await self._epoch.take(client)
             await replicated(client, self._keys[0].mark, self._options)
             return epoch
         except FOREIGN as error:

@@ -70,7 +70,7 @@ def key_names(namespace: str) -> KeyNames:
 
 
 def process_epoch_key(namespace: str) -> str:
-    """Return the key of the counter from which processes take their epoch."""
+    """Return the key of the counter from which processes take their epoch; with ``:<epoch>`` behind it, that of a claim."""
     return f"{namespace}:{{0}}:processes"
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from redis.asyncio import Redis
@@ -22,10 +23,14 @@ Address = tuple[str, int]
 
 
 class Nodes:
-    """The servers behind one URL: one, or the nodes of a cluster. Connections are made when first needed."""
+    """The servers behind one URL: one, or the nodes of a cluster. Connections are made when first needed.
 
-    def __init__(self, options: RedisOptions) -> None:
+    ``confirm`` looks at each pipelined connection, given its shard, before anything else is sent on it.
+    """
+
+    def __init__(self, options: RedisOptions, confirm: Callable[[int, Link], Awaitable[None]] | None = None) -> None:
         self._options = options
+        self._confirm = confirm
         self._url, self._seeds = _seeds(options.url.replace("+cluster://", "://"))
         try:
             self._settings: dict[str, Any] = dict(parse_url(self._url))
@@ -68,13 +73,19 @@ class Nodes:
         reply_timeout_seconds = reply_timeout_seconds or self._options.reply_timeout_seconds
         try:
             async with asyncio.timeout(self._options.timeout_seconds):
-                return await self._connect(await self.address(shard), reply_timeout_seconds)
+                link = await self._connect(await self.address(shard), reply_timeout_seconds)
+                if self._confirm is not None:
+                    await _closed_if_it_fails(link, self._confirm(shard, link))
+                return link
         except TimeoutError as error:
             self.forget()
             raise unreachable(f"no connection within {self._options.timeout_seconds} s") from error
         except OSError as error:
             self.forget()
             raise unreachable(error) from error
+        except BufferUnavailable:
+            self.forget()
+            raise
 
     async def close(self) -> None:
         """Close every connection of every client."""
@@ -152,13 +163,12 @@ class Nodes:
             _, link = await loop.create_connection(new_link, *address, ssl=self._tls())
         else:
             _, link = await loop.create_unix_connection(new_link, address[0])
-        try:
-            for command in self._greeting():
-                raise_refusal(await link.call([pack(*command)], 1))
-        except BaseException:
-            link.close()
-            raise
+        await _closed_if_it_fails(link, self._greet(link))
         return link
+
+    async def _greet(self, link: Link) -> None:
+        for command in self._greeting():
+            raise_refusal(await link.call([pack(*command)], 1))
 
     def _greeting(self) -> list[tuple[str, ...]]:
         commands: list[tuple[str, ...]] = []
@@ -173,6 +183,14 @@ class Nodes:
             return None
         named = {key.removeprefix("ssl_"): value for key, value in self._settings.items() if key.startswith("ssl_")}
         return RedisSSLContext(**{"cert_reqs": "required", "check_hostname": True, **named}).get()
+
+
+async def _closed_if_it_fails(link: Link, step: Awaitable[None]) -> None:
+    try:
+        await step
+    except BaseException:
+        link.close()
+        raise
 
 
 def _seeds(url: str) -> tuple[str, list[Address]]:
