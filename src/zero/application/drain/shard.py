@@ -238,6 +238,7 @@ class ShardDrain:
         lease = self._keeper.drop()
         self._intake.clear()
         self.state = DrainState.WAITING
+        self.last_error = f"{error.code}: {error.message}"
         self._parts.telemetry.emit(LeaseGone(self.shard, lease.epoch if lease else 0, error.message))
         await self._sleep(self._backoff.next())
 

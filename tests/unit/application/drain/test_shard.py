@@ -8,6 +8,7 @@ import pytest
 from tests.unit.application.drain.conftest import Bench
 from zero.application.drain import DrainOptions, DrainState
 from zero.application.drain.events import BlockStored, DeadLettered, DrainFailed, LeaseGone, VerifyPerformed
+from zero.application.ports import Lease
 from zero.domain.errors import BufferUnavailable, ConfigurationError, StoreHalted, StoreUnavailable
 from zero.domain.frame import unpack_frame
 from zero.domain.ledger import TenantLedger
@@ -190,6 +191,15 @@ async def test_a_lost_lease_drops_everything_and_stores_nothing_more(bench: Benc
     await bench.to_empty(drain, seconds=12.0)
     assert bench.stored == {}
     assert len(bench.telemetry.of(LeaseGone)) == 1
+
+
+async def test_a_drain_that_the_store_fences_again_and_again_says_so(bench: Bench) -> None:
+    await bench.append(1)
+    await bench.store.fence(Lease(0, "drain-a", 10**15))  # of a buffer that was emptied, by a clock that ran ahead
+    drain = bench.drain()
+    await bench.to_empty(drain, seconds=5.0)
+    assert bench.stored == {}
+    assert "lease_lost: epoch" in drain.last_error
 
 
 async def test_a_heartbeat_keeps_the_lease_through_a_long_insert(bench: Bench) -> None:
