@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import secrets
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -26,6 +27,12 @@ async def run_drain(shard: int | None, owner: str | None, settings: Settings, st
         await _drain_shards((shard, owner, tracer), settings, stop, ready)
 
 
+def lease_owner(given: str | None) -> str:
+    """Return the name given, or one that no other process has: containers on one host's network are all its process 1, and a
+    name that two have gives each the lease of the other."""
+    return given or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
 async def _drain_shards(
     given: "tuple[int | None, str | None, Tracer | None]", settings: Settings, stop: asyncio.Event, ready: Ready
 ) -> None:
@@ -43,7 +50,7 @@ async def _drain_shards(
     kind = store_kind(settings)
     log, store = RedisShardLog(redis_options(settings)), kind.store()
     parts = DrainParts(log, store, kind.codec(), SystemClock(), random.Random(), telemetry)  # noqa: S311 - jitter, not a secret
-    name = owner or f"{socket.gethostname()}-{os.getpid()}"
+    name = lease_owner(owner)
     options = DrainServiceOptions(drain_seconds=settings.stop_seconds_max * 0.8)
     bounds = DrainOptions(block_rows_max=kind.block_rows_max)
     share = ShardShare() if shard is None else ShardShare(shard, settings.shards)
