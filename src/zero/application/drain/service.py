@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from zero.application.background import end
 from zero.application.drain.shard import HELD, DrainState, ShardDrain
 from zero.application.ports import ShardLog
 from zero.domain.errors import ZeroError
@@ -71,19 +72,20 @@ class DrainService:
         """Drain every shard until ``stop`` is set, then finish what is in hand."""
         async with asyncio.TaskGroup() as group:
             running = [group.create_task(drain.run()) for drain in self._drains]
-            scout = group.create_task(self._look(lambda drain: running.append(group.create_task(drain.run()))))
+            scout = group.create_task(self._look(lambda drain: running.append(group.create_task(drain.run())), stop))
             heart = group.create_task(self._beat())
             stopper = group.create_task(self._stop_when(stop, scout))
             while left := [task for task in running if not task.done()]:
                 await asyncio.wait(left)
-            for task in (scout, heart, stopper):
-                task.cancel()
+            await end(scout, heart, stopper)
 
-    async def _look(self, start: Callable[[ShardDrain], None]) -> None:
-        """Drain shards of ours that others append to, or did, beside those that we are set to."""
-        while True:
+    async def _look(self, start: Callable[[ShardDrain], None], stop: asyncio.Event) -> None:
+        """Drain shards of ours that others append to, or did, beside those we are set to; no more once stopping."""
+        while not stop.is_set():
             with suppress(ZeroError):  # the drains meet the same error, and tell
                 shards = await self._log.shards()
+                if stop.is_set():
+                    return  # a cancellation may have been lost: what is started now would never be told to stop
                 for shard in list(self._share.of(shards))[len(self._drains) :]:
                     self._drains.append(self._make(shard))
                     start(self._drains[-1])
@@ -96,6 +98,6 @@ class DrainService:
 
     async def _stop_when(self, stop: asyncio.Event, scout: "asyncio.Task[None]") -> None:
         await stop.wait()
-        scout.cancel()
         for drain in self._drains:
             drain.stop(self._options.drain_seconds)
+        await end(scout)

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from contextlib import suppress
 
 import pytest
 
@@ -79,6 +80,29 @@ async def test_a_drain_that_breaks_ends_the_service() -> None:
     with pytest.raises(ExceptionGroup):
         async with asyncio.timeout(60):
             await service.run(asyncio.Event())
+
+
+async def test_a_stop_is_heard_although_the_look_for_shards_loses_the_cancellation() -> None:
+    class Forgetful(MemoryBuffer):
+        looking = asyncio.Event()
+
+        async def shards(self) -> int:
+            if not self.looking.is_set():
+                self.looking.set()
+                with suppress(asyncio.CancelledError):
+                    await asyncio.sleep(600)
+            return 3
+
+    log = Forgetful(_LoopClock(), 3)
+    some = DrainParts(log, MemoryStore(), MemoryCodec(), _LoopClock(), random.Random(1), MemoryTelemetry())
+    service = service_of(some, 1, drain=DrainOptions(idle_seconds=0.02))
+    stop = asyncio.Event()
+    running = asyncio.create_task(service.run(stop))
+    async with asyncio.timeout(60):
+        await log.looking.wait()
+        stop.set()
+        await running
+    assert service.states() == {0: (DrainState.STOPPED, "")}
 
 
 async def test_the_shards_left_of_a_higher_setting_are_shared_out_among_the_drains_that_are_set() -> None:
