@@ -12,7 +12,13 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from zero.application.drain.options import DrainOptions
+from zero.application.ingest import IngestOptions
+from zero.application.patterns.catalogue import CatalogueOptions
+from zero.infrastructure.redis.options import RedisOptions
 from zero.infrastructure.telemetry.exposition import FOLDER_VARIABLE, SLOT_VARIABLE
+from zero.interfaces.ingest_grpc.options import IngestGrpcOptions
+from zero.interfaces.ingest_http.options import IngestHttpOptions
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -20,6 +26,8 @@ KUBERNETES = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
 OLDEST_KUBERNETES, NEWEST_KUBERNETES = "1.30", "1.34"
 EXPOSURE_MAX = "20"
 """Tenths of what systemd-analyze calls the exposure level; below 2.0 it says OK."""
+IDLE_BYTES = 140 << 20
+"""What a role takes before there is work."""
 TOOLS = Path(sys.executable).parent
 
 
@@ -173,6 +181,25 @@ def test_every_pod_is_restricted_bounded_and_probed():
         assert container["args"] == [name]
         assert container["readinessProbe"]["httpGet"]["path"] == "/ready"
         assert container["livenessProbe"]["httpGet"]["path"] == "/health"
+
+
+def test_a_pod_may_take_all_the_memory_that_the_program_lets_itself_take():
+    shards = next(int(each["data"]["ZERO_SHARDS"]) for each in resources() if each["kind"] == "ConfigMap")
+    grpc, http, ingest = IngestGrpcOptions(), IngestHttpOptions(), IngestOptions()
+    bounds = {
+        "ingest": (grpc.slow_reads_max + grpc.streams_max) * grpc.message_bytes_max
+        + http.bodies_bytes_max
+        + http.replies_bytes_max
+        + http.connections_max * (http.head_bytes_max + http.write_bytes_max)
+        + 2 * ingest.funnel.bytes_max
+        + ingest.decode_bytes_max
+        + shards * RedisOptions("redis://buffer").unanswered_bytes_max,
+        "drain": shards * 10 * DrainOptions().block_bytes_max,
+        "api": CatalogueOptions().memory_bytes_max,
+    }
+    for name, pod in pods():
+        number, unit = re.fullmatch(r"(\d+)([MG])i", pod["containers"][0]["resources"]["limits"]["memory"]).groups()
+        assert bounds[name] + IDLE_BYTES < int(number) << {"M": 20, "G": 30}[unit], name
 
 
 def test_what_needs_the_tables_brings_them_up_to_date_before_it_starts():
