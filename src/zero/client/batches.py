@@ -10,7 +10,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Batch:
-    """NDJSON of ``count`` entries. The key stays the same over retries, restarts and the spool, so none is stored twice."""
+    """NDJSON of ``count`` entries. The key stays the same over retries, restarts and the spool, so none is stored twice.
+
+    That holds for as long as the door remembers the key: 24 hours.
+    """
 
     key: str
     body: bytes

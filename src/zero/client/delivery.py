@@ -14,11 +14,13 @@ from zero.client.complaints import Complaints
 from zero.client.door import RETRIED, Answer, Door
 from zero.client.options import SenderOptions
 from zero.client.receipt import Receipt, receipt_of
-from zero.client.spool import Spool
+from zero.client.spool import Spool, age_seconds
 
 RECEIPTS_MAX = 1_000
 SPOOL_AFTER_SECONDS = 1.0
 """A short hiccup does not go to disk."""
+REMEMBERED_SECONDS = 23 * 3600.0
+"""The door remembers keys for 24 hours; the first try was a little before the batch went to disk, and clocks differ."""
 _STORED_SECONDS = 40.0
 _TOO_LARGE = 413
 
@@ -33,6 +35,7 @@ class Counts:
     too_large: int = 0
     gave_up: int = 0
     spooled: int = 0
+    spooled_late: int = 0
     spool_full: int = 0
     batches: int = 0
     retries: int = 0
@@ -97,6 +100,7 @@ class Delivery:
                 self._failures = 0
                 self._settle(batch, answer, ack)
                 self._spool.remove(path)
+                self._note_late(batch, age_seconds(path))
 
     def keep(self, batch: Batch) -> None:
         """Put a batch into the spool, or count it as lost."""
@@ -115,6 +119,13 @@ class Delivery:
         self.counts.gave_up += count
         self.receipts.append(Receipt(0, count, [(0, why)]))
         self._complaints.tell("gave up", f"{count} entries are lost: {why}")
+
+    def _note_late(self, batch: Batch, seconds: float) -> None:
+        """Say of a batch that it may be stored twice: one entry too many can be told by its content, one too few is gone."""
+        if seconds > REMEMBERED_SECONDS:
+            self.counts.spooled_late += batch.count
+            late = f"{batch.count} entries went out after {seconds / 3600:,.0f} hours on disk"
+            self._complaints.tell("late", f"{late}: if a first try arrived, they are stored twice")
 
     def _insist(self, batch: Batch, ack: str) -> None:
         """Ask until there is an answer that a retry cannot change."""

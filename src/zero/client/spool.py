@@ -1,7 +1,8 @@
 """A folder that keeps batches over an outage and over a restart: one file each, complete or not there.
 
 Processes may share a folder: each tries what it finds, one at a time (flock), and should two try the same batch, its key has it
-stored once. A file that is torn or changed is put aside as ``*.broken`` and counted.
+stored once. A file that is torn or changed is put aside as ``*.broken`` and counted; what a killed process left unfinished is
+removed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from zero.client.batches import Batch, read_batch
 
 _SUFFIX, _BROKEN, _UNFINISHED = ".batch", ".broken", ".unfinished"
 _LOOK_SECONDS = 5.0
+_STALE_SECONDS = 600.0
+"""Nobody writes one file for so long."""
 
 
 class Spool:
@@ -39,9 +42,13 @@ class Spool:
         """See what is there."""
         self._looked = time.monotonic()
         try:
-            self._names = sorted(name for name in os.listdir(self._folder) if name.endswith(_SUFFIX))  # noqa: PTH208 - names are enough
+            found = os.listdir(self._folder)  # noqa: PTH208 - names are enough
         except OSError:
-            self._names = []
+            found = []
+        self._names = sorted(name for name in found if name.endswith(_SUFFIX))
+        for name in found:
+            if name.endswith(_UNFINISHED):
+                self._remove_stale(self._folder / name)
 
     def put(self, batch: Batch) -> bool:
         """Keep a batch; False when there is no room for it."""
@@ -49,7 +56,9 @@ class Spool:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if self._used() + len(data) > self._bytes_max:
-                return False
+                self.look()
+                if self._used() + len(data) > self._bytes_max:
+                    return False
             self._count += 1
             name = f"{time.time_ns():020d}-{os.getpid()}-{self._count:06d}"
             unfinished = self._folder / (name + _UNFINISHED)
@@ -91,6 +100,11 @@ class Spool:
         with suppress(ValueError):
             self._names.remove(path.name)
 
+    def _remove_stale(self, path: Path) -> None:
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+                path.unlink()
+
     def _put_aside(self, path: Path) -> None:
         self.broken += 1
         with suppress(ValueError):
@@ -118,6 +132,12 @@ class Spool:
                 with suppress(OSError):
                     used += each.stat().st_size
         return used
+
+
+def age_seconds(path: Path) -> float:
+    """Return how long ago a batch was put into the spool, by its name."""
+    written = path.name.partition("-")[0]
+    return time.time() - int(written) / 1e9 if written.isascii() and written.isdigit() else 0.0
 
 
 def _locked(descriptor: int) -> bool:
