@@ -144,6 +144,40 @@ def test_prometheus_scrapes_every_container_of_the_services_of_compose_at_its_po
         assert found[f"zero-{name}"] == [{"names": [name], "type": "A", "port": port}]
 
 
+def relabelled(target: dict[str, str], rules: list[dict[str, Any]]) -> dict[str, str] | None:
+    """Return the labels of a target as Prometheus would make them, None when it drops it."""
+    for rule in rules:
+        found = re.fullmatch(rule.get("regex", "(.*)"), ";".join(target.get(name, "") for name in rule["source_labels"]))
+        if rule.get("action") == "keep":
+            if found is None:
+                return None
+        elif found:
+            target = target | {rule["target_label"]: found.expand(rule.get("replacement", "$1").replace("$", "\\"))}
+    return target
+
+
+def test_prometheus_finds_every_pod_once_under_the_job_names_of_compose():
+    (job,) = yaml.safe_load((DEPLOY / "prometheus" / "kubernetes.yaml").read_text(encoding="utf-8"))["scrape_configs"]
+    others = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yaml").read_text(encoding="utf-8"))["scrape_configs"]
+    (discovery,) = job["kubernetes_sd_configs"]
+    key, _, value = discovery["selectors"][0]["label"].partition("=")
+    (namespace,) = (each["metadata"]["name"] for each in resources() if each["kind"] == "Namespace")
+    assert discovery["namespaces"] == {"names": [namespace]}
+    jobs = []
+    for template in (each["spec"]["template"] for each in resources() if "template" in each.get("spec", {})):
+        labels, spec = template["metadata"]["labels"], template["spec"]
+        assert labels[key] == value and "annotations" not in template["metadata"]
+        named = {"__meta_kubernetes_pod_label_app_kubernetes_io_name": labels["app.kubernetes.io/name"]}
+        ports = [
+            port["name"]
+            for each in (*spec["containers"], *spec.get("initContainers", ()))
+            for port in each.get("ports", [{"name": ""}])
+        ]
+        targets = [named | {"__meta_kubernetes_pod_container_port_name": port} for port in ports]
+        jobs += [found["job"] for target in targets if (found := relabelled(target, job["relabel_configs"]))]
+    assert sorted(jobs) == sorted(each["job_name"] for each in others if each["job_name"].startswith("zero-"))
+
+
 def test_what_the_docs_scale_publishes_no_port():
     services = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))["services"]
     scaled = re.findall(r"--scale (\w+)=", (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8"))
