@@ -49,7 +49,7 @@ def lattice(make):
         [knot()],
         lattice(lambda inner: [inner]),
         lattice(lambda inner: dict(enumerate(inner))),
-        list(range(2_000_000)),
+        [0] * 500_000,
         ["\0" * 9000] * 20,
         {f"k{number}": "ü" * 20_000 for number in range(300)},
         {"k" * 300 + str(number): number for number in range(3)},
