@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from zero.embedded.events import ChildRestarted
 from zero.embedded.forks import Forks
-from zero.embedded.process import LINE_BYTES_MAX, ChildCommand, Process, execute, fork
+from zero.embedded.process import LINE_BYTES_MAX, ChildCommand, Process, end_group, execute, fork
 
 if TYPE_CHECKING:
     from zero.application.ports import Telemetry
@@ -152,6 +152,7 @@ class Child:
         finally:
             self.pid = self._process = None
             self.ready.clear()
+        await end_group(process.pid)
         done, _ = await asyncio.wait({relay}, timeout=1.0)
         if not done:
             relay.cancel()

@@ -2,7 +2,9 @@
 
 import asyncio
 import os
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+import signal
+import time
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, SubprocessStreamProtocol
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -15,6 +17,8 @@ _GO = b"\n"
 """What tells a process that is held to begin."""
 _LOOK_SECONDS = 0.1
 """How often to look whether a process has ended, while there is no descriptor left to be told by."""
+_GROUP_SECONDS_MAX = 1.0
+_GROUP_LOOK_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +54,39 @@ class Process(Protocol):
         """Read no further."""
 
 
+class _Streams(SubprocessStreamProtocol):
+    """asyncio's, with the moment at which the process ends: its own ``wait`` also waits for all who hold the output open."""
+
+    def __init__(self) -> None:
+        super().__init__(LINE_BYTES_MAX, asyncio.get_running_loop())
+        self.ended = asyncio.Event()
+
+    def process_exited(self) -> None:
+        super().process_exited()
+        self.ended.set()
+
+
 @dataclass(slots=True)
 class _Executed:
     pid: int
     output: asyncio.StreamReader
-    _process: asyncio.subprocess.Process
+    _streams: _Streams
+    _transport: asyncio.SubprocessTransport
 
     def release(self) -> None:
-        if self._process.stdin is not None and not self._process.stdin.is_closing():
-            self._process.stdin.write(_GO)
-            self._process.stdin.close()
+        stdin = self._streams.stdin
+        if stdin is not None and not stdin.is_closing():
+            stdin.write(_GO)
+            stdin.close()
 
     async def wait(self) -> int:
-        return await self._process.wait()
+        await self._streams.ended.wait()
+        code = self._transport.get_returncode()
+        assert code is not None  # noqa: S101 - it has ended
+        return code
 
     def close(self) -> None:
-        """Nothing: what the process left open ends with the process object."""
+        self._transport.close()
 
 
 @dataclass(slots=True)
@@ -113,19 +134,34 @@ class _Forked:
         self._transport.close()
 
 
+async def end_group(leader: int) -> None:
+    """Kill what a process that has ended left behind in its group, and take leave of it where we are its new parent.
+
+    Such as the child with which a killed Valkey wrote its file: nobody else waits for it, and it holds the output open. Every
+    process that we start leads a group of its own, so nothing else of ours is in this one.
+    """
+    with suppress(OSError):  # usually nothing is left
+        os.killpg(leader, signal.SIGKILL)
+    until = time.monotonic() + _GROUP_SECONDS_MAX
+    with suppress(ChildProcessError):
+        while time.monotonic() < until:
+            if os.waitpid(-leader, os.WNOHANG)[0] == 0:  # noqa: ASYNC222 - no wait
+                await asyncio.sleep(_GROUP_LOOK_SECONDS)
+
+
 async def execute(command: ChildCommand) -> Process:
     """Start a program."""
-    process = await asyncio.create_subprocess_exec(
+    transport, streams = await asyncio.get_running_loop().subprocess_exec(
+        _Streams,
         *command.argv,
         stdin=PIPE if command.held else DEVNULL,
         stdout=PIPE,
         stderr=STDOUT,
         env={**os.environ, **command.environment},
         start_new_session=True,
-        limit=LINE_BYTES_MAX,
     )
-    assert process.stdout is not None  # noqa: S101 - asked for just above
-    return _Executed(process.pid, process.stdout, process)
+    assert streams.stdout is not None  # noqa: S101 - asked for just above
+    return _Executed(transport.get_pid(), streams.stdout, streams, transport)
 
 
 async def fork(forks: Forks, command: ChildCommand) -> Process:

@@ -128,6 +128,20 @@ async def test_the_end_of_a_fork_is_seen_also_without_a_descriptor_for_it(forked
     assert any("ended by SIGKILL" in line for line in forked.said)
 
 
+async def test_nothing_is_left_of_what_a_killed_child_had_started_not_even_a_zombie(forked: Forked):
+    program = (
+        "import subprocess, sys, time\n"
+        "other = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        "print('other', other.pid, flush=True); print('ready', flush=True); time.sleep(60)\n"
+    )
+    (child,) = forked.supervisor.start([ChildCommand("server", (sys.executable, "-c", program))])
+    await forked.supervisor.until_ready(60)
+    first, other = child.pid, int(next(line for line in forked.said if "other" in line).split()[-1])
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: child.ready.is_set() and child.pid != first)
+    assert not exists(other)
+
+
 async def test_forks_outlive_the_fork_server_and_without_one_a_child_is_started_anew(forked: Forked):
     child = forked.start("one")
     await forked.supervisor.until_ready(60)
@@ -148,6 +162,10 @@ async def test_a_fork_of_which_nobody_learned_never_begins(forked: Forked, tmp_p
     await until(lambda: last.exists() and last.read_text())
     await until(lambda: last.read_text() == "began" or ended(int(last.read_text())))
     assert last.read_text() != "began"
+
+
+def exists(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
 
 
 def ended(pid: int) -> bool:
