@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from zero.application.cursor import Cursor, decode_cursor, encode_cursor, search_digest
 from zero.application.ports import Clock, LogReader, QueryParser, Scope
-from zero.domain.entry import Level
-from zero.domain.errors import InvalidInput
+from zero.domain.entry import Level, parse_entry_id
+from zero.domain.errors import InvalidInput, NotFound
 from zero.domain.instant import parse_instant
 from zero.domain.query import And, Field, Is, LevelIn, Node
 from zero.domain.query_fields import parse_level
@@ -79,8 +79,30 @@ class Search:
         page = entries[:limit]
         return SearchPage(page, encode_cursor(Cursor(now_ns, page[-1].key), digest))
 
-    async def facets(self, request: SearchRequest, limit: int = 10) -> Mapping[str, Sequence[tuple[str, int]]]:
-        """Return the most frequent values of the usual fields among the matching entries."""
+    async def around(self, request: SearchRequest, identity: str, limit: int = 25) -> Sequence[StoredEntry]:
+        """Return the entry with up to ``limit`` of those found on either side of it, newest first.
+
+        Its place is its key and not its time alone: a batch may share one timestamp. Raises NotFound.
+        """
+        most = self._limits.page_entries // 2
+        if not 1 <= limit <= most:
+            raise InvalidInput(f"limit is {limit}; it must lie between 1 and {most}", field="limit")
+        try:
+            wanted = parse_entry_id(identity)
+        except ValueError as error:
+            raise InvalidInput(str(error), field="id") from error
+        scope = self.scope(request)
+        found = await self._reader.entries(request.tenant, [wanted])
+        if not found:
+            raise NotFound(f"there is no entry {identity}: it may have expired", field="id")
+        later = await self._reader.earliest(scope, limit, found[0].key)
+        earlier = await self._reader.latest(scope, limit, found[0].key)
+        return [*reversed(later), found[0], *earlier]
+
+    async def facets(
+        self, request: SearchRequest, limit: int = 10, fields: Sequence[str] = FACETS
+    ) -> Mapping[str, Sequence[tuple[str, int]]]:
+        """Return the most frequent values of the fields among the matching entries."""
         if not 1 <= limit <= self._limits.facet_values:
             raise InvalidInput(f"limit is {limit}; it must lie between 1 and {self._limits.facet_values}", field="limit")
         return await self._reader.facets(self.scope(request), FACETS, limit)

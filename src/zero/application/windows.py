@@ -26,3 +26,18 @@ def backwards(
         yield TimeBetween(lower_ns, upper_ns)
         upper_ns = lower_ns
     yield TimeBetween(from_ns, upper_ns)
+
+
+def forwards(
+    from_ns: int, to_ns: int | None, extent: tuple[int, int], widths_ns: Sequence[int] = WINDOWS_NS
+) -> Iterator[TimeBetween]:
+    """Yield the same from ``from_ns`` on, oldest first; the last one reaches to ``to_ns``, which may be open."""
+    newest_ns = extent[1] if to_ns is None else min(to_ns, extent[1])
+    lower_ns = from_ns
+    for width_ns in widths_ns:
+        upper_ns = (from_ns + width_ns) // BUCKET_NS * BUCKET_NS + BUCKET_NS
+        if upper_ns >= newest_ns:
+            break
+        yield TimeBetween(lower_ns, upper_ns)
+        lower_ns = upper_ns
+    yield TimeBetween(lower_ns, to_ns)

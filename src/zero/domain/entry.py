@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from string import hexdigits
 
 NANOSECONDS_PER_MILLISECOND = 1_000_000
 
@@ -70,6 +71,6 @@ def entry_id(batch_id: int, index: int) -> str:
 
 def parse_entry_id(text: str) -> tuple[int, int]:
     """Return (batch id, index) of an entry id. Raises ValueError unless it is 24 hex digits."""
-    if len(text) != 24:
-        raise ValueError(f"an entry id has 24 hex digits, not {len(text)}")
+    if len(text) != 24 or not set(text) <= set(hexdigits):
+        raise ValueError("an entry id has 24 hex digits")
     return int(text[:16], 16), int(text[16:], 16)

@@ -50,6 +50,7 @@ CODEC = NativeCodec()
 ON_A_CLUSTER = {
     "test_counts_by_time_value_and_tenant_add_up",
     "test_the_newest_come_first_over_days_and_ties",
+    "test_the_next_ones_come_oldest_first_over_days_and_ties",
     "test_arrivals_are_told_by_the_time_of_acceptance",
     "test_an_empty_store_has_no_entries",
     "test_bars_over_a_long_time_stand_for_whole_five_minutes",

@@ -252,6 +252,8 @@ async def test_ids_that_tenants_share_lead_each_to_its_own_entries(tenants: Api)
         found = await tenants.reader.entries(name(number), identities)
         assert len(found) == ENTRIES
         assert {stored.entry.user_id for stored in found} == {mark(number)}
+        answer = await tenants.client.get("/api/around", params={"id": found[20].id}, headers=tenants.headers[number])
+        assert {log["user_id"] for log in answer.json()["logs"]} == {mark(number)}
     assert await tenants.reader.entries("nobody", identities) == []
 
 

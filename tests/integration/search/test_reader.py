@@ -45,6 +45,17 @@ async def test_the_newest_come_first_over_days_and_ties(log_store: LogStore, rea
     assert list(await reader.latest(ALL, 7)) == newest_first(entries)[:7]
 
 
+async def test_the_next_ones_come_oldest_first_over_days_and_ties(log_store: LogStore, reader: Reader) -> None:
+    entries = batch(0, 100, 3600) + batch(5, 50, 0) + batch(6, 50, 0)
+    log_store.store(entries)
+    ordered = sorted(entries, key=lambda stored: stored.key)
+    for place in (20, 130):
+        assert list(await reader.earliest(ALL, 60, ordered[place].key)) == ordered[place + 1 :][:60]
+    assert list(await reader.latest(ALL, 60, ordered[70].key)) == ordered[10:70][::-1]
+    until = Scope("default", Everything(), to_ns=ordered[150].key.timestamp_ns)
+    assert list(await reader.earliest(until, 60, ordered[100].key)) == ordered[101:150]
+
+
 async def test_an_empty_store_has_no_entries(log_store: LogStore, reader: Reader) -> None:
     assert list(await reader.latest(ALL, 10)) == []
     assert (await reader.figures("default", START_S * 10**9)).entries == 0

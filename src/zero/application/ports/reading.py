@@ -56,6 +56,9 @@ class LogReader(Protocol):
     async def latest(self, scope: Scope, limit: int, before: EntryKey | None = None) -> Sequence[StoredEntry]:
         """Return up to ``limit`` entries, newest first, that come after ``before`` in that order."""
 
+    async def earliest(self, scope: Scope, limit: int, after: EntryKey) -> Sequence[StoredEntry]:
+        """Return up to ``limit`` entries, oldest first, that come after ``after`` in that order."""
+
     async def arrivals(self, scope: Scope, since_batch_id: int, limit: int) -> Sequence[tuple[int, int]]:
         """Return up to ``limit`` (batch id, index) of entries accepted since that batch id, newest first."""
 

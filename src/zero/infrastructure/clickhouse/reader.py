@@ -14,7 +14,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from zero.application.ports import Scope, StoreFigures, Tally
 from zero.application.tracing import step, traceparent
-from zero.application.windows import WINDOWS_NS, backwards
+from zero.application.windows import WINDOWS_NS, backwards, forwards
 from zero.domain.batch_id import batch_id, batch_id_ms
 from zero.domain.entry import EntryLimits, Level
 from zero.domain.errors import Overloaded, QueryTooExpensive, ZeroError
@@ -33,6 +33,9 @@ EXTENT_SECONDS = 10.0
 STOP_PAUSES_SECONDS = (0.05, 0.2, 1.0)
 TRACE_ID = Field("trace_id")
 NEWEST_FIRST = "ORDER BY timestamp DESC, _bid DESC, _idx DESC"
+OLDEST_FIRST = "ORDER BY timestamp, _bid, _idx"
+_PLACE = "(timestamp, _bid, _idx)"
+_KEY = "(fromUnixTimestamp64Nano({key_ns:Int64}, 'UTC'), {key_bid:UInt64}, {key_idx:UInt32})"
 # ClickHouse: too many rows, timeout exceeded, memory limit, too many bytes, result too large.
 _TOO_EXPENSIVE = frozenset({158, 159, 160, 241, 307, 396})
 
@@ -91,11 +94,24 @@ class ClickHouseReader:
         for window in backwards(scope.from_ns, to_ns, await self.extent(), looks(scope.query)):
             condition, parameters = scope_condition(scope, window)
             if before is not None:
-                condition += _AFTER_KEY
-                parameters |= {"key_ns": before.timestamp_ns, "key_bid": before.batch_id, "key_idx": before.index}
+                condition += f" AND {_PLACE} < {_KEY}"
+                parameters |= _key_values(before)
             parameters["limit"] = limit - len(found)
             sql = f"SELECT {ENTRY_COLUMNS} FROM logs WHERE {condition} {NEWEST_FIRST} LIMIT {{limit:UInt32}}"
             found += read_entries(await self.ask(sql, parameters))
+            if len(found) >= limit:
+                break
+        return found
+
+    async def earliest(self, scope: Scope, limit: int, after: EntryKey) -> Sequence[StoredEntry]:
+        """Look forwards in growing windows of time until there are enough."""
+        from_ns = max(scope.from_ns or 0, after.timestamp_ns)
+        found: list[StoredEntry] = []
+        for window in forwards(from_ns, scope.to_ns, await self.extent(), looks(scope.query)):
+            condition, parameters = scope_condition(scope, window)
+            parameters |= {**_key_values(after), "limit": limit - len(found)}
+            sql = f"SELECT {ENTRY_COLUMNS} FROM logs WHERE {condition} AND {_PLACE} > {_KEY} {OLDEST_FIRST}"
+            found += read_entries(await self.ask(f"{sql} LIMIT {{limit:UInt32}}", parameters))
             if len(found) >= limit:
                 break
         return found
@@ -288,9 +304,8 @@ class ClickHouseReader:
                 return
 
 
-_AFTER_KEY = (
-    " AND (timestamp, _bid, _idx) < (fromUnixTimestamp64Nano({key_ns:Int64}, 'UTC'), {key_bid:UInt64}, {key_idx:UInt32})"
-)
+def _key_values(key: EntryKey) -> dict[str, Any]:
+    return {"key_ns": key.timestamp_ns, "key_bid": key.batch_id, "key_idx": key.index}
 
 
 def looks(query: Node) -> Sequence[int]:

@@ -25,6 +25,10 @@ class MemoryReader:
         found = [stored for stored in self.found(scope) if before is None or stored.key < before]
         return sorted(found, key=lambda stored: stored.key, reverse=True)[:limit]
 
+    async def earliest(self, scope: Scope, limit: int, after: EntryKey) -> Sequence[StoredEntry]:
+        """Sort all of it."""
+        return sorted((stored for stored in self.found(scope) if stored.key > after), key=lambda stored: stored.key)[:limit]
+
     async def arrivals(self, scope: Scope, since_batch_id: int, limit: int) -> Sequence[tuple[int, int]]:
         """Sort all identities."""
         found = [(stored.batch_id, stored.index) for stored in self.found(scope) if stored.batch_id >= since_batch_id]

@@ -27,6 +27,7 @@ from zero.infrastructure.postgres.values import from_text, signed, to_text, unsi
 FACET_FIELDS = (*TEXT_FIELDS, "level")
 _SILENCE_SECONDS_MAX = 5.0
 _TRIES_MAX = 2
+_KEY = "(%(key_ns)s::bigint, %(key_bid)s::bigint, %(key_idx)s::bigint)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,18 @@ class PostgresReader:
         """Read backwards along the index of time, which is the order of the answer."""
         condition, parameters = scope_condition(scope)
         if before is not None:
-            condition += " AND (timestamp_ns, bid, idx) < (%(key_ns)s::bigint, %(key_bid)s::bigint, %(key_idx)s::bigint)"
-            parameters |= {"key_ns": before.timestamp_ns, "key_bid": signed(before.batch_id), "key_idx": before.index}
+            condition += f" AND (timestamp_ns, bid, idx) < {_KEY}"
+            parameters |= _key_values(before)
         order = "ORDER BY timestamp_ns DESC, bid DESC, idx DESC LIMIT %(limit)s"
         sql = f"SELECT {ENTRY_COLUMNS} FROM logs WHERE {condition} {order}"
         return read_entries(await self.ask(sql, parameters | {"limit": limit}))
+
+    async def earliest(self, scope: Scope, limit: int, after: EntryKey) -> Sequence[StoredEntry]:
+        """Read forwards along the same index."""
+        condition, parameters = scope_condition(scope)
+        order = "ORDER BY timestamp_ns, bid, idx LIMIT %(limit)s"
+        sql = f"SELECT {ENTRY_COLUMNS} FROM logs WHERE {condition} AND (timestamp_ns, bid, idx) > {_KEY} {order}"
+        return read_entries(await self.ask(sql, {**parameters, **_key_values(after), "limit": limit}))
 
     async def arrivals(self, scope: Scope, since_batch_id: int, limit: int) -> Sequence[tuple[int, int]]:
         """Select by batch id, which grows with the time of receipt."""
@@ -199,3 +207,7 @@ def scope_condition(scope: Scope, window: TimeBetween | None = None) -> tuple[st
     compiled = compile_query(And((window or TimeBetween(scope.from_ns, scope.to_ns), scope.query)))
     parameters: Parameters = {"tenant": to_text(scope.tenant)}
     return f"tenant = %(tenant)s AND {compiled.sql}", {**parameters, **compiled.parameters}
+
+
+def _key_values(key: EntryKey) -> dict[str, Any]:
+    return {"key_ns": key.timestamp_ns, "key_bid": signed(key.batch_id), "key_idx": key.index}

@@ -41,6 +41,13 @@ class PageFilters(Filters):
     cursor: str | None = Field(None, description="next_cursor of the page before")
 
 
+class AroundFilters(Filters):
+    """A search among whose entries one is shown."""
+
+    id: str = Field(description="the entry in the middle", max_length=64)
+    limit: int = Field(25, description="entries on either side, 1 to 500")
+
+
 class HistogramFilters(Filters):
     """A search counted over time."""
 
@@ -99,6 +106,12 @@ def logs_router(services: ApiServices) -> APIRouter:
         page = await services.meaning.lines(body.request(tenant), body.mode, body.limit, body.cursor)
         logs = [{**log_shape(line.stored), **(answer_shape(line.hit) if line.hit else {})} for line in page.lines]
         return json_answer({"logs": logs, "next_cursor": page.next_cursor})
+
+    @router.get("/around")
+    async def around(tenant: Tenant, filters: Annotated[AroundFilters, Query()]) -> Response:
+        """Show a log among those found right before and after it, newest first."""
+        entries = await services.search.around(filters.request(tenant), filters.id, filters.limit)
+        return Response(to_json({"logs": [log_shape(stored) for stored in entries]}), media_type="application/json")
 
     @router.get("/histogram")
     async def histogram(tenant: Tenant, filters: Annotated[HistogramFilters, Query()]) -> Response:

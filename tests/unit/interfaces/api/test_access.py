@@ -33,6 +33,8 @@ RULES = {
     "GET /api/logs/tail": {QUERY},
     "GET /api/logs/{app_id:path}": {QUERY},
     "POST /api/logs/search": {QUERY},
+    "GET /api/logs/search": {QUERY},
+    "GET /api/around": {QUERY},
     "GET /api/histogram": {QUERY},
     "GET /api/facets": {QUERY},
     "GET /api/patterns": {QUERY},

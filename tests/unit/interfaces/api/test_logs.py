@@ -91,6 +91,14 @@ async def test_what_is_no_question_is_refused_by_the_name_of_its_field(api, text
     assert caught.value.field == "about"
     answer = await api.client.post("/api/patterns/search", json={"query": text})
     assert (answer.status_code, answer.json()["error"]["field"]) == (400, "query")
+async def test_a_log_is_shown_among_its_neighbours_though_all_share_one_timestamp(api) -> None:
+    stored = [api.store(f"line {number}", index=number, app_id="batch") for number in range(100)]
+    api.store("of another app", index=200, app_id="other")
+    path = f"/api/around?id={stored[50].id}&limit=2"
+    assert await api.messages(f"{path}&app_id=batch") == [f"line {number}" for number in (52, 51, 50, 49, 48)]
+    assert await api.messages(f"/api/around?id={stored[99].id}&limit=1") == ["of another app", "line 99", "line 98"]
+    answer = await api.client.get(f"/api/around?id={'1' * 24}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
 
 
 async def test_lines_are_looked_for_while_the_texts_of_their_patterns_are(api, monkeypatch) -> None:
@@ -177,6 +185,9 @@ async def test_a_query_mistake_comes_back_with_its_position(api) -> None:
         ("/api/logs?tenant=other", "tenant"),
         ("/api/logs?app_id=%00", "app_id"),
         ("/api/histogram?buckets=0", "buckets"),
+        ("/api/around", "id"),
+        ("/api/around?id=-" + "1" * 23, "id"),
+        ("/api/around?id=" + "1" * 24 + "&limit=501", "limit"),
         ("/api/facets?limit=101", "limit"),
         ("/api/dead-letters?limit=0", "limit"),
         ("/api/logs/tail?after=xyz", "Last-Event-ID"),

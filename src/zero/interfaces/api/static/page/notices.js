@@ -15,6 +15,7 @@ export function showFailure(node, error, again) {
 function explained(error) {
   if (error.status === 401) return ["A key is needed", "Enter an API key with the scope query: the button at the top right, or zero keys create --scope query."];
   if (error.status === 403) return ["This key may not see this", "It takes a key with another scope. An operator makes one with zero keys create."];
+  if (error.status === 404 && error.field) return ["It is not there any more", "Lines go when their days are over."];
   if ([404, 405, 501].includes(error.status)) return ["This server does not have it", "It is of another version than this page: reload the page."];
   if (error.status === 422) return ["The search is too expensive", "Narrow the time range or add a condition, for example an app."];
   if (error.status === 429) return ["Too much at once", "Wait a moment, then try again."];

@@ -1,4 +1,4 @@
-// Time: ranges, clocks, and nanoseconds, which a Number cannot hold.
+// Time: ranges and clocks.
 
 export const RANGES = [
   ["-5m", "Last 5 minutes"],
@@ -44,12 +44,6 @@ export function millis(text) {
   if (text === "now") return Date.now();
   if (/^\d{17,}$/.test(text)) return Number(BigInt(text) / 1_000_000n);
   return Date.parse(text.replace(/(\.\d{3})\d+/, "$1"));
-}
-
-/** @returns {bigint} Unix nanoseconds of an RFC 3339 time in UTC with any number of digits */
-export function nanos(iso) {
-  const [, seconds, fraction = ""] = /^(.{19})(?:\.(\d+))?/.exec(iso);
-  return BigInt(Date.parse(`${seconds}Z`)) * 1_000_000n + BigInt(fraction.padEnd(9, "0").slice(0, 9));
 }
 
 const pad = (number, digits = 2) => String(number).padStart(digits, "0");

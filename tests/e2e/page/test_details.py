@@ -1,0 +1,36 @@
+"""What the page does in the small, over an api in memory."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+import zero.interfaces.api
+from tests.e2e.page.conftest import ServedApi, shown
+from zero.domain.query_fields import ALIASES, QUERY_FIELDS
+
+pytestmark = pytest.mark.timed  # a browser shows things when it comes to it
+
+HOUR = 3600
+# What is typed, and Tab before anything could be offered for it: in one turn, faster than any hand.
+TYPED_WITH_TAB = """([at, text]) => {
+  const input = document.getElementById("query");
+  input.setRangeText(text, at, at, "end");
+  input.dispatchEvent(new InputEvent("input", { bubbles: true }));
+  input.dispatchEvent(new KeyboardEvent("keydown", { key: "Tab", bubbles: true, cancelable: true }));
+}"""
+
+
+def visit(page: Page, served: ServedApi, place: str = "") -> None:
+    page.goto(f"{served.url}/{place}")
+    page.wait_for_selector("html[data-started]")
+
+
+def test_a_line_stands_among_its_neighbours_though_all_of_its_batch_share_one_timestamp(page: Page, served) -> None:
+    stored = [served.store(f"line {number}", -60, number, app_id="batch") for number in range(300)]
+    visit(page, served, f"#logs?q=id:{stored[100].id}&from=all")
+    page.locator("#lines .line").click()
+    page.get_by_role("button", name="Show around this line").click()
+    expect(page.locator("#around .line.this .message")).to_have_text("line 100")
+    assert page.locator("#around .line .message").all_inner_texts() == [f"line {number}" for number in range(125, 74, -1)]
