@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from starlette.exceptions import HTTPException
 
 from zero.application.ports import Mode
 from zero.application.search import SearchPage, SearchRequest
@@ -60,13 +61,23 @@ class FacetFilters(Filters):
     limit: int = Field(10, description="values a field, 1 to 100")
 
 
+def _no_truth(value: object) -> object:
+    """Refuse true and false, which would be taken for the moments 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError(f"a moment is {_TIME}")
+    return value
+
+
+Moment = Annotated[str | int | float, BeforeValidator(_no_truth)]
+
+
 class TimeRange(BaseModel):
     """From the first moment up to, not including, the second."""
 
     model_config = ConfigDict(extra="forbid")
 
-    from_: str | int | float | None = Field(None, alias="from")
-    to: str | int | float | None = None
+    from_: Moment | None = Field(None, alias="from")
+    to: Moment | None = None
 
 
 class SearchBody(BaseModel):
@@ -107,11 +118,10 @@ def logs_router(services: ApiServices) -> APIRouter:
         logs = [{**log_shape(line.stored), **(answer_shape(line.hit) if line.hit else {})} for line in page.lines]
         return json_answer({"logs": logs, "next_cursor": page.next_cursor})
 
-    @router.get("/around")
+    @router.get("/around", response_model=LogsOut)
     async def around(tenant: Tenant, filters: Annotated[AroundFilters, Query()]) -> Response:
         """Show a log among those found right before and after it, newest first."""
-        entries = await services.search.around(filters.request(tenant), filters.id, filters.limit)
-        return Response(to_json({"logs": [log_shape(stored) for stored in entries]}), media_type="application/json")
+        return _page(SearchPage(await services.search.around(filters.request(tenant), filters.id, filters.limit), None))
 
     @router.get("/histogram")
     async def histogram(tenant: Tenant, filters: Annotated[HistogramFilters, Query()]) -> Response:
@@ -144,6 +154,11 @@ def logs_router(services: ApiServices) -> APIRouter:
 def app_router(services: ApiServices) -> APIRouter:
     """Return the door of one app's logs. It comes last: ``search`` and ``tail`` are doors before they are apps."""
     router = APIRouter(prefix="/api", tags=["search"], responses=RESPONSES)
+
+    @router.get("/logs/search", include_in_schema=False)
+    async def search_without_document(tenant: Tenant) -> Response:
+        """Refuse: it is a door, and no app."""
+        raise HTTPException(405, "search documents are posted; /api/logs?q= searches without one", {"Allow": "POST"})
 
     @router.get("/logs/{app_id:path}", response_model=LogsOut)
     async def find_app_logs(

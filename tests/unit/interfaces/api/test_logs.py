@@ -209,6 +209,8 @@ async def test_a_wrong_parameter_is_named(api, path: str, field: str) -> None:
         (b'{"mode":"magic"}', "mode"),
         (b'{"tenant":"other"}', "tenant"),
         (b'{"time_range":{"from":[]}}', "time_range.from"),
+        (b'{"time_range":{"from":true}}', "time_range.from"),
+        (b'{"time_range":{"to":false}}', "time_range.to"),
         (b'{"level":["loud"]}', "level"),
         (b'{"limit":1e400}', "limit"),
         (b'{"query":"\\ud800"}', None),
@@ -221,6 +223,12 @@ async def test_a_wrong_document_is_answered_with_400(api, body: bytes, field: st
     error = answer.json()["error"]
     if field:
         assert error["field"].startswith(field)
+
+
+async def test_the_door_of_documents_is_no_app(api) -> None:
+    answer = await api.client.get("/api/logs/search")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert answer.json()["error"]["code"] == "method_not_allowed"
 
 
 async def test_a_deep_document_is_refused(api) -> None:
