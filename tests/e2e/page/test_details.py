@@ -34,3 +34,14 @@ def test_a_line_stands_among_its_neighbours_though_all_of_its_batch_share_one_ti
     page.get_by_role("button", name="Show around this line").click()
     expect(page.locator("#around .line.this .message")).to_have_text("line 100")
     assert page.locator("#around .line .message").all_inner_texts() == [f"line {number}" for number in range(125, 74, -1)]
+
+
+def test_what_was_offered_for_another_text_is_not_accepted(page: Page, served) -> None:
+    served.store("a line")
+    visit(page, served)
+    for text, at, typed, wanted in (("lev", 3, "e", "leve"), ("app", 0, "x ", "x app")):
+        page.fill("#query", "")
+        page.locator("#query").press_sequentially(text)
+        expect(page.get_by_role("option")).to_have_count(1)
+        page.evaluate(TYPED_WITH_TAB, [at, typed])
+        expect(page.locator("#query")).to_have_value(wanted)

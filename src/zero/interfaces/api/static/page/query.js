@@ -74,8 +74,9 @@ export class QueryBox {
     if (stay) this.soon();
   }
 
+  /** What was offered is for a text that has changed: nobody may accept it any more. */
   soon() {
-    clearTimeout(this.timer);
+    this.close();
     this.showTrouble(null);
     this.timer = setTimeout(() => this.complete(), WAIT_MS);
   }
