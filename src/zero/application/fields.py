@@ -1,13 +1,14 @@
 """What a query can be completed with: names of fields and metadata keys, and their values."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from zero.application.ports import FieldReader
 from zero.application.search import Search, SearchRequest
 from zero.domain.entry import Level
-from zero.domain.errors import InvalidInput
-from zero.domain.query_fields import QUERY_FIELDS, field_named
+from zero.domain.errors import InvalidInput, QueryTooExpensive
+from zero.domain.query import Field
+from zero.domain.query_fields import ALIASES, HOST, METADATA_PREFIX, QUERY_FIELDS, field_named, key_name
 
 COMPLETIONS_MAX = 100
 PREFIX_CHARS_MAX = 256
@@ -31,21 +32,42 @@ class FieldSearch:
     async def names(self, request: SearchRequest, prefix: str, limit: int) -> Sequence[FieldName]:
         """Return the names that begin with the prefix: fields first, then metadata keys, the most frequent first."""
         _check(prefix, limit)
-        fields = [FieldName(name, is_key=False) for name in QUERY_FIELDS if name.startswith(prefix.lower())]
+        if prefix.lower().startswith(METADATA_PREFIX):
+            keys = await self._reader.keys(self._search.scope(request), prefix[len(METADATA_PREFIX) :], limit)
+            return [FieldName(METADATA_PREFIX + key, is_key=True) for key, _ in keys]
         keys = await self._reader.keys(self._search.scope(request), prefix, limit)
-        # A key with the name of a field has to be told from it.
-        named = [FieldName(f"metadata.{key}" if key in QUERY_FIELDS else key, is_key=True) for key, _ in keys]
-        return [*fields, *named][:limit]
+        named = [FieldName(key_name(key), is_key=True) for key, _ in keys]
+        if prefix and HOST.startswith(prefix.lower()) and HOST not in [one.name for one in named]:
+            named.append(FieldName(HOST, is_key=False))
+        return [*(FieldName(name, is_key=False) for name in _fields(prefix.lower())), *named][:limit]
 
     async def values(self, request: SearchRequest, name: str, prefix: str, limit: int) -> Sequence[tuple[str, int]]:
         """Return the most frequent values that begin with the prefix, and how often the entries looked at have them."""
         _check(prefix, limit)
-        if name == "level":
-            return [(level.name, 0) for level in Level if level.name.startswith(prefix.upper())]
+        if ALIASES.get(name, name) == "level":
+            return await self._levels(request, prefix, limit)
         field = field_named(name)
         if field is None:
             return []
-        return await self._reader.values(self._search.scope(request), field, prefix, limit)
+        found = await self._reader.values(self._search.scope(request), field, prefix, limit)
+        if found or name != HOST:
+            return found
+        return await self._reader.values(self._search.scope(request), Field("source"), prefix, limit)
+
+    async def _levels(self, request: SearchRequest, prefix: str, limit: int) -> Sequence[tuple[str, int]]:
+        """Return every level, for all of them are known; without counts where counting is too expensive."""
+        try:
+            counts = dict((await self._search.facets(request, len(Level), ("level",)))["level"])
+        except QueryTooExpensive:
+            counts = {}
+        found = [(level.name, counts.get(level.name, 0)) for level in Level if level.name.startswith(prefix.upper())]
+        return sorted(found, key=lambda one: -one[1])[:limit]
+
+
+def _fields(prefix: str) -> Iterable[str]:
+    """Return the fields that begin with the prefix, or those that have a short form that does."""
+    named = [name for name in QUERY_FIELDS if name.startswith(prefix)]
+    return named or dict.fromkeys(name for alias, name in ALIASES.items() if alias.startswith(prefix))
 
 
 def _check(prefix: str, limit: int) -> None:

@@ -105,7 +105,7 @@ class Search:
         """Return the most frequent values of the fields among the matching entries."""
         if not 1 <= limit <= self._limits.facet_values:
             raise InvalidInput(f"limit is {limit}; it must lie between 1 and {self._limits.facet_values}", field="limit")
-        return await self._reader.facets(self.scope(request), FACETS, limit)
+        return await self._reader.facets(self.scope(request), fields, limit)
 
     def _node(self, request: SearchRequest, now_ns: int) -> Node:
         conditions: list[Node] = [self._parser.parse(request.query, now_ns)]

@@ -50,6 +50,8 @@ QUERY_FIELDS = (
 """The fields of an entry that a query may name, those asked for most first."""
 _ALWAYS_THERE = ("message", "timestamp", "level", "id", "pattern_id")
 METADATA_PREFIX = "metadata."
+HOST = "host"
+"""No field: the metadata key, or the source of an entry without it."""
 _NO_TEXT = (*_ALWAYS_THERE, "_exists_")
 _LEVELS = {**{level.name: level for level in Level}, **LEVEL_ALIASES}
 _WORD = re.compile(r"[^\W_]+")
@@ -123,7 +125,7 @@ def value_condition(name: str | None, value: Value, now_ns: int) -> Node:
         return _id(value)
     if name == "pattern_id":
         return _pattern(value)
-    if name == "host":
+    if name == HOST:
         return _host(lambda field: _field_is(field, value))
     return _field_is(_field(name, value.position), value)
 
@@ -132,6 +134,12 @@ def field_named(name: str) -> Field | None:
     """Return the field or metadata key that a query means by the name, None where it has no texts. Raises QuerySyntaxError."""
     canonical = _canonical(name, 0)
     return None if canonical in _NO_TEXT else _field(canonical, 0)
+
+
+def key_name(key: str) -> str:
+    """Return how a query names the metadata key: told from what else it would mean by that name."""
+    taken = key in QUERY_FIELDS or key in ALIASES or key == "_exists_" or key.startswith(METADATA_PREFIX)
+    return METADATA_PREFIX + key if taken else key
 
 
 def range_condition(name: str | None, ends: Ends, now_ns: int) -> Node:
@@ -145,7 +153,7 @@ def range_condition(name: str | None, ends: Ends, now_ns: int) -> Node:
         low = _instant(ends.low, now_ns) + (not ends.low_inclusive) if ends.low else None
         high = _instant(ends.high, now_ns) + ends.high_inclusive if ends.high else None
         return TimeBetween(low, high)
-    if name == "host":
+    if name == HOST:
         return _host(lambda field: _between(field, ends))
     return _between(_field(name, ends.position), ends)
 
@@ -203,7 +211,7 @@ def _exists(value: Value, now_ns: int) -> Node:
 
 def _host(condition: HostCondition) -> Node:
     """Return the condition on the metadata key ``host``, or on ``source`` for an entry without that key."""
-    key = Field("host", is_key=True)
+    key = Field(HOST, is_key=True)
     return Or((condition(key), And((Not(Exists(key)), condition(Field("source"))))))
 
 

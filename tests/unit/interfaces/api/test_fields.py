@@ -2,6 +2,9 @@
 
 import pytest
 
+from zero.domain.entry import Level
+from zero.domain.query_fields import ALIASES, QUERY_FIELDS
+
 
 async def names(api, **parameters) -> list[tuple[str, str]]:
     answer = await api.client.get("/api/fields", params=parameters)
@@ -31,6 +34,27 @@ async def test_a_metadata_key_that_is_named_like_a_field_says_that_it_is_metadat
     assert ("metadata", "metadata.level") in await names(api, prefix="level")
 
 
+async def test_keys_that_are_named_like_what_else_a_query_means_say_that_they_are_metadata(api) -> None:
+    taken = [*QUERY_FIELDS, *ALIASES, "_exists_", "metadata.x"]
+    api.store("a", metadata=dict.fromkeys(taken, "of the key") | {"plain": "x"})
+    found = {name for kind, name in await names(api, limit=100) if kind == "metadata"}
+    assert found == {f"metadata.{name}" for name in taken} | {"plain"}
+    for name in found - {"plain"}:
+        assert await api.messages(f'/api/logs?q={name}:"of the key"') == ["a"], name
+        assert await values(api, field=name) == [("of the key", 1)]
+
+
+async def test_names_are_completed_behind_the_prefix_of_metadata_and_from_short_forms(api) -> None:
+    api.store("a", source="node-1", metadata={"Colour": "red"})
+    assert await names(api, prefix="metadata.") == await names(api, prefix="metadata.Co") == [("metadata", "metadata.Colour")]
+    assert await names(api, prefix="sev") == [("field", "level")]
+    assert await names(api, prefix="host") == [("field", "host")]
+    assert await values(api, field="host", prefix="no") == [("node-1", 1)]
+    api.store("b", metadata={"host": "node-2"})
+    assert await names(api, prefix="host") == [("metadata", "host")]
+    assert await values(api, field="host") == [("node-2", 1)]
+
+
 async def test_values_are_counted_in_the_logs_that_match(api) -> None:
     for number, (status, app) in enumerate([(200, "web"), (200, "web"), (500, "web"), (200, "db")]):
         api.store("x", number, number, app_id=app, metadata={"status": status})
@@ -42,7 +66,11 @@ async def test_values_are_counted_in_the_logs_that_match(api) -> None:
 
 async def test_levels_are_known_and_texts_without_end_have_no_values(api) -> None:
     api.store("x")
-    assert [value for value, _ in await values(api, field="level", prefix="w")] == ["WARN"]
+    api.store("y", level=Level.ERROR)
+    api.store("z", level=Level.ERROR)
+    for name in ("level", "severity", "lvl"):
+        assert await values(api, field=name, limit=2) == [("ERROR", 2), ("INFO", 1)]
+        assert await values(api, field=name, prefix="w") == [("WARN", 0)]
     assert await values(api, field="message") == await values(api, field="timestamp") == []
 
 
