@@ -45,3 +45,22 @@ def test_what_was_offered_for_another_text_is_not_accepted(page: Page, served) -
         expect(page.get_by_role("option")).to_have_count(1)
         page.evaluate(TYPED_WITH_TAB, [at, typed])
         expect(page.locator("#query")).to_have_value(wanted)
+
+
+def test_a_value_of_a_key_that_is_named_like_a_field_is_put_into_the_query_as_metadata(page: Page, served) -> None:
+    names = ("message", "env", "time", "id")
+    served.store("a line", metadata=dict.fromkeys(names, "of the key") | {"plain": "x"})
+    for name in (*names, "plain"):
+        visit(page, served, "#logs?from=all")
+        page.locator("#lines .line").click()
+        page.locator(".entry .key").get_by_role("button", name=f"only this {name}", exact=True).click()
+        wanted = "plain:x" if name == "plain" else f'metadata.{name}:"of the key"'
+        expect(page.locator("#query")).to_have_value(wanted)
+        expect(page.locator("#lines .line")).to_have_count(1)
+        expect(page.locator("#lines")).not_to_have_class("waiting")
+
+
+def test_the_page_knows_every_name_that_a_query_takes_for_something_else() -> None:
+    script = (Path(zero.interfaces.api.__file__).parent / "static/page/terms.js").read_text(encoding="utf-8")
+    listed = script[script.index("TAKEN = new Set([") : script.index("]);")]
+    assert set(re.findall(r'"([^"]+)"', listed)) == {*QUERY_FIELDS, *ALIASES, "_exists_"}

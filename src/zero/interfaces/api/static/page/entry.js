@@ -3,8 +3,8 @@
 import { address } from "./api.js";
 import { button, el, visible } from "./dom.js";
 import { go, link } from "./place.js";
-import { has, term } from "./terms.js";
-import { copy } from "./copy.js";
+import { has, keyName, term } from "./terms.js";
+import { copy, curlOf } from "./copy.js";
 
 const FIELDS = ["id", "timestamp", "level", "app_id", "source", "environment", "trace_id", "span_id", "user_id", "pattern_id"];
 const WITHOUT_TERM = new Set(["id", "timestamp"]);
@@ -37,9 +37,9 @@ function actions(log) {
 
 function field(name, value, { query, onTerm }, isKey = false) {
   const text = typeof value === "string" ? value : JSON.stringify(value);
-  const wanted = term(isKey && FIELDS.includes(name) ? `metadata.${name}` : name, text);
+  const wanted = term(isKey ? keyName(name) : name, text);
   const sign = (mark, says, now) => button(mark, () => onTerm(now), { "aria-label": `${says} ${name}`, title: says, "aria-pressed": String(has(query, now)) });
-  const buttons = WITHOUT_TERM.has(name) || text.length > 200 ? null : el("span", { class: "signs" },
+  const buttons = (!isKey && WITHOUT_TERM.has(name)) || text.length > 200 ? null : el("span", { class: "signs" },
     sign("+", "only this", wanted), wanted.startsWith("NOT ") ? null : sign("−", "without this", `-${wanted}`));
   return el("div", { class: isKey ? "key" : "" },
     el("dt", {}, el("bdi", {}, visible(name, { max: 200 }))), el("dd", {}, el("bdi", {}, visible(text, { lines: true })), buttons));

@@ -1,5 +1,9 @@
 // The query language as far as the page has to write it: terms, quotes, and what stands at the caret.
 
+const TAKEN = new Set([
+  "app_id", "level", "message", "source", "environment", "trace_id", "span_id", "user_id", "timestamp", "id", "pattern_id",
+  "app", "service", "service.name", "env", "severity", "lvl", "msg", "time", "ts", "@timestamp", "_exists_",
+]);
 const WORDS = /^(AND|OR|NOT|TO)$/;
 const PLAIN = /^[\p{L}\p{N}_@/][\p{L}\p{N}_.@/-]*$/u;
 const SYNTAX = /[:"()[\]{}<>*?\\|&!~^=/]/;
@@ -15,6 +19,11 @@ export function quoted(value) {
 export function term(name, value) {
   const spelt = String(name).replace(/[^\p{L}\p{N}_.@-]/gu, "\\$&");
   return value === "" ? `NOT ${spelt}:*` : `${spelt}:${quoted(value)}`;
+}
+
+/** @returns {string} the name of a metadata key, told from what a query means by the same name */
+export function keyName(key) {
+  return TAKEN.has(key) || key.startsWith("metadata.") ? `metadata.${key}` : key;
 }
 
 /** @returns {string[]} what stands in the query one beside the other: terms, groups, operators */
