@@ -64,3 +64,25 @@ def test_the_page_knows_every_name_that_a_query_takes_for_something_else() -> No
     script = (Path(zero.interfaces.api.__file__).parent / "static/page/terms.js").read_text(encoding="utf-8")
     listed = script[script.index("TAKEN = new Set([") : script.index("]);")]
     assert set(re.findall(r'"([^"]+)"', listed)) == {*QUERY_FIELDS, *ALIASES, "_exists_"}
+
+
+def test_who_has_the_focus_on_pause_keeps_it_while_lines_arrive(page: Page, served) -> None:
+    visit(page, served, "#logs?live=1")
+    expect(page.locator("#tail-bar")).to_contain_text("Following")
+    page.locator("#pause").focus()
+    served.store("arrived")
+    expect(page.locator("#tail-bar")).to_contain_text("1 lines so far")
+    expect(page.locator("#pause")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#tail-bar")).to_contain_text("Paused")
+    expect(page.locator("#pause")).to_be_focused()
+
+
+def test_who_has_the_focus_on_an_app_keeps_it_while_the_numbers_change(page: Page, served) -> None:
+    served.store("first", app_id="shop")
+    visit(page, served, "#platform")
+    page.get_by_role("link", name="shop").focus()
+    for number in range(2):
+        served.store("later", number, number, app_id="bank")
+    expect(page.locator("#platform .apps .number")).to_have_text(["1", "2"])
+    expect(page.get_by_role("link", name="shop")).to_be_focused()

@@ -10,6 +10,7 @@ import { term } from "./terms.js";
 const EVERY_MS = 3000;
 const RATES_MAX = 60;
 const LETTERS = 50;
+const APPS = 20;
 const rates = [];
 
 /** Show the figures, and go on looking until the place is left. */
@@ -34,8 +35,11 @@ async function keepLooking(places, signal) {
 async function part(node, show, signal) {
   try {
     await show();
+    delete node.dataset.failure;
   } catch (error) {
-    if (error.name !== "AbortError" && !signal.aborted) showFailure(node, error, () => change({}, { quietly: true }));
+    if (error.name === "AbortError" || signal.aborted || node.dataset.failure === error.message) return;
+    node.dataset.failure = error.message;
+    showFailure(node, error, () => change({}, { quietly: true }));
   }
 }
 
@@ -59,12 +63,31 @@ async function figures(node, signal) {
     ["Stored", [count(stats.stored), " ", el("small", {}, "lines")], el("small", { class: "dim" }, `${bytes(stats.disk_bytes)} on disk${stats.stored ? `, ${Math.round(stats.disk_bytes / stats.stored)} bytes a line` : ""}`)],
     ["Waiting in the buffer", [count(buffer.frames), " ", el("small", {}, "frames")], el("small", { class: "dim" }, `${bytes(buffer.used_bytes)}${buffer.limit_bytes ? ` of ${bytes(buffer.limit_bytes)}, ${used.toFixed(1)} %` : ""}`)],
   ];
-  const most = Math.max(1, ...Object.values(stats.by_app));
-  const apps = Object.entries(stats.by_app).sort((one, other) => other[1] - one[1]).slice(0, 20);
-  replace(node, el("div", { class: "tiles" }, tiles.map(([name, figure, more]) => el("div", { class: "tile" }, el("h3", {}, name), el("p", { class: "figure" }, figure), more))),
-    apps.length ? el("h2", {}, "By app") : null,
-    el("ul", { class: "apps" }, apps.map(([app, number]) => el("li", {}, el("a", { href: link("logs", { q: term("app_id", app), from: "all" }) }, el("bdi", {}, visible(app, { max: 80 }))),
-      el("progress", { class: "share", max: most, value: number, "aria-hidden": "true" }), el("span", { class: "number" }, count(number))))));
+  if (!node.querySelector(".tiles")) replace(node, el("div", { class: "tiles" }), el("h2", {}, "By app"), el("ul", { class: "apps" }));
+  replace(node.querySelector(".tiles"), tiles.map(([name, figure, more]) => el("div", { class: "tile" }, el("h3", {}, name), el("p", { class: "figure" }, figure), more)));
+  byApp(node.querySelector(".apps"), stats.by_app);
+  node.querySelector("h2").hidden = !node.querySelector(".apps li");
+}
+
+/** Change the numbers in place: a link that somebody is on stays where it is, and new apps come last. */
+function byApp(list, numbers) {
+  const most = Math.max(1, ...Object.values(numbers));
+  const apps = new Map(Object.entries(numbers).sort((one, other) => other[1] - one[1]).slice(0, APPS));
+  const rows = new Map([...list.children].map((row) => [row.dataset.app, row]));
+  for (const [app, row] of rows) if (!apps.has(app) && !row.contains(document.activeElement)) row.remove();
+  for (const [app, number] of apps) {
+    const row = rows.get(app) ?? appRow(app);
+    if (!row.isConnected) list.append(row);
+    const share = row.querySelector("progress");
+    share.max = most;
+    share.value = number;
+    row.querySelector(".number").textContent = count(number);
+  }
+}
+
+function appRow(app) {
+  return el("li", { "data-app": app }, el("a", { href: link("logs", { q: term("app_id", app), from: "all" }) }, el("bdi", {}, visible(app, { max: 80 }))),
+    el("progress", { class: "share", "aria-hidden": "true" }), el("span", { class: "number" }));
 }
 
 async function ledger(node, signal) {
@@ -73,9 +96,12 @@ async function ledger(node, signal) {
   const tenants = Object.entries(found.tenants);
   const line = (name, of) => el("tr", { class: of.missing ? "bad" : "" }, el("th", { scope: "row" }, el("bdi", {}, visible(name))), names.map((one) => el("td", { class: "number" }, count(of[one]))));
   const verdict = found.missing ? "Lines are missing." : found.balanced ? "Every accepted line is accounted for." : "In motion: look again in a moment.";
-  replace(node, el("h2", {}, "Ledger"), el("p", { class: found.missing ? "bad" : "dim" }, `${verdict} accepted = stored + dead-lettered + in buffer`),
-    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "ledger" }, el("table", { class: "figures" }, el("thead", {}, el("tr", {}, ["Tenant", ...names.map((name) => name.replace("_", " "))].map((name) => el("th", { scope: "col" }, name)))),
-      el("tbody", {}, tenants.map(([name, of]) => line(name, of)), tenants.length > 1 ? line("all", found) : null))));
+  if (!node.querySelector(".scroll")) replace(node, el("h2", {}, "Ledger"), el("p"), el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "ledger" }));
+  const said = node.querySelector("p");
+  said.className = found.missing ? "bad" : "dim";
+  replace(said, `${verdict} accepted = stored + dead-lettered + in buffer`);
+  replace(node.querySelector(".scroll"), el("table", { class: "figures" }, el("thead", {}, el("tr", {}, ["Tenant", ...names.map((name) => name.replace("_", " "))].map((name) => el("th", { scope: "col" }, name)))),
+    el("tbody", {}, tenants.map(([name, of]) => line(name, of)), tenants.length > 1 ? line("all", found) : null)));
 }
 
 async function letters(node, after, signal) {

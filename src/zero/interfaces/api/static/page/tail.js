@@ -25,6 +25,7 @@ export class Tail {
     this.paused = false;
     this.state = "connecting";
     this.stopper = new AbortController();
+    this.furnish();
     this.timer = setInterval(() => this.show(), SHOW_MS);
     results.onToggle = (isOpen) => isOpen && this.pause(true);
     this.tell();
@@ -92,6 +93,15 @@ export class Tail {
     this.tell();
   }
 
+  /** Make what the bar shows once: whoever has the focus on the button keeps it while the figures change. */
+  furnish() {
+    this.text = el("span");
+    this.figure = el("span", { class: "dim" });
+    this.button = button("", () => this.pause(), { class: "small", id: "pause" });
+    this.bar.dataset.text = "";
+    replace(this.bar, el("span", { class: "dot", "aria-hidden": "true" }), this.text, this.figure, this.button);
+  }
+
   tell(state = this.state) {
     this.state = state;
     const waiting = this.waiting.length + this.dropped;
@@ -101,9 +111,9 @@ export class Tail {
     this.bar.dataset.text = `${text}${this.seen}`;
     this.bar.hidden = false;
     this.bar.dataset.state = this.paused ? "paused" : state;
-    this.button ??= button("", () => this.pause(), { class: "small", id: "pause" });
     this.button.textContent = this.paused ? "Go on" : "Pause";
-    replace(this.bar, el("span", { class: "dot", "aria-hidden": "true" }), el("span", {}, visible(text)), el("span", { class: "dim" }, `${count(this.seen)} lines so far`), this.button);
+    replace(this.text, visible(text));
+    this.figure.textContent = `${count(this.seen)} lines so far`;
   }
 }
 
