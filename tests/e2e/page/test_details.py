@@ -48,7 +48,7 @@ def test_what_was_offered_for_another_text_is_not_accepted(page: Page, served) -
 
 
 def test_a_value_of_a_key_that_is_named_like_a_field_is_put_into_the_query_as_metadata(page: Page, served) -> None:
-    names = ("message", "env", "time", "id")
+    names = ("message", "env", "id")
     served.store("a line", metadata=dict.fromkeys(names, "of the key") | {"plain": "x"})
     for name in (*names, "plain"):
         visit(page, served, "#logs?from=all")
@@ -86,3 +86,23 @@ def test_who_has_the_focus_on_an_app_keeps_it_while_the_numbers_change(page: Pag
         served.store("later", number, number, app_id="bank")
     expect(page.locator("#platform .apps .number")).to_have_text(["1", "2"])
     expect(page.get_by_role("link", name="shop")).to_be_focused()
+
+
+def test_times_that_make_no_range_are_said_and_another_range_is_offered(page: Page, served) -> None:
+    served.store("a line")
+    for place in ("#logs?from=-1h&to=-2h", "#logs?from=garbage"):
+        visit(page, served, place)
+        expect(page.get_by_role("heading", name="The time range cannot be read")).to_be_visible()
+        expect(page.locator("#trouble")).to_be_hidden()
+    page.get_by_role("button", name="Choose a time range").click()
+    page.get_by_role("button", name="All time").first.click()
+    expect(page.locator("#lines .line")).to_have_count(1)
+
+
+def test_how_to_write_a_query_is_shown_beside_the_one_that_is_mended(page: Page, served) -> None:
+    visit(page, served, "#logs?q=level:loud&from=-6h")
+    page.get_by_role("button", name="How to write one").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Queries")
+    page.keyboard.press("Escape")
+    expect(page.locator("#query")).to_have_value("level:loud")
+    assert shown(page) == {"q": "level:loud", "from": "-6h"}

@@ -5,8 +5,8 @@ import { button, byId, el, replace, say } from "./dom.js";
 import { showFacets } from "./facets.js";
 import { Histogram } from "./histogram.js";
 import { meaningOf } from "./meaning.js";
-import { showFailure, showNothing, showWelcome } from "./notices.js";
-import { change, go, here, link } from "./place.js";
+import { showBadQuery, showBadRange, showFailure, showNothing, showWelcome } from "./notices.js";
+import { change, go, here } from "./place.js";
 import { QueryBox } from "./query.js";
 import { showRange, startRange } from "./range.js";
 import { Results } from "./results.js";
@@ -148,10 +148,10 @@ export class LogsView {
     this.histogram.clear();
     replace(byId("facets"));
     if (error.status === 400) {
-      this.box.showTrouble(error);
-      replace(byId("lines"), el("div", { class: "notice" }, el("h2", {}, "The query cannot be read"),
-        el("p", {}, "The mark under it shows where. ", el("a", { href: link("help") }, "How to write one")),
-        el("p", { class: "actions" }, button("Search it as plain text", () => this.go(`"${(params.q ?? "").replace(/[\\"]/g, "\\$&")}"`)))));
+      const ofTime = error.field === "from" || error.field === "to";
+      if (!ofTime) this.box.showTrouble(error);
+      if (ofTime) showBadRange(byId("lines"), error);
+      else showBadQuery(byId("lines"), error, () => this.go(`"${(params.q ?? "").replace(/[\\"]/g, "\\$&")}"`));
       say(error.message);
       return;
     }

@@ -1,8 +1,9 @@
 // What the page says when there is nothing to show, and what to do next.
 
-import { button, el, replace, visible } from "./dom.js";
+import { button, byId, el, replace, visible } from "./dom.js";
 import { snippet } from "./copy.js";
-import { go } from "./place.js";
+import { change, go } from "./place.js";
+import { showKeys } from "./shortcuts.js";
 
 /** Show that asking failed, why, and how to go on. */
 export function showFailure(node, error, again) {
@@ -22,6 +23,20 @@ function explained(error) {
   if (error.status === 503) return ["The store does not answer", "Logs are accepted and kept in the buffer meanwhile. Look at the tab Platform, or run zero doctor."];
   if (error.code === "unreachable") return ["No answer from the api", "Is it running? Start everything with zero up, or the api alone with zero api."];
   return ["That did not work", ""];
+}
+
+/** Show that the api does not understand the query; the box says why, and where if that is known. */
+export function showBadQuery(node, error, asText) {
+  const where = Number.isInteger(error.position) ? "The mark under it shows where." : "What is wrong is said under it.";
+  replace(node, el("div", { class: "notice" }, el("h2", {}, "The query cannot be read"), el("p", {}, where),
+    el("p", { class: "actions" }, button("Search it as plain text", asText), button("How to write one", showKeys))));
+}
+
+/** Show that the times of the address make no range. */
+export function showBadRange(node, error) {
+  replace(node, el("div", { class: "notice" }, el("h2", {}, "The time range cannot be read"), el("p", {}, visible(error.message)),
+    el("p", { class: "actions" }, button("Choose a time range", () => byId("range").click(), { class: "primary" }),
+      button("All time", () => change({ from: "all", to: "" })))));
 }
 
 /** Show how to send the first log. */
