@@ -106,3 +106,22 @@ def test_how_to_write_a_query_is_shown_beside_the_one_that_is_mended(page: Page,
     page.keyboard.press("Escape")
     expect(page.locator("#query")).to_have_value("level:loud")
     assert shown(page) == {"q": "level:loud", "from": "-6h"}
+
+
+def test_an_old_line_closes_with_escape_is_copied_without_the_key_and_leads_to_its_pattern(page: Page, served) -> None:
+    served.store("an old line", -72 * HOUR)
+    visit(page, served, "#logs?q=old&from=all")
+    page.evaluate("sessionStorage.setItem('zero.key', 'zero_secret')")
+    page.locator("#lines .line").click()
+    page.get_by_role("button", name="Copy as curl").click()
+    expect(page.locator(".entry")).to_contain_text("Copied")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert '-H "X-API-Key: $ZERO_API_KEY"' in copied and "secret" not in copied
+    page.evaluate("sessionStorage.clear()")
+    page.keyboard.press("Escape")
+    expect(page.locator(".entry")).to_have_count(0)
+    expect(page.locator("#lines .when")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Show this pattern").click()
+    expect(page.locator("#query")).to_have_value(re.compile("pattern_id:"))
+    expect(page.locator("#lines .message")).to_have_text(["an old line"])

@@ -1,5 +1,6 @@
 // Copying text, also where the browser has no clipboard for pages without TLS.
 
+import { key } from "./api.js";
 import { button, el, say } from "./dom.js";
 
 /** Copy the text and say so on the button that was pressed. */
@@ -15,6 +16,11 @@ export async function copy(text, pressed) {
   pressed.textContent = "Copied";
   say("copied");
   setTimeout(() => (pressed.textContent = pressed.dataset.label), 1200);
+}
+
+/** @returns {string} the start of a command that asks the api; a key is named as the variable that zero reads it from, never shown */
+export function curlOf(path) {
+  return `curl -G '${location.origin}${path}'${key.get() ? ' -H "X-API-Key: $ZERO_API_KEY"' : ""}`;
 }
 
 /** A block of text to copy. */

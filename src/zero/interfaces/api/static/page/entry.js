@@ -1,6 +1,5 @@
 // One line, opened: every field of it, and where to go from there.
 
-import { address } from "./api.js";
 import { button, el, visible } from "./dom.js";
 import { go, link } from "./place.js";
 import { has, keyName, term } from "./terms.js";
@@ -24,11 +23,11 @@ export function opened(log, search) {
 
 function actions(log) {
   const self = link("logs", { q: `id:${log.id}`, from: "all" });
-  const curl = `curl -G '${location.origin}${address("/api/logs", { q: `id:${log.id}` })}'`;
-  const pattern = log.pattern_id && el("a", { href: link("logs", { q: `pattern_id:${log.pattern_id}` }) }, "Show this pattern");
+  const curl = `${curlOf("/api/logs")} --data-urlencode 'q=id:${log.id}'`;
+  const pattern = log.pattern_id && el("a", { href: link("logs", { q: `pattern_id:${log.pattern_id}`, from: "all" }) }, "Show this pattern");
   const trace = log.trace_id && el("a", { href: link("logs", { q: term("trace_id", log.trace_id), from: "all" }) }, "Its trace");
   return el("p", { class: "actions" },
-    button("Show around this line", () => go("around", { id: log.id, at: log.timestamp, app: log.app_id })),
+    button("Show around this line", () => go("around", { id: log.id, app: log.app_id })),
     trace, pattern,
     button("Copy as JSON", (event) => copy(JSON.stringify(log, null, 2), event.currentTarget)),
     button("Copy as curl", (event) => copy(curl, event.currentTarget)),

@@ -13,7 +13,7 @@ import { Results } from "./results.js";
 import { Tail } from "./tail.js";
 import { isSentence, marking, toggled } from "./terms.js";
 import { bounds, millis, rangeText } from "./time.js";
-import { copy } from "./copy.js";
+import { copy, curlOf } from "./copy.js";
 
 const PAGE = 100;
 const BARS = 90;
@@ -182,6 +182,6 @@ export class LogsView {
     const { q = "", ...rest } = here().params;
     const parts = Object.entries({ q, ...bounds(rest), limit: PAGE }).filter(([, value]) => value !== undefined && value !== "");
     const spelt = parts.map(([name, value]) => ` --data-urlencode '${name}=${String(value).replace(/'/g, "'\\''")}'`);
-    copy(`curl -G '${location.origin}/api/logs'${spelt.join("")}`, pressed);
+    copy(`${curlOf("/api/logs")}${spelt.join("")}`, pressed);
   }
 }

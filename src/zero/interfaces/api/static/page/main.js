@@ -46,6 +46,7 @@ function start() {
     j: () => Results.shown?.step(1),
     k: () => Results.shown?.step(-1),
     o: () => Results.shown?.openSelected(),
+    Escape: () => Results.shown?.closeOpen(),
     t: () => (document.body.dataset.view === "logs" ? logs.live() : go("logs", { live: "1" })),
     p: () => logs.tail?.pause(),
     "?": showKeys,

@@ -83,6 +83,14 @@ export class Results {
     (this.body.querySelector(".selected .when") ?? this.body.querySelector(".when"))?.click();
   }
 
+  /** Close the line that is gone to, or else the last that is open. */
+  closeOpen() {
+    const open = [...this.body.querySelectorAll(".line.open")];
+    const opener = (open.find((row) => row.classList.contains("selected")) ?? open.at(-1))?.querySelector(".when");
+    opener?.focus({ preventScroll: true });
+    opener?.click();
+  }
+
   /** Offer more lines; `load` is called when the end comes near. */
   offerMore(load) {
     this.watch?.disconnect();
