@@ -20,6 +20,8 @@ TYPED_WITH_TAB = """([at, text]) => {
   input.dispatchEvent(new InputEvent("input", { bubbles: true }));
   input.dispatchEvent(new KeyboardEvent("keydown", { key: "Tab", bubbles: true, cancelable: true }));
 }"""
+# The page looks again after milliseconds in place of seconds.
+HASTE = "const wait = setTimeout; window.setTimeout = (work, ms, ...more) => wait(work, ms / 30, ...more);"
 
 
 def visit(page: Page, served: ServedApi, place: str = "") -> None:
@@ -48,7 +50,7 @@ def test_what_was_offered_for_another_text_is_not_accepted(page: Page, served) -
 
 
 def test_a_value_of_a_key_that_is_named_like_a_field_is_put_into_the_query_as_metadata(page: Page, served) -> None:
-    names = ("message", "env", "id")
+    names = ("message", "env")
     served.store("a line", metadata=dict.fromkeys(names, "of the key") | {"plain": "x"})
     for name in (*names, "plain"):
         visit(page, served, "#logs?from=all")
@@ -80,6 +82,7 @@ def test_who_has_the_focus_on_pause_keeps_it_while_lines_arrive(page: Page, serv
 
 def test_who_has_the_focus_on_an_app_keeps_it_while_the_numbers_change(page: Page, served) -> None:
     served.store("first", app_id="shop")
+    page.add_init_script(HASTE)
     visit(page, served, "#platform")
     page.get_by_role("link", name="shop").focus()
     for number in range(2):
@@ -90,10 +93,11 @@ def test_who_has_the_focus_on_an_app_keeps_it_while_the_numbers_change(page: Pag
 
 def test_times_that_make_no_range_are_said_and_another_range_is_offered(page: Page, served) -> None:
     served.store("a line")
-    for place in ("#logs?from=-1h&to=-2h", "#logs?from=garbage"):
-        visit(page, served, place)
-        expect(page.get_by_role("heading", name="The time range cannot be read")).to_be_visible()
-        expect(page.locator("#trouble")).to_be_hidden()
+    visit(page, served, "#logs?from=-1h&to=-2h")
+    expect(page.get_by_role("heading", name="The time range cannot be read")).to_be_visible()
+    expect(page.locator("#lines")).to_contain_text("from lies after to")
+    expect(page.locator("#trouble")).to_be_hidden()
+    visit(page, served, "#logs?from=garbage")
     page.get_by_role("button", name="Choose a time range").click()
     page.get_by_role("button", name="All time").first.click()
     expect(page.locator("#lines .line")).to_have_count(1)
@@ -125,3 +129,29 @@ def test_an_old_line_closes_with_escape_is_copied_without_the_key_and_leads_to_i
     page.get_by_role("link", name="Show this pattern").click()
     expect(page.locator("#query")).to_have_value(re.compile("pattern_id:"))
     expect(page.locator("#lines .message")).to_have_text(["an old line"])
+
+
+def test_anomalies_are_named_filtered_in_sight_and_told_from_a_missing_history(page: Page, served) -> None:
+    for number in range(50):
+        served.store("tick", -60, number)
+    visit(page, served, "#patterns?sort=odd&q=tick")
+    expect(page.get_by_role("heading", name="Nothing to compare with")).to_be_visible()
+    expect(page.locator("#patterns").get_by_label("filter")).to_have_value("tick")
+    for hour in range(1, 12):
+        served.store("tick", -hour * HOUR - 60)
+    page.locator("#patterns").get_by_label("about").fill("")
+    page.keyboard.press("Enter")
+    expect(page.locator("#patterns .kind")).to_have_text(["More than usual"])
+    page.locator("#patterns").get_by_label("time range").select_option("Last 6 hours")
+    expect(page.locator("#patterns")).not_to_contain_text("Nothing to compare with")
+    assert shown(page)["from"] == "-6h"
+
+
+def test_patterns_are_those_of_the_chosen_time(page: Page, served) -> None:
+    served.store("early", -5 * HOUR)
+    served.store("late", -60)
+    visit(page, served, "#patterns?from=-6h&to=-2h")
+    expect(page.locator("#patterns .pattern")).to_have_text(["early"])
+    expect(page.locator("#patterns").get_by_label("time range")).to_have_value("chosen")
+    page.locator("#patterns").get_by_label("time range").select_option("Last 24 hours")
+    expect(page.locator("#patterns .pattern")).to_have_count(2)

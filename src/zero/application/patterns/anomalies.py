@@ -132,7 +132,7 @@ class Anomalies:
         else:
             step_ns, until_ns = min(width_ns, (from_ns - first_ns) // least), from_ns
         if (from_ns - first_ns) * _SHARE_MAX < width_ns or step_ns < 1:
-            return width_ns, 0, until_ns
+            return width_ns, 0, from_ns
         return step_ns, min(self._options.slots, (until_ns - first_ns) // step_ns), until_ns
 
     def _judge(

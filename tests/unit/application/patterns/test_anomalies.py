@@ -104,6 +104,13 @@ async def test_without_any_history_nothing_is_strange() -> None:
     assert await world.found() == {}
 
 
+async def test_a_history_too_short_to_compare_with_is_told_as_none() -> None:
+    world = World()
+    world.log("tick", 7 * 24 + 1)
+    comparison = await world.anomalies.find(SearchRequest("default", start="-7d"))
+    assert comparison.baseline_from_ns == comparison.from_ns
+
+
 async def test_meaning_narrows_the_answer_where_it_can_be_asked(world: World) -> None:
     world.log("card refused", 0.5)
     world.log("disk full", 0.5)

@@ -91,6 +91,8 @@ async def test_what_is_no_question_is_refused_by_the_name_of_its_field(api, text
     assert caught.value.field == "about"
     answer = await api.client.post("/api/patterns/search", json={"query": text})
     assert (answer.status_code, answer.json()["error"]["field"]) == (400, "query")
+
+
 async def test_a_log_is_shown_among_its_neighbours_though_all_share_one_timestamp(api) -> None:
     stored = [api.store(f"line {number}", index=number, app_id="batch") for number in range(100)]
     api.store("of another app", index=200, app_id="other")

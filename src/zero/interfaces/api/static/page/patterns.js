@@ -11,7 +11,9 @@ import { RANGES, ago, bounds, stamp } from "./time.js";
 const SHOWN = 200;
 const SORTS = [["frequent", "Most frequent"], ["rare", "Rare"], ["new", "New"], ["odd", "Anomalies"]];
 const SINCE = [["-15m", "15 minutes"], ["-1h", "an hour"], ["-6h", "6 hours"], ["-24h", "a day"], ["-7d", "a week"]];
-const KINDS = { new: "New", vanished: "Vanished", rate: "Unusual rate", surge: "More than usual", drop: "Less than usual" };
+const KINDS = { new: "New", vanished: "Vanished", more: "More than usual", fewer: "Fewer than usual" };
+const USUAL = "-24h";
+const WINDOW = "-1h"; // what anomalies are looked for in, when no time is chosen
 const LEVELS = ["FATAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE"];
 
 /** Show the patterns that the place asks for. */
@@ -32,28 +34,40 @@ export async function showPatterns(params, signal) {
   }
 }
 
-function controls({ sort = "frequent", q = "", since = "-1h", from = "-24h", about = "" }) {
+function controls({ sort = "frequent", q = "", since = "-1h", from = "", to = "", about = "" }) {
+  const isOdd = sort === "odd";
   const tabs = SORTS.map(([value, text]) => button(text, () => change({ sort: value }), { "aria-pressed": String(value === sort), class: "choice" }));
-  const select = (name, options, now, label) => el("label", { class: "inline" }, `${label} `,
-    el("select", { onchange: (event) => change({ [name]: event.target.value }) }, options.map(([value, text]) => el("option", { value, selected: value === now }, text))));
-  const filter = el("input", { type: "search", value: sort === "odd" ? about : q, placeholder: sort === "odd" ? "about, in plain words: payment service" : "filter: app_id:sshd level:error", "aria-label": "filter", autocomplete: "off" });
+  const select = (name, options, now, label, more = {}) => el("label", { class: "inline" }, `${label} `,
+    el("select", { "aria-label": name === "from" ? "time range" : label, onchange: (event) => change({ [name]: event.target.value, ...more }) }, options.map(([value, text]) => el("option", { value, selected: value === now }, text))));
+  const input = (value, placeholder, name) => el("input", { type: "search", value, placeholder, "aria-label": name, autocomplete: "off" });
+  const filter = input(q, "filter: app_id:sshd level:error", "filter");
+  const topic = isOdd && input(about, "about, in plain words: payment service", "about");
   const onsubmit = (event) => {
     event.preventDefault();
-    change({ [sort === "odd" ? "about" : "q"]: filter.value.trim() });
+    change({ q: filter.value.trim(), ...(topic ? { about: topic.value.trim() } : {}) });
   };
+  const now = isOdd ? windowOf(from) : from || USUAL;
+  const times = RANGES.filter(([value]) => !isOdd || value !== "all").map(([value, text]) => [value, text]);
+  const isChosen = Boolean(to) || !times.some(([value]) => value === now);
+  if (isChosen) times.push(["chosen", "The chosen time"]);
   return el("form", { class: "controls", role: "search", onsubmit }, el("div", { class: "segments", role: "group", "aria-label": "which patterns" }, tabs),
     sort === "new" ? select("since", SINCE, since, "since") : null,
-    sort === "odd" ? null : select("from", RANGES, from, "in"), filter);
+    select("from", times, isChosen ? "chosen" : now, "in", { to: "" }), filter, topic, el("button", { type: "submit" }, "Search"));
 }
 
-async function ordinary(list, { sort = "frequent", q = "", since = "-1h", from = "-24h" }, signal) {
-  const range = bounds({ from });
+/** What is compared is a window, and all of time leaves nothing to compare it with. */
+function windowOf(from) {
+  return !from || from === "all" ? WINDOW : from;
+}
+
+async function ordinary(list, { sort = "frequent", q = "", since = "-1h", from = USUAL, to = "" }, signal) {
+  const range = bounds({ from, to });
   const newSince = sort === "new" ? since : undefined;
   const found = await ask("/api/patterns", { sort, q, ...range, new_since: newSince, limit: SHOWN }, { signal });
   say(`${found.patterns.length} patterns`);
   if (!found.patterns.length) return void replace(list, none(sort));
   const most = Math.max(...found.patterns.map((one) => one.count));
-  const rows = found.patterns.map((one) => row(one, most, from));
+  const rows = found.patterns.map((one) => row(one, most, { from: from === USUAL ? "" : from, to }));
   replace(list, el("table", { class: "patterns" }, head(["Lines", "Over time", "Pattern", "Seen"]), el("tbody", {}, rows)));
 }
 
@@ -61,8 +75,8 @@ function head(names) {
   return el("thead", {}, el("tr", {}, names.map((name) => el("th", { scope: "col" }, name))));
 }
 
-function row(one, most, from) {
-  const href = link("logs", { q: `pattern_id:${one.id}`, from: from === "-24h" ? "" : from });
+function row(one, most, range) {
+  const href = link("logs", { q: `pattern_id:${one.id}`, ...range });
   const levels = LEVELS.filter((level) => one.levels?.[level]);
   return el("tr", {},
     el("td", { class: "number" }, el("span", { title: count(one.count) }, brief(one.count)), el("progress", { class: "share", max: most, value: one.count, "aria-hidden": "true" })),
@@ -84,15 +98,20 @@ function none(sort) {
     ? ["Nothing new", "No kind of line was seen for the first time since then."]
     : ["No patterns", "No lines match in this time. Patterns are found within seconds after lines are stored."];
   return el("div", { class: "notice" }, el("h2", {}, title), el("p", {}, text),
-    el("p", { class: "actions" }, button("All time", () => change({ from: "all", q: "" }), { class: "primary" })));
+    el("p", { class: "actions" }, button("All time", () => change({ from: "all", to: "", q: "" }), { class: "primary" })));
 }
 
-async function odd(list, { about = "", q = "" }, signal) {
-  const found = await ask("/api/anomalies", { about, q, limit: SHOWN }, { signal });
+async function odd(list, { about = "", q = "", from = "", to = "" }, signal) {
+  const range = from || !to ? { from: windowOf(from), to } : { to }; // an end alone: the hour before it
+  const found = await ask("/api/anomalies", { about, q, ...range, limit: SHOWN }, { signal });
   say(`${found.anomalies.length} anomalies`);
-  const when = el("p", { class: "dim" }, `${stamp(found.from)} to ${stamp(found.to)}, beside the time since ${stamp(found.baseline_from)}`);
+  const isAlone = found.baseline_from === found.from;
+  const when = el("p", { class: "dim" }, `${stamp(found.from)} to ${stamp(found.to)}${isAlone ? "" : `, beside the time since ${stamp(found.baseline_from)}`}`);
   if (!found.anomalies.length) {
-    return void replace(list, when, el("div", { class: "notice" }, el("h2", {}, "All as usual"), el("p", {}, "No kind of line is new, has vanished, or is far off its usual rate in the last hour.")));
+    const [title, text] = isAlone
+      ? ["Nothing to compare with", `There are no lines, or too few, before ${stamp(found.from)}: choose a shorter time, or come back later.`]
+      : ["All as usual", "No kind of line is new, has vanished, or is far off its usual rate in this time."];
+    return void replace(list, when, el("div", { class: "notice" }, el("h2", {}, title), el("p", {}, text)));
   }
   const rows = found.anomalies.map((one) => oddRow(one));
   replace(list, when, el("table", { class: "patterns odd" }, head(["What", "Before and now", "Pattern", "Lines"]), el("tbody", {}, rows)));
@@ -101,9 +120,9 @@ async function odd(list, { about = "", q = "" }, signal) {
 function oddRow(one) {
   const before = one.baseline ?? [];
   return el("tr", {},
-    el("td", {}, el("span", { class: `kind kind-${KINDS[one.kind] ? one.kind : "rate"}` }, KINDS[one.kind] ?? String(one.kind))),
+    el("td", {}, el("span", { class: `kind kind-${KINDS[one.kind] ? one.kind : "more"}` }, KINDS[one.kind] ?? String(one.kind))),
     el("td", { class: "over" }, sparkline([...before, one.observed], { name: `${one.observed} lines, ${one.expected} expected`, from: before.length })),
-    el("td", { class: "what" }, el("a", { href: link("logs", { q: `pattern_id:${one.id}` }), class: "pattern" }, masked(one.pattern)),
+    el("td", { class: "what" }, el("a", { href: link("logs", { q: `pattern_id:${one.id}`, from: "all" }), class: "pattern" }, masked(one.pattern)),
       el("p", { class: "example" }, el("bdi", {}, visible(one.example ?? "", { max: 300 })))),
     el("td", { class: "seen" }, el("b", {}, count(one.observed)), el("span", { class: "dim" }, `usually ${brief(Math.round(one.expected * 10) / 10)}`)));
 }
