@@ -17,7 +17,7 @@ _GO = b"\n"
 """What tells a process that is held to begin."""
 _LOOK_SECONDS = 0.1
 """How often to look whether a process has ended, while there is no descriptor left to be told by."""
-_GROUP_SECONDS_MAX = 1.0
+_GROUP_SECONDS_MAX = 3.0
 _GROUP_LOOK_SECONDS = 0.01
 
 

@@ -1,4 +1,4 @@
-"""R12: SIGTERM under load: whatever was acknowledged is in the store when ``zero up`` has ended."""
+"""R12: SIGTERM under load: ``zero up`` ends in time, has to kill nobody, and what was acknowledged is in the store at last."""
 
 import asyncio
 import random
