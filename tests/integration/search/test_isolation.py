@@ -148,7 +148,7 @@ class Api:
         fields = FieldSearch(search, store.field_reader(reader))
         patterns = store.pattern_reader(reader)
         listing, anomalies = PatternSearch(search, patterns, clock), Anomalies(search, patterns, clock)
-        meaning = asked_by_meaning(search, reader, store.meaning_reader(reader), embedders(Settings()))
+        meaning = asked_by_meaning(search, reader, store.meaning_reader(reader), embedders(Settings()), telemetry)
         of_patterns = listing, anomalies, fields, meaning, letters
         parts = search, timeline, self.tail, overview, bytes, self.keys, self.admin
         services = ApiServices(*parts, *of_patterns, telemetry)
