@@ -208,7 +208,7 @@ class Api:
         self.check(answer, own, parameters)
 
     def check(self, answer: httpx.Response, own: int, parameters: dict[str, str]) -> None:
-        assert answer.status_code in (200, 400, 404, 422), answer.text
+        assert answer.status_code in (200, 400, 404, 405, 422), answer.text
         if answer.status_code != 200:
             return
         self.answered += 1
