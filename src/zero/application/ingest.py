@@ -27,6 +27,7 @@ from zero.domain.errors import (
     BufferUnavailable,
     ConfigurationError,
     EpochLost,
+    Overloaded,
     QuotaExceeded,
     Unauthenticated,
     Unavailable,
@@ -35,6 +36,7 @@ from zero.domain.errors import (
 
 _REQUEST_OVERHEAD_BYTES = 512
 _WATCH_SECONDS = 0.025
+_START_SECONDS = 5.0
 _HUNG = "the buffer does not answer; nothing of this request was stored"
 
 
@@ -103,6 +105,8 @@ class Ingest:
                 f"ZERO_DURABILITY=strict, but the buffer would acknowledge before it is on disk ({durability.detail}). "
                 "Set 'appendonly yes' and 'appendfsync always' on the buffer, or unset ZERO_DURABILITY."
             )
+        with suppress(Overloaded, Unavailable):
+            await self._ids.current(_START_SECONDS)  # the first request need not wait for it
 
     @asynccontextmanager
     async def running(self, stop_seconds_max: float) -> AsyncIterator[None]:
@@ -141,6 +145,7 @@ class Ingest:
             if self._flusher:
                 await asyncio.wait([self._flusher])
         await self._stored.close()
+        await self._ids.close()
         self._threads.shutdown(wait=False)
 
     def _decode_in_thread(self, submission: Submission) -> None:

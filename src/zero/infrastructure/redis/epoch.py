@@ -14,7 +14,7 @@ from zero.infrastructure.redis.options import RedisOptions
 from zero.infrastructure.redis.requests import pack
 
 _CLAIM_SECONDS = 1800
-"""Three times as long as an epoch is used for (application/process_ids.py)."""
+"""Half as long again as an epoch is used for at most (application/process_ids.py)."""
 _TRIES_MAX = 16
 
 

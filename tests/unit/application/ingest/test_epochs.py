@@ -1,8 +1,10 @@
 """Batch ids are made under an epoch that no other process has, and that is not used for long."""
 
+import asyncio
+
 import pytest
 
-from zero.application.process_ids import RENEW_SECONDS, ProcessIds
+from zero.application.process_ids import RENEW_SECONDS, USED_SECONDS_MAX, ProcessIds
 from zero.domain.batch_id import batch_id_ms
 from zero.domain.errors import BufferFull, BufferUnavailable, EpochLost, ZeroError
 from zero.infrastructure.memory import ManualClock, MemoryBuffer
@@ -16,10 +18,15 @@ class Counter(MemoryBuffer):
     def __init__(self) -> None:
         super().__init__(ManualClock())
         self.error: ZeroError | None = None
+        self.hangs: asyncio.Event | None = None
+        self.asked = 0
 
     async def next_process_epoch(self) -> int:
+        self.asked += 1
         if self.error:
             raise self.error
+        if self.hangs:
+            await self.hangs.wait()
         return await super().next_process_epoch()
 
 
@@ -49,6 +56,36 @@ async def test_without_a_new_epoch_the_old_one_is_used_on_unless_it_is_lost(erro
         await ids.current()
     buffer.error = None
     assert (await ids.current()).epoch != epoch
+
+
+async def test_an_epoch_whose_claim_may_be_over_is_not_used_on() -> None:
+    buffer, clock = Counter(), ManualClock()
+    ids = ProcessIds(buffer, clock)
+    await ids.current()
+    buffer.error = BufferUnavailable("away")
+    clock.advance(USED_SECONDS_MAX)
+    with pytest.raises(BufferUnavailable):
+        await ids.current()
+
+
+async def test_who_waits_for_a_first_epoch_is_refused_soon_and_the_epoch_is_taken_all_the_same() -> None:
+    buffer = Counter()
+    buffer.hangs = asyncio.Event()
+    ids = ProcessIds(buffer, ManualClock())
+    for _ in range(2):
+        with pytest.raises(BufferUnavailable, match="no epoch yet"):
+            await asyncio.wait_for(ids.current(), 60)
+    buffer.hangs.set()
+    await ids.current()
+    assert buffer.asked == 1
+
+
+async def test_a_start_takes_the_epoch_before_the_first_request(rig) -> None:
+    asked = []
+    rig.buffer.next_process_epoch = lambda: asked.append(True) or MemoryBuffer.next_process_epoch(rig.buffer)
+    await rig.ingest.start()
+    await rig.send(b"a")
+    assert asked == [True]
 
 
 async def test_what_was_refused_for_the_sake_of_its_ids_is_taken_under_new_ones(rig) -> None:
