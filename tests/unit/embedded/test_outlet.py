@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -34,9 +35,22 @@ async def test_children_are_watched_and_read_although_nothing_they_say_can_be_wr
             await supervisor.stop([])
 
 
+def test_a_reader_that_does_not_read_holds_nobody_up():
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb", 0) as reader, os.fdopen(writing, "w") as file:
+        outlet = Outlet(file)
+        talking = threading.Thread(target=lambda: [outlet.write("x" * 10_000) for _ in range(20)], daemon=True)
+        talking.start()
+        talking.join(READY_SECONDS_MAX)
+        waits = talking.is_alive()
+        assert len(reader.read(1 << 20)) >= 10_000
+        assert not waits
+        outlet.write("after")
+        assert reader.read(1 << 20).endswith(b")\nafter\n")
+
+
 def test_how_many_lines_were_lost_is_said_once_when_there_is_room_again():
     reading, writing = os.pipe()
-    os.set_blocking(writing, False)
     with os.fdopen(reading, "rb", 0) as reader, os.fdopen(writing, "w") as file:
         outlet, full = Outlet(file), 1 << 20
         outlet.write("x" * full)
