@@ -46,6 +46,7 @@ class IngestOptions:
 
     Memory is bounded by the two halves of ``funnel`` (decoded) plus ``decode_bytes_max`` (bodies waiting for a thread); tenants
     share both. ``turn_bytes_max`` is what one tenant puts into a flush while others are active: it bounds how long they wait.
+    ``patience_seconds`` is how long requests wait for a buffer that has yet to give this process its epoch.
     """
 
     shards: int = 1
@@ -59,6 +60,7 @@ class IngestOptions:
     decode_threads: int = 2
     decode_requests_max: int = 1_024
     decode_bytes_max: int = 48 * 1024 * 1024
+    patience_seconds: float = 0.2
 
     def __post_init__(self) -> None:
         if min(self.shards, self.decode_threads, self.turn_bytes_max) < 1:
@@ -83,7 +85,7 @@ class Ingest:
         self._pushback = Pushback(clock, self._options.pushback)
         self._threads = ThreadPoolExecutor(self._options.decode_threads, thread_name_prefix="decode")
         self._decoding: set[asyncio.Task[None]] = set()
-        self._ids = ProcessIds(buffer, clock)
+        self._ids = ProcessIds(buffer, clock, self._options.patience_seconds)
         self._next_shard = 0
         self._flusher: asyncio.Task[None] | None = None
         self._flush_scheduled = False

@@ -12,27 +12,30 @@ RENEW_SECONDS = 600.0
 USED_SECONDS_MAX = 1_200.0
 """For how long it is used when there is no other: the claim on it is good for longer (infrastructure/redis/epoch.py)."""
 _RETRY_SECONDS = 60.0
-_PATIENCE_SECONDS = 0.2
 
 
 class ProcessIds:
-    """Takes an epoch from the buffer when there is none yet, when the last one is lost, and when it is ten minutes old."""
+    """Takes an epoch from the buffer when there is none yet, when the last one is lost, and when it is ten minutes old.
 
-    def __init__(self, buffer: Buffer, clock: Clock) -> None:
+    Who needs one waits for it for ``patience_seconds``.
+    """
+
+    def __init__(self, buffer: Buffer, clock: Clock, patience_seconds: float) -> None:
         self._buffer = buffer
         self._clock = clock
+        self._patience_seconds = patience_seconds
         self._ids: BatchIds | None = None
         self._renew_at = self._good_until = float("-inf")
         self._taking: asyncio.Task[BatchIds] | None = None
 
-    async def current(self, patience_seconds: float = _PATIENCE_SECONDS) -> BatchIds:
+    async def current(self, patience_seconds: float | None = None) -> BatchIds:
         """Return what gives out ids now. Raises what the buffer raises when there is no epoch to go on with, and
         BufferUnavailable when it gives none in time."""
         now = self._clock.monotonic()
         if self._ids is not None and now < self._renew_at:
             return self._ids
         try:
-            return await self._taken(patience_seconds)
+            return await self._taken(self._patience_seconds if patience_seconds is None else patience_seconds)
         except (Overloaded, Unavailable):
             if self._ids is None or now >= self._good_until:
                 raise

@@ -118,7 +118,8 @@ def _accepting(
     from zero.infrastructure.redis.buffer import RedisBuffer
     from zero.infrastructure.system.clock import SystemClock
 
-    stage, options = settings.stage, IngestOptions(shards=settings.shards, strict_durability=settings.durability == "strict")
+    stage, patience_seconds = settings.stage, settings.buffer_timeout_ms / 1000
+    options = IngestOptions(settings.shards, settings.durability == "strict", patience_seconds=patience_seconds)
     if not stage.all_cores:
         options = replace(options, inline_bytes_max=BatchLimits().body_bytes)
     buffer: Buffer

@@ -32,7 +32,7 @@ class Counter(MemoryBuffer):
 
 async def test_an_epoch_is_used_for_ten_minutes_and_time_does_not_go_back_behind_them() -> None:
     clock = ManualClock()
-    ids = ProcessIds(Counter(), clock)
+    ids = ProcessIds(Counter(), clock, 0.1)
     first = await ids.current()
     before = (first.epoch, first.next(NOW_MS))
     clock.advance(RENEW_SECONDS - 1)
@@ -46,7 +46,7 @@ async def test_an_epoch_is_used_for_ten_minutes_and_time_does_not_go_back_behind
 @pytest.mark.parametrize("error", [BufferUnavailable("away"), BufferFull("full")])
 async def test_without_a_new_epoch_the_old_one_is_used_on_unless_it_is_lost(error: ZeroError) -> None:
     buffer, clock = Counter(), ManualClock()
-    ids = ProcessIds(buffer, clock)
+    ids = ProcessIds(buffer, clock, 0.1)
     epoch = (await ids.current()).epoch
     buffer.error = error
     clock.advance(RENEW_SECONDS)
@@ -60,7 +60,7 @@ async def test_without_a_new_epoch_the_old_one_is_used_on_unless_it_is_lost(erro
 
 async def test_an_epoch_whose_claim_may_be_over_is_not_used_on() -> None:
     buffer, clock = Counter(), ManualClock()
-    ids = ProcessIds(buffer, clock)
+    ids = ProcessIds(buffer, clock, 0.1)
     await ids.current()
     buffer.error = BufferUnavailable("away")
     clock.advance(USED_SECONDS_MAX)
@@ -71,7 +71,7 @@ async def test_an_epoch_whose_claim_may_be_over_is_not_used_on() -> None:
 async def test_who_waits_for_a_first_epoch_is_refused_soon_and_the_epoch_is_taken_all_the_same() -> None:
     buffer = Counter()
     buffer.hangs = asyncio.Event()
-    ids = ProcessIds(buffer, ManualClock())
+    ids = ProcessIds(buffer, ManualClock(), 0.1)
     for _ in range(2):
         with pytest.raises(BufferUnavailable, match="no epoch yet"):
             await asyncio.wait_for(ids.current(), 60)
