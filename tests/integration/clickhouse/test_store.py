@@ -149,6 +149,27 @@ async def test_a_missing_table_halts(clickhouse_options: ClickHouseOptions, stor
         await store.present([7])
 
 
+async def test_what_a_column_held_that_the_table_has_lost_is_not_dropped_unseen(
+    clickhouse_options: ClickHouseOptions, store: ClickHouseStore
+) -> None:
+    client = connect_writer(clickhouse_options)
+    client.command("ALTER TABLE logs RENAME COLUMN user_id TO uid")
+    client.close()
+    with pytest.raises((StoreHalted, StoreRejected)):
+        await store.insert(block(7), lease(1))
+    assert await store.present([7]) == {}
+
+
+async def test_a_look_up_that_a_bound_of_the_user_cuts_short_fails(store: ClickHouseStore) -> None:
+    for batch_id in (7, 8):
+        await store.insert(block(batch_id), lease(1))
+    assert store._client is not None
+    for name, value in (("max_rows_to_read", 1), ("read_overflow_mode", "break")):
+        store._client.set_client_setting(name, value)
+    with pytest.raises(StoreUnavailable):
+        await store.present([7, 8])
+
+
 async def test_a_server_that_is_not_there_is_unavailable() -> None:
     store = ClickHouseStore(ClickHouseOptions("http://127.0.0.1:1/zero", connect_timeout_seconds=1))
     with pytest.raises(StoreUnavailable):

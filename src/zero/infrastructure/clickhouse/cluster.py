@@ -16,6 +16,11 @@ from zero.domain.errors import ConfigurationError
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
 
 SETTING = "ZERO_CLICKHOUSE_CLUSTER"
+WHOLE = {
+    **dict.fromkeys(("timeout_overflow_mode", "read_overflow_mode", "result_overflow_mode", "set_overflow_mode"), "throw"),
+    "use_query_cache": 0,
+}
+"""Whatever the profile of the user says: what a bound cuts short fails, and no answer is one of before."""
 _UNKNOWN_TABLE = 60
 _NO_SERVER = 519  # where no server of the cluster could say what the door looks like
 
@@ -96,7 +101,7 @@ class OneServer:
     def present(self, client: Client, batch_ids: Sequence[int]) -> bytes:
         """Return the stored identities among the batches as TSV of (batch id, index), a line for each row."""
         sql = "SELECT _bid, _idx FROM logs WHERE _bid IN {ids:Array(UInt64)}"
-        return client.raw_query(sql, {"ids": list(batch_ids)}, fmt="TSV")
+        return client.raw_query(sql, {"ids": list(batch_ids)}, settings=WHOLE, fmt="TSV")
 
     def catch_up(self, client: Client) -> None:
         """Have every server know what is stored."""
@@ -174,7 +179,7 @@ class Cluster(OneServer):
             f"SELECT _bid, _idx FROM (SELECT _bid, _idx, max(times) AS times FROM ({each}) GROUP BY _bid, _idx)"
             " ARRAY JOIN range(times) AS time SETTINGS skip_unavailable_shards = 1"
         )
-        return client.raw_query(sql, {"ids": list(batch_ids)}, fmt="TSV")
+        return client.raw_query(sql, {"ids": list(batch_ids)}, settings=WHOLE, fmt="TSV")
 
 
 def servers(options: ClickHouseOptions) -> OneServer:

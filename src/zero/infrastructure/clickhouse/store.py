@@ -20,7 +20,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from zero.application.ports import Block, Lease
 from zero.application.tracing import traceparent
 from zero.domain.errors import LeaseLost, StoreUnavailable
-from zero.infrastructure.clickhouse.cluster import servers
+from zero.infrastructure.clickhouse.cluster import WHOLE, servers
 from zero.infrastructure.clickhouse.connection import connect_writer, told
 from zero.infrastructure.clickhouse.errors import error_code, translate
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
@@ -30,8 +30,10 @@ Result = TypeVar("Result")
 _IDS_MAX = 2_000  # ids in one look-up: about 42 KB of text
 # The text index is built by the first merge of a part, once for many blocks; until then its few rows are read instead.
 _INSERT_SETTINGS = {
+    **WHOLE,
     "async_insert": 0,
     "exclude_materialize_skip_indexes_on_insert": "message_words",
+    "input_format_skip_unknown_fields": 0,  # by default what a lost or renamed column held is dropped, and nobody told
 }
 _POLL_SECONDS = 0.05
 _WHO_ANSWERS = {"skip_unavailable_shards": 1}  # of a cluster, those that can be asked; see ``quiesce``
