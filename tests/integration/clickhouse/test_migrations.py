@@ -15,6 +15,16 @@ def test_a_second_run_applies_nothing(clickhouse_options: ClickHouseOptions) -> 
     assert migrate(clickhouse_options) == []
 
 
+def test_a_table_that_was_dropped_is_made_again(clickhouse_options: ClickHouseOptions) -> None:
+    client = connect_writer(clickhouse_options)
+    before = client.command("SHOW CREATE TABLE logs")
+    client.command("DROP TABLE logs SYNC")
+    assert migrate(clickhouse_options) == [migration.name for migration in migrations(clickhouse_options)]
+    assert client.command("SHOW CREATE TABLE logs") == before
+    assert migrate(clickhouse_options) == []
+    client.close()
+
+
 def test_two_runs_at_once_do_no_harm(clickhouse_server: ClickHouseServer) -> None:
     options = clickhouse_server.options("migrated_twice")
     with ThreadPoolExecutor(4) as threads:

@@ -1,8 +1,9 @@
 """Numbered migrations: SQL files applied in order, each once; running them twice, or two at once, does no harm.
 
 Every statement is idempotent (IF NOT EXISTS), so two runs at once may both apply a file; the table ``zero_migrations`` says
-which files are done. Retention is a setting, not a migration: the TTL is altered whenever it differs. In a cluster, servers
-that lack tables which others have get them as they are now: the first file would no longer fit their replicas.
+which files are done, as long as the tables that they made are there. Retention is a setting, not a migration: the TTL is
+altered whenever it differs. In a cluster, servers that lack tables which others have get them as they are now: the first file
+would no longer fit their replicas.
 """
 
 import re
@@ -25,6 +26,7 @@ from zero.infrastructure.clickhouse.rows import read_json_rows
 _SHARDED_BY = {"logs": "_bid", "patterns": "pattern_id", "pattern_words": "pattern_id", "pattern_vectors": "pattern_id"}
 _KEPT_AS_LONG_AS_LOGS = ("logs", "patterns")
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql\Z")
+_MADE = re.compile(r"^CREATE TABLE IF NOT EXISTS (\w+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +137,10 @@ def _apply(client: Client, options: ClickHouseOptions) -> list[str]:
         f"CREATE TABLE IF NOT EXISTS zero_migrations {values['on_cluster']} {columns}"
         f" ENGINE = {engine} ORDER BY number SETTINGS fsync_after_insert = 1, fsync_part_directory = 1"
     )
-    known = {int(number) for number in client.raw_query("SELECT number FROM zero_migrations", fmt="TSV").split()}
+    all_of_them = migrations(options)
+    known = _standing(client, all_of_them)
     applied = []
-    for migration in migrations(options):
+    for migration in all_of_them:
         if migration.number in known:
             continue
         for statement in migration.statements:
@@ -146,6 +149,17 @@ def _apply(client: Client, options: ClickHouseOptions) -> list[str]:
         client.command("INSERT INTO zero_migrations (number, name) SELECT {number:UInt32}, {name:String}", row)
         applied.append(migration.name)
     return applied
+
+
+def _standing(client: Client, all_of_them: list[Migration]) -> set[int]:
+    """Return which are done and still stand: where a table was dropped since, what made it and all that follows is not."""
+    known = {int(number) for number in client.raw_query("SELECT number FROM zero_migrations", fmt="TSV").split()}
+    sql = "SELECT name FROM system.tables WHERE database = currentDatabase()"
+    there = set(client.raw_query(sql, fmt="TSV").decode().split())
+    for migration in all_of_them:
+        if not there.issuperset(_MADE.findall("\n".join(migration.statements))):
+            return {number for number in known if number < migration.number}
+    return known
 
 
 def _set_retention(client: Client, options: ClickHouseOptions) -> None:
