@@ -16,6 +16,7 @@ from zero.infrastructure.native.codec import NativeCodec
 from zero.infrastructure.postgres.codec import CopyBlock
 from zero.infrastructure.postgres.migrations import migrate
 from zero.infrastructure.postgres.options import PostgresOptions
+from zero.infrastructure.postgres.partitions import SCHEMA_LOCK
 from zero.infrastructure.postgres.store import PostgresStore
 
 
@@ -84,6 +85,18 @@ async def test_quiesce_lets_a_newer_owner_and_other_shards_go_on(
 async def test_blocks_of_one_owner_are_inserted_side_by_side(store: PostgresStore) -> None:
     await asyncio.gather(*(store.insert(block(number, 50), lease(1)) for number in range(1, 7)))
     assert {number: len(found) for number, found in (await store.present(range(10))).items()} == dict.fromkeys(range(1, 7), 50)
+
+
+async def test_only_the_first_block_of_a_day_waits_for_who_changes_tables(
+    postgres_server: PostgresServer, store: PostgresStore, postgres_options: PostgresOptions
+) -> None:
+    await store.insert(block(7), lease(1))
+    with psycopg.connect(postgres_server.url("shared")) as retention:
+        retention.execute("SELECT pg_advisory_lock(%s)", (SCHEMA_LOCK,))
+        other = PostgresStore(replace(postgres_options, insert_timeout_seconds=20))
+        await other.insert(block(8), lease(1))
+        await other.close()
+    assert sorted(await store.present([7, 8])) == [7, 8]
 
 
 async def test_an_older_epoch_cannot_fence_a_newer_one_and_an_unfenced_one_stores_nothing(store: PostgresStore) -> None:

@@ -45,9 +45,15 @@ def _day(name: str) -> int:
 
 
 async def make_days(connection: AsyncConnection, wanted: Iterable[int]) -> None:
-    """Make the partitions that are missing; several processes may do so at once."""
+    """Make the partitions that are missing; several processes may do so at once.
+
+    Only for those it waits for whoever changes tables: retention may hold the lock for as long as it deletes rows.
+    """
     for day in wanted:
         name, start = partition(day), day * MILLISECONDS_PER_DAY
+        there = f"SELECT 1 {_OF_LOGS} AND child.relname = %s AND NOT part.inhdetachpending"
+        if await (await connection.execute(there.encode(), (name,))).fetchone() is not None:
+            continue
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock(%s)", (SCHEMA_LOCK,))
             found = await (await connection.execute("SELECT to_regclass(%s)", (name,))).fetchone()
