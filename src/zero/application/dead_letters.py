@@ -1,7 +1,7 @@
 """Dead letters: looking at them, storing them again, giving them up. Every change leaves a record in the audit log."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zero.application.key_events import AdminActed
 from zero.application.ports import Clock, DeadLetter, DeadLetterStore, KeyStore, Telemetry
@@ -14,6 +14,8 @@ from zero.domain.stored import StoredEntry
 PAGE_MAX = 1000
 LOGS_MAX = 100
 """Entries shown of one letter."""
+_READ_AT_ONCE = 4
+"""Letters may be as large as the largest request, and come whole: a page of them is read few by few."""
 
 ReadEntries = Callable[[bytes | memoryview], Sequence[LogEntry]]
 
@@ -30,17 +32,32 @@ class DeadLetterParts:
     telemetry: Telemetry
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A dead letter without its frame, and how large that is."""
+
+    letter: DeadLetter
+    frame_bytes: int
+
+
 class DeadLetters:
     """Looks at dead letters and moves them. ``actor`` says who does it, for the audit log."""
 
     def __init__(self, parts: DeadLetterParts) -> None:
         self._parts = parts
 
-    async def list(self, after: str, limit: int) -> Sequence[tuple[str, DeadLetter]]:
+    async def list(self, after: str, limit: int) -> Sequence[tuple[str, Listed]]:
         """Return up to ``limit`` (id, dead letter) pairs behind the id ``after`` ('' for the first), oldest first."""
         if not 1 <= limit <= PAGE_MAX:
             raise InvalidInput(f"limit is {limit}; it must lie between 1 and {PAGE_MAX}", field="limit")
-        return await self._parts.store.dead_letters(after, limit)
+        found: list[tuple[str, Listed]] = []
+        while wanted := min(_READ_AT_ONCE, limit - len(found)):
+            some = await self._parts.store.dead_letters(after, wanted)
+            found += [(id, Listed(replace(letter, frame=b""), len(letter.frame))) for id, letter in some]
+            if len(some) < wanted:
+                break
+            after = some[-1][0]
+        return found
 
     async def find(self, id: str) -> DeadLetter:
         """Return the dead letter. Raises NotFound."""

@@ -39,24 +39,27 @@ def dead_letters_router(services: ApiServices) -> APIRouter:
         """List what could not be stored, oldest first, with the reason."""
         found = await letters.list(after, limit)
         cursor = found[-1][0] if len(found) == limit else None
-        return JSONResponse({"dead_letters": [_shape(*letter) for letter in found], "next_cursor": cursor})
+        shapes = [_shape(id, listed.letter, listed.frame_bytes) for id, listed in found]
+        return JSONResponse({"dead_letters": shapes, "next_cursor": cursor})
 
     @router.get("/dead-letters/{id}")
     async def show_dead_letter(admin: Admin, id: LetterId) -> Response:
         """Show one. ``logs`` are its first 100 entries, or null: they are for keys that may read the logs of that tenant."""
         letter = await letters.find(id)
         logs = [log_shape(stored) for stored in letters.logs(letter)] if _reads(admin, letter.tenant) else None
-        return json_answer({**_shape(id, letter), "logs": logs})
+        return json_answer({**_shape(id, letter, len(letter.frame)), "logs": logs})
 
     @router.post("/dead-letters/{id}/replay")
     async def replay_dead_letter(admin: Admin, id: LetterId, body: ReplayIn) -> Response:
         """Put one back into the buffer, to be stored under the identity it was accepted with. A second time is 404."""
-        return JSONResponse(_shape(id, await letters.replay(id, actor(admin))))
+        letter = await letters.replay(id, actor(admin))
+        return JSONResponse(_shape(id, letter, len(letter.frame)))
 
     @router.delete("/dead-letters/{id}")
     async def drop_dead_letter(admin: Admin, id: LetterId) -> Response:
         """Delete one for good; the ledger counts it as ``dropped``."""
-        return JSONResponse(_shape(id, await letters.drop(id, actor(admin))))
+        letter = await letters.drop(id, actor(admin))
+        return JSONResponse(_shape(id, letter, len(letter.frame)))
 
     return router
 
@@ -65,7 +68,7 @@ def _reads(identity: Identity, tenant: str) -> bool:
     return KeyScope.QUERY in identity.scopes and identity.tenant == tenant
 
 
-def _shape(id: str, letter: DeadLetter) -> dict[str, Any]:
+def _shape(id: str, letter: DeadLetter, frame_bytes: int) -> dict[str, Any]:
     return {
         "id": id,
         "reason": letter.reason,
@@ -74,5 +77,5 @@ def _shape(id: str, letter: DeadLetter) -> dict[str, Any]:
         "index": letter.index,
         "shard": letter.position.shard,
         "position": letter.position.entry,
-        "frame_bytes": len(letter.frame),
+        "frame_bytes": frame_bytes,
     }

@@ -43,12 +43,32 @@ async def test_stats_say_what_is_stored(api) -> None:
     assert answer["buffer"]["frames"] == 2
 
 
-async def test_dead_letters_are_listed_with_their_reason(api) -> None:
-    await api.buffer.append([Append(0, b"frame", "default", 1) for _ in range(3)])
+async def bury(api, count: int) -> None:
+    await api.buffer.append([Append(0, b"frame", "default", 1) for _ in range(count)])
     lease = await api.buffer.acquire(0, "me")
-    deliveries = await api.buffer.read(lease, 3, 0)
+    deliveries = await api.buffer.read(lease, count, 0)
     letters = [DeadLetter(d.position, "because", "default", 1, b"frame", 0) for d in deliveries]
     await api.buffer.settle(lease, Settlement([d.position for d in deliveries], dead_letters=letters))
+
+
+async def test_a_page_of_dead_letters_is_read_few_by_few_for_each_may_be_large(api) -> None:
+    await bury(api, 11)
+    read, asked = api.buffer.dead_letters, []
+
+    async def watched(after: str, limit: int):
+        asked.append(limit)
+        return await read(after, limit)
+
+    api.buffer.dead_letters = watched
+    page = (await api.client.get("/api/dead-letters?limit=10")).json()
+    assert [letter["frame_bytes"] for letter in page["dead_letters"]] == [5] * 10
+    rest = (await api.client.get(f"/api/dead-letters?limit=10&after={page['next_cursor']}")).json()
+    assert (len(rest["dead_letters"]), rest["next_cursor"]) == (1, None)
+    assert max(asked) <= 8
+
+
+async def test_dead_letters_are_listed_with_their_reason(api) -> None:
+    await bury(api, 3)
     first = (await api.client.get("/api/dead-letters?limit=2")).json()
     assert [letter["reason"] for letter in first["dead_letters"]] == ["because", "because"]
     rest = (await api.client.get(f"/api/dead-letters?limit=2&after={first['next_cursor']}")).json()
