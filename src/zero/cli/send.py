@@ -4,6 +4,7 @@ import gzip
 import json
 import sys
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -128,7 +129,10 @@ def _opened(name: str) -> Iterator[BinaryIO]:
         yield sys.stdin.buffer
     elif name.endswith(".gz"):
         with gzip.open(name, "rb") as stream:
-            yield stream  # type: ignore[misc]
+            try:
+                yield stream  # type: ignore[misc]
+            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+                raise Unreadable(f"{name}: cut off or broken as gzip: {error}") from error
     else:
         with Path(name).open("rb") as plain:
             yield plain

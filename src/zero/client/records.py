@@ -63,6 +63,8 @@ class Record:
 def read_records(stream: BinaryIO, name: str, options: RecordOptions) -> Iterator[Record]:
     """Yield the records of a file. Raises Unreadable."""
     buffered = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream, _CHUNK_BYTES)  # type: ignore[type-var]
+    if buffered.peek(len(codecs.BOM_UTF8)).startswith(codecs.BOM_UTF8):
+        buffered.read(len(codecs.BOM_UTF8))  # a mark of the file, and no part of its first line
     form = options.form or _form_by_name(name, options) or _form_by_content(buffered.peek(_CHUNK_BYTES)[:_CHUNK_BYTES])
     if form == "csv":
         return _csv_records(buffered, name, options)

@@ -1,4 +1,6 @@
+import gzip
 import json
+import random
 import socket
 
 import pytest
@@ -64,6 +66,14 @@ def test_a_file_that_is_not_there_is_named(send):
     found = send("absent.log")
     assert found.exit_code == 2
     assert "absent.log" in found.output
+
+
+def test_a_gzip_that_ends_too_early_is_named(send, tmp_path):
+    whole = gzip.compress(random.Random(1).randbytes(4096))
+    (tmp_path / "cut.log.gz").write_bytes(whole[: len(whole) // 2])
+    found = send("cut.log.gz")
+    assert found.exit_code == 2
+    assert "cut.log.gz: cut off or broken as gzip" in found.output
 
 
 def test_a_batch_never_grows_beyond_what_the_door_takes(send, monkeypatch):

@@ -42,6 +42,21 @@ def test_a_default_goes_in_front_of_an_entry_that_names_none():
 
 
 @pytest.mark.parametrize(
+    ("text", "messages"),
+    [
+        ("one\ntwo\n", ["one", "two"]),
+        ('{"message":"a"}\n{"message":"b"}\n', ["a", "b"]),
+        ('[\n {"message":"a"},\n {"message":"b"}\n]\n', ["a", "b"]),
+        ("message,x\na,1\n", ["a"]),
+    ],
+)
+def test_the_byte_order_mark_of_a_file_is_no_part_of_its_first_entry(text, messages):
+    options = {"app_id": "mine"} | ({"message_column": "message"} if text.startswith("message") else {})
+    found = objects(read(b"\xef\xbb\xbf" + text.encode(), **options))
+    assert [(item["message"], item["app_id"]) for item in found] == [(message, "mine") for message in messages]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         '[{"message": "a"},\n {"message":\n"b"}]',
