@@ -10,7 +10,9 @@ LATEST_NS = 2**63 - 1
 _UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _RELATIVE = re.compile(r"(?:now)?-(\d{1,9})(ms|s|m|h|d|w)", re.ASCII)
 _NUMBER = re.compile(r"\d{1,19}(\.\d{1,9})?", re.ASCII)
-_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?)?\s?(Z|z|[+-]\d\d:?\d\d)?", re.ASCII)
+_CLOCK, _OFFSET = r"(\d\d:\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?", r"Z|z|[+-](?:[01]\d|2[0-3]):?[0-5]\d"
+_RFC3339 = re.compile(rf"(\d{{4}}-\d\d-\d\d)(?:[Tt ]{_CLOCK})?\s?({_OFFSET})?", re.ASCII)
+_LOST_PLUS = re.compile(r"(:[\d.,]+) (?=\d\d:?\d\d$)", re.ASCII)  # in a URL a plus that nobody escaped is a blank
 # A plain number is seconds, milliseconds, microseconds or nanoseconds, told apart by size as for incoming logs.
 _SCALES = ((10**11, NANOSECONDS), (10**14, 10**6), (10**17, 10**3))
 
@@ -27,7 +29,7 @@ def parse_instant(text: str, now_ns: int) -> int:
         return _in_range(now_ns - int(int(relative[1]) * _UNIT_SECONDS[relative[2]] * NANOSECONDS), text)
     if _NUMBER.fullmatch(text):
         return _in_range(_from_number(text), text)
-    if parts := _RFC3339.fullmatch(text):
+    if parts := _RFC3339.fullmatch(_LOST_PLUS.sub(r"\1+", text)):
         return _in_range(_from_parts(parts, text), text)
     raise ValueError(f"{text!r} is not a time: write 2026-11-22T10:00:00Z, -15m, now, or seconds since 1970")
 

@@ -30,6 +30,8 @@ _STATUS: tuple[tuple[type[ZeroError], int], ...] = (
     (Unavailable, 503),
     (StoreHalted, 503),
 )
+_OPERATOR_SECONDS = 30
+"""What a 503 asks for that only an operator can end: every 503 says when to come again."""
 
 
 def zero_problem(error: ZeroError) -> JSONResponse:
@@ -41,7 +43,7 @@ def zero_problem(error: ZeroError) -> JSONResponse:
         error.message,
         field=getattr(error, "field", None),
         position=getattr(error, "position", None),
-        retry_after_seconds=getattr(error, "retry_after_seconds", None),
+        retry_after_seconds=getattr(error, "retry_after_seconds", _OPERATOR_SECONDS if status == 503 else None),
     )
     if status == 401:
         answer.headers["WWW-Authenticate"] = 'Bearer realm="zero"'
@@ -61,6 +63,10 @@ def install(app: FastAPI) -> None:
         if first["type"] == "json_invalid":
             at = int(first["loc"][-1])
             return problem(400, "invalid_input", f"the body is not valid JSON at character {at}", position=at)
+        media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if isinstance(error.body, bytes) and media != "application/json":
+            message = f"the body has to be JSON: send it as 'Content-Type: application/json', not '{media[:100]}'"
+            return problem(415, "unsupported_media_type", message, field="Content-Type")
         field = ".".join(str(place) for place in first["loc"][1:]) or None
         return problem(400, "invalid_input", f"{field or 'the body'}: {first['msg']}", field=field)
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from starlette.exceptions import HTTPException
 
 from zero.application.ports import Mode
@@ -71,19 +71,28 @@ def _no_truth(value: object) -> object:
 Moment = Annotated[str | int | float, BeforeValidator(_no_truth)]
 
 
-class TimeRange(BaseModel):
-    """From the first moment up to, not including, the second."""
+class Document(BaseModel):
+    """What is posted. Many clients write null for what they do not say: it is as good as absent."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            return given
+        return {key: value for key, value in given.items() if value is not None or key not in cls.model_fields}
+
+
+class TimeRange(Document):
+    """From the first moment up to, not including, the second."""
 
     from_: Moment | None = Field(None, alias="from")
     to: Moment | None = None
 
 
-class SearchBody(BaseModel):
+class SearchBody(Document):
     """A search as a document."""
-
-    model_config = ConfigDict(extra="forbid")
 
     query: str = ""
     mode: Mode = Mode.TEXT
@@ -162,7 +171,7 @@ def app_router(services: ApiServices) -> APIRouter:
 
     @router.get("/logs/{app_id:path}", response_model=LogsOut)
     async def find_app_logs(
-        tenant: Tenant, filters: Annotated[PageFilters, Query()], app_id: Annotated[str, Path(max_length=512)]
+        tenant: Tenant, filters: Annotated[PageFilters, Query()], app_id: Annotated[str, Path(min_length=1, max_length=512)]
     ) -> Response:
         """Find the logs of one app, newest first."""
         narrowed = filters.model_copy(update={"app_id": app_id})

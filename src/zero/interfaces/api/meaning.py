@@ -4,24 +4,22 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from zero.application.meaning.search import Hit
 from zero.application.ports import Mode
 from zero.application.search import SearchRequest
 from zero.domain.pattern import format_pattern_id
 from zero.interfaces.api.access import Tenant
-from zero.interfaces.api.logs import RESPONSES, TimeRange, as_text
+from zero.interfaces.api.logs import RESPONSES, Document, TimeRange, as_text
 from zero.interfaces.api.services import ApiServices
 from zero.interfaces.api.shapes import answer_shape, json_answer
 
 _LEVELS_MAX = 32
 
 
-class QuestionBody(BaseModel):
+class QuestionBody(Document):
     """A question, and which logs it is about."""
-
-    model_config = ConfigDict(extra="forbid")
 
     query: str = Field(description="plain words", examples=["someone is guessing passwords over ssh"])
     mode: Mode = Field(Mode.HYBRID, description="text (words and their synonyms), semantic (vectors), hybrid (both)")

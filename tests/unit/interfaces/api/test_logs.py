@@ -70,6 +70,15 @@ async def test_a_search_document_finds_the_same(api) -> None:
     assert [log["message"] for log in answer.json()["logs"]] == ["error"]
 
 
+async def test_null_in_a_document_is_as_good_as_absent(api) -> None:
+    api.store("error", 1)
+    names = ("query", "mode", "app_id", "level", "time_range", "limit", "cursor")
+    answer = await api.client.post("/api/logs/search", json=dict.fromkeys(names))
+    assert [log["message"] for log in answer.json()["logs"]] == ["error"]
+    answer = await api.client.post("/api/patterns/search", json=dict.fromkeys(names[:-1]) | {"query": "error"})
+    assert [pattern["count"] for pattern in answer.json()["patterns"]] == [1]
+
+
 @pytest.mark.parametrize("failure", [Overloaded("spent by sk-1"), Unavailable("refused: sk-1", retry_after_seconds=9)])
 @pytest.mark.parametrize("path", ["/api/logs/search", "/api/patterns/search"])
 async def test_without_vectors_hybrid_goes_on_by_words_and_semantic_says_no_more_than_that(api, path: str, failure) -> None:
@@ -186,6 +195,7 @@ async def test_a_query_mistake_comes_back_with_its_position(api) -> None:
         ("/api/logs?levle=error", "levle"),
         ("/api/logs?tenant=other", "tenant"),
         ("/api/logs?app_id=%00", "app_id"),
+        ("/api/logs/", "app_id"),
         ("/api/histogram?buckets=0", "buckets"),
         ("/api/around", "id"),
         ("/api/around?id=-" + "1" * 23, "id"),
@@ -210,6 +220,7 @@ async def test_a_wrong_parameter_is_named(api, path: str, field: str) -> None:
         (b'{"query":5}', "query"),
         (b'{"mode":"magic"}', "mode"),
         (b'{"tenant":"other"}', "tenant"),
+        (b'{"tenant":null}', "tenant"),
         (b'{"time_range":{"from":[]}}', "time_range.from"),
         (b'{"time_range":{"from":true}}', "time_range.from"),
         (b'{"time_range":{"to":false}}', "time_range.to"),
@@ -225,6 +236,16 @@ async def test_a_wrong_document_is_answered_with_400(api, body: bytes, field: st
     error = answer.json()["error"]
     if field:
         assert error["field"].startswith(field)
+
+
+@pytest.mark.parametrize("media", ["application/x-www-form-urlencoded", "text/plain", ""])
+async def test_a_document_that_is_not_sent_as_json_is_told_how(api, media: str) -> None:
+    headers = {"content-type": media} if media else {}
+    answer = await api.client.post("/api/logs/search", content=b'{"query":"error"}', headers=headers)
+    assert answer.status_code == 415
+    error = answer.json()["error"]
+    assert (error["code"], error["field"]) == ("unsupported_media_type", "Content-Type")
+    assert "Content-Type: application/json" in error["message"]
 
 
 async def test_the_door_of_documents_is_no_app(api) -> None:
@@ -252,7 +273,7 @@ async def test_a_failing_store_is_answered_in_the_same_form(api, failure: Except
     api.reader.failure = failure
     answer = await api.client.get("/api/logs")
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
-    assert ("retry-after" in answer.headers) is (status in (429, 503) and code != "store_halted")
+    assert ("retry-after" in answer.headers) is (status in (429, 503))
 
 
 async def test_the_histogram_counts_by_level(api) -> None:
