@@ -236,7 +236,7 @@ void OtlpRecords::resource_attribute(std::string_view encoded) {
   OtlpValue value;
   read_pair(encoded, key, value);
   const int name = value.kind == OtlpValue::Kind::text ? names_by_text.find(key) : -1;
-  if (name < 0) return put(key, key.size(), value, 2);
+  if (name < 0) return put(key, key.size(), value, attribute_depth);
   names_[static_cast<std::size_t>(name)] = text(value.encoded);
 }
 
@@ -244,7 +244,7 @@ void OtlpRecords::attribute(std::string_view encoded) {
   std::string_view key;
   OtlpValue value;
   read_pair(encoded, key, value);
-  put(key, key.size(), value, 2);
+  put(key, key.size(), value, attribute_depth);
 }
 
 std::string_view OtlpRecords::text(std::string_view raw) {

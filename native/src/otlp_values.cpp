@@ -88,12 +88,14 @@ void OtlpRecords::read_pair(std::string_view encoded, std::string_view& key, Otl
   key = text(key);
 }
 
-// `depth` is that of the value, should it be a container. A path longer than any key may be is only measured.
+// `depth` is that of the value, should it be a container. A path longer than any key may be is only measured. The key of a
+// member is made in one room for all members of its list: of millions that say nothing none is kept.
 void OtlpRecords::put(std::string_view path, std::size_t path_bytes, const OtlpValue& value, int depth) {
   using Kind = OtlpValue::Kind;
   if (value.kind == Kind::none) return;
   if (value.kind == Kind::list) {
     if (too_deep(depth)) return;
+    JoinedKey room;
     WireReader reader(value.encoded, field_start_);
     while (reader.next()) {
       if (reader.tag() != bytes_tag(1)) continue;
@@ -101,35 +103,36 @@ void OtlpRecords::put(std::string_view path, std::size_t path_bytes, const OtlpV
       OtlpValue inner;
       read_pair(reader.bytes(), key, inner);
       const std::size_t bytes = path_bytes + 1 + key.size();
-      put(join(path, path_bytes, key), bytes, inner, depth + 1);
+      put(join(room, path, path_bytes, key), bytes, inner, depth + 1);
     }
     return;
   }
   if (path_bytes > limits::metadata_key_bytes) return shared_->put_oversize_key(path_bytes);
+  std::string_view* kept = nullptr;
   if (value.kind == Kind::text) {
-    shared_->put(path, Value::of_text(text(value.encoded)));
+    kept = shared_->put(path, Value::of_text(text(value.encoded)));
   } else if (value.kind == Kind::boolean) {
-    shared_->put(path, Value::of_bool(value.number != 0));
+    kept = shared_->put(path, Value::of_bool(value.number != 0));
   } else if (value.kind == Kind::integer) {
-    shared_->put(path, Value::of_int(static_cast<std::int64_t>(value.number)));
+    kept = shared_->put(path, Value::of_int(static_cast<std::int64_t>(value.number)));
   } else if (value.kind == Kind::floating) {
-    shared_->put(path, Value::of_float(std::bit_cast<double>(value.number)));
+    kept = shared_->put(path, Value::of_float(std::bit_cast<double>(value.number)));
   } else if (make_text(value, depth, limits::metadata_value_bytes)) {
-    shared_->put(path, Value::of_text(keep(json_.view())));
+    kept = shared_->put(path, Value::of_text(keep(json_.view())));
   } else {
     reject_long(std::string("metadata.").append(path), limits::metadata_value_bytes);
   }
+  if (kept && depth > attribute_depth) *kept = keep(*kept);  // it lies in the room of the list
 }
 
-// Returns the dotted key of a member; nothing when it is longer than any key may be.
-std::string_view OtlpRecords::join(std::string_view path, std::size_t path_bytes, std::string_view key) {
+// Returns the dotted key of a member, made in the room; nothing when it is longer than any key may be.
+std::string_view OtlpRecords::join(JoinedKey& room, std::string_view path, std::size_t path_bytes, std::string_view key) {
   const std::size_t bytes = path_bytes + 1 + key.size();
   if (bytes > limits::metadata_key_bytes) return {};
-  char* const joined = arena_->take(bytes);
-  if (path_bytes != 0) std::memcpy(joined, path.data(), path_bytes);
-  joined[path_bytes] = '.';
-  if (!key.empty()) std::memcpy(joined + path_bytes + 1, key.data(), key.size());
-  return {joined, bytes};
+  if (path_bytes != 0) std::memcpy(room.data(), path.data(), path_bytes);
+  room[path_bytes] = '.';
+  if (!key.empty()) std::memcpy(room.data() + path_bytes + 1, key.data(), key.size());
+  return {room.data(), bytes};
 }
 
 // Makes the text of a value that is none in `json_`. Returns false when it is too long.

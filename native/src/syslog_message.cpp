@@ -262,6 +262,9 @@ void SyslogMessage::put_elements(std::string_view elements) {
 
 void SyslogMessage::put_parameter(std::string_view id, std::string_view name, std::string_view value) {
   std::string key = "sd.";
+  // Measured first: a long id before each of thousands of parameters would be gigabytes of keys.
+  const std::size_t key_bytes = key.size() + id.size() + (name.empty() ? 0 : 1 + name.size());
+  if (key_bytes > limits::metadata_key_bytes) return entry_->put_oversize_key(key_bytes);
   key += id;
   if (name.empty()) {
     entry_->put(keep(key), Value::of_bool(true));

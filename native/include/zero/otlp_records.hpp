@@ -59,6 +59,9 @@ class OtlpRecords {
     OtlpValue body;
   };
   static constexpr std::size_t name_count = 5;
+  static constexpr int attribute_depth = 2;  // of a value that is no member of another
+
+  using JoinedKey = std::array<char, limits::metadata_key_bytes>;
 
   void use(Entry& entry, Arena& arena) { shared_ = &entry, arena_ = &arena; }
   OtlpValue read_value(std::string_view message, OtlpValue value);
@@ -68,7 +71,7 @@ class OtlpRecords {
   void resource_attribute(std::string_view message);
   void attribute(std::string_view message);
   void put(std::string_view path, std::size_t path_bytes, const OtlpValue& value, int depth);
-  std::string_view join(std::string_view path, std::size_t path_bytes, std::string_view key);
+  static std::string_view join(JoinedKey& room, std::string_view path, std::size_t path_bytes, std::string_view key);
   bool make_text(const OtlpValue& value, int depth, std::size_t bytes_max);
   void write_json(const OtlpValue& value, int depth);
   void write_container(const OtlpValue& value, int depth);
