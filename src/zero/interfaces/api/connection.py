@@ -9,14 +9,17 @@ from zero.interfaces.api.options import ApiOptions
 
 
 class Crowd:
-    """The connections of one api that wait for a request; of too many the one that waits longest is closed."""
+    """The connections of one api that wait for their peers: for a request, whole, or until they have read an answer.
+
+    Of too many the one that waits longest is closed.
+    """
 
     def __init__(self, connections_max: int) -> None:
         self._most = connections_max
         self._waiting: dict[BoundedConnection, None] = {}
 
     def enter(self, connection: "BoundedConnection", connections: int) -> None:
-        """Take note that the connection waits; ``connections`` are open in all."""
+        """Take note that the connection waits for its peer; ``connections`` are open in all."""
         self._waiting[connection] = None
         if connections > self._most:
             oldest = next(iter(self._waiting))
@@ -88,7 +91,6 @@ class BoundedConnection(HttpToolsProtocol):
         if len(self.pipeline) >= self._options.pipelined_requests_max:
             raise ValueError("too many requests at once")
         self._in_head, self._unparsed_bytes = False, 0
-        self._crowd.leave(self)
         self._within(self._options.body_seconds_max)
         super().on_headers_complete()
 
@@ -100,6 +102,8 @@ class BoundedConnection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Wait for nothing: the next head may begin, and its time begins with the end of the answer."""
         self._in_head, self._unparsed_bytes = True, 0
+        if self._leaving is None:
+            self._crowd.leave(self)
         self._within(None)
         super().on_message_complete()
         self._rest()
@@ -112,6 +116,7 @@ class BoundedConnection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Give the peer time to read."""
         super().pause_writing()
+        self._crowd.enter(self, len(self.connections))
         self._leaving = self.loop.call_later(self._options.read_seconds_max, self.transport.abort)
 
     def resume_writing(self) -> None:
@@ -120,6 +125,8 @@ class BoundedConnection(HttpToolsProtocol):
         if self._leaving is not None:
             self._leaving.cancel()
             self._leaving = None
+        self._crowd.leave(self)
+        self._rest()
 
     def _rest(self) -> None:
         """Begin to wait for the next head once the last request is read and answered; an answer may come before its body."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.patience import READY_SECONDS_MAX
 from zero.interfaces.api.options import ApiOptions
 from zero.interfaces.api.server import serve
 
@@ -216,4 +217,28 @@ async def test_an_endless_trailer_is_not_kept(serving: Callable[[ApiOptions], Co
     await peer.send(POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX: ")
     for _ in range(64):
         await peer.send(b"a" * 65_536)
+    assert await peer.ended()
+
+
+async def test_connections_whose_bodies_do_not_come_make_room(serving: Callable[[ApiOptions], Connect]) -> None:
+    connect = serving(replace(PATIENT, connections_max=5, body_seconds_max=600))
+    slow = [await connect() for _ in range(5)]
+    for peer in slow:
+        await peer.send(POST + b"Content-Length: 5\r\n\r\n{")
+    assert await slow[-1].status(b"}   ") != 0  # all are there by now
+    assert await (await connect()).status(GET) == 200
+    assert await slow[0].ended()
+
+
+async def test_connections_that_do_not_read_make_room(serving: Callable[[ApiOptions], Connect], api) -> None:
+    for number in range(20):
+        api.store("x" * 200_000, 0, number)
+    connect = serving(replace(PATIENT, connections_max=1, read_seconds_max=600))
+    peer = await connect()
+    peer.writer.transport.pause_reading()
+    await peer.send(b"GET /api/logs?limit=20 HTTP/1.1\r\nHost: localhost\r\n\r\n" * 10)
+    async with asyncio.timeout(READY_SECONDS_MAX):
+        while await (await connect()).status(GET) != 200:  # noqa: ASYNC110 - until the answers fill the kernel's room
+            await asyncio.sleep(0.05)
+    peer.writer.transport.resume_reading()
     assert await peer.ended()
