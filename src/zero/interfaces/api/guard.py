@@ -1,11 +1,10 @@
 """What holds for every request: known hosts, bounded bodies, and headers that keep a browser careful."""
 
-import ipaddress
-
 from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from zero.domain.address import is_this_machine
 from zero.interfaces.api.options import ApiOptions
 from zero.interfaces.api.shapes import problem
 
@@ -28,7 +27,7 @@ class Guard:
     def __init__(self, app: ASGIApp, options: ApiOptions) -> None:
         self._app = app
         self._options = options
-        self._local_only = _is_loopback(options.host)
+        self._local_only = is_this_machine(options.host)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass an HTTP request on, or refuse it."""
@@ -44,7 +43,7 @@ class Guard:
                     answered.setdefault(name, value)
             await send(message)
 
-        if self._local_only and not _is_loopback(_host_name(headers.get("host", ""))):
+        if self._local_only and not is_this_machine(_host_name(headers.get("host", ""))):
             # A name that points here from elsewhere is how a web page would reach a local server (DNS rebinding).
             refusal = problem(403, "host_not_allowed", "this api answers only for localhost; set ZERO_API to listen elsewhere")
             await refusal(scope, receive, send_with_headers)
@@ -79,12 +78,3 @@ def _host_name(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.rpartition(":")[0] if ":" in host else host
-
-
-def _is_loopback(host: str) -> bool:
-    if host.lower() in ("localhost", "localhost."):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from zero.application.credentials import credential_in
 from zero.application.key_ring import KeyRing
-from zero.domain.errors import ZeroError
+from zero.domain.address import is_this_machine
+from zero.domain.errors import Forbidden, ZeroError
 from zero.domain.key import KeyScope
 from zero.interfaces.ingest_http.exchange import Exchange, Handle, Head, Prepare
 from zero.interfaces.ingest_http.reply import HttpRefusal, Reply, reply_for
@@ -60,6 +62,8 @@ class Routes:
             message = f"this path takes {route.allow.decode()}"
             raise HttpRefusal(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", message, headers=((b"Allow", route.allow),))
         if route.scopes:
+            if not self.keys.needs_key:
+                _refuse_other_pages(head)
             head = replace(head, identity=self.keys.authorise(credential_in(head.get), *route.scopes))
         return prepare(head)
 
@@ -76,6 +80,20 @@ class Routes:
             route = self.table.get(f"/*/{rest}") if first else None
             route = route or (self.table.get(f"{leading}/*") if last else None)
         return route
+
+
+def _refuse_other_pages(head: Head) -> None:
+    """Refuse what a web page from elsewhere has a browser on this machine send; browsers name the page. Raises Forbidden."""
+    origin = head.get("origin")
+    if origin and not is_this_machine(_host_of(origin)):
+        raise Forbidden(f"a page of {origin[:100]} sends this, and without API keys logs are taken from this machine alone")
+
+
+def _host_of(origin: str) -> str:
+    try:
+        return urlsplit(origin).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _options(allow: bytes) -> Handle:

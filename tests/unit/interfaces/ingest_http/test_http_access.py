@@ -185,3 +185,22 @@ async def test_requests_in_flight_are_bounded_for_each_key_and_replies_make_room
     assert [(await one).status for one in waiting] == [202, 202]
     for body in (ENTRY, b"not json", b'{"bad":1}', ENTRY, ENTRY):
         assert (await guarded.post(key, body=body)).status in (202, 400)
+
+
+ELSEWHERE = ("https://evil.example", "http://127.0.0.1.evil.example:4318", "http://evil.example:4318", "null", "http://[", "x")
+
+
+async def test_without_keys_the_pages_of_other_sites_cannot_write(serving):
+    server = await serving()
+    for origin in ELSEWHERE:
+        for path in ("/api/logs", "/v1/logs", "/loki/api/v1/push", "/_bulk"):
+            answer = await server.post(ENTRY, {"Content-Type": "text/plain", "Origin": origin, "Host": "127.0.0.1"}, path)
+            assert (answer.status, answer.headers.get("access-control-allow-origin")) == (403, None), (origin, path)
+    for origin in ("http://localhost:3000", "http://127.0.0.1:8080", "http://[::1]:5173"):
+        assert (await server.post(ENTRY, {"Content-Type": "text/plain", "Origin": origin})).status == 202
+    assert await server.accepted() == 3
+
+
+async def test_with_a_key_it_does_not_matter_from_which_page(guarded):
+    headers = {"X-API-Key": guarded.of[INGEST], "Origin": ELSEWHERE[0]}
+    assert (await guarded.server.post(ENTRY, headers)).status == 202
