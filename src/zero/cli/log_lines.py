@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from zero.domain.unseen import UNSEEN, escaped
+
 _LEVEL_COLOURS = {
     "TRACE": "bright_black",
     "DEBUG": "blue",
@@ -16,20 +18,17 @@ _LEVEL_COLOURS = {
     "ERROR": "red",
     "FATAL": "magenta",
 }
-# C0, DEL, C1, line and paragraph separators, and the characters that turn the direction of text.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _BREAKS = re.compile(r"\r\n|[\r\n\u2028\u2029]")
 
 
 def printable(text: str) -> str:
-    """Return the text without control characters: line breaks show as ``↵``, tabs as spaces, the rest goes."""
-    return _CONTROL.sub("", _BREAKS.sub("↵", text).replace("\t", " "))
+    """Return the text without characters that are not seen: line breaks show as ``↵``, tabs as spaces, the rest goes."""
+    return UNSEEN.sub("", _BREAKS.sub("↵", text).replace("\t", " "))
 
 
 def json_line(log: dict[str, Any]) -> str:
-    """Return the log as one line of JSON in which control characters are escaped."""
-    text = json.dumps(log, ensure_ascii=False, separators=(",", ":"))
-    return _CONTROL.sub(lambda char: f"\\u{ord(char[0]):04x}", text)
+    """Return the log as one line of JSON in which characters that are not seen are escaped."""
+    return escaped(json.dumps(log, ensure_ascii=False, separators=(",", ":")))
 
 
 def pretty_line(log: dict[str, Any]) -> str:

@@ -1,7 +1,6 @@
 """``zero send``: ship files to the ingest door."""
 
 import gzip
-import json
 import sys
 import time
 import zlib
@@ -14,6 +13,7 @@ from typing import Any, BinaryIO
 import click
 
 from zero.cli import settings_flags
+from zero.cli.log_lines import json_line, printable
 from zero.cli.trust import TRUST_FLAGS, trust
 from zero.client.receipt import Receipt
 from zero.client.records import FORMATS, Record, RecordOptions, Unreadable, read_records
@@ -160,12 +160,12 @@ def _progress(files: tuple[str, ...]) -> Iterator[Any]:
 def _summary(tally: _Tally, seconds: float, problem: str, as_json: bool) -> None:
     if as_json:
         found = {"sent": tally.sent, "accepted": tally.accepted, "rejected": tally.rejected, "seconds": round(seconds, 3)}
-        click.echo(json.dumps({**found, "reasons": tally.reasons, "problem": problem or None}, ensure_ascii=False))
+        click.echo(json_line({**found, "reasons": tally.reasons, "problem": problem or None}))
         return
     for item in tally.reasons:
-        click.echo(f"rejected {item['file']}:{item['line']}: {item['reason']}", err=True)
+        click.echo(printable(f"rejected {item['file']}:{item['line']}: {item['reason']}"), err=True)
     if tally.rejected > len(tally.reasons):
         click.echo(f"… and {tally.rejected - len(tally.reasons):,} more", err=True)
     click.echo(f"sent {tally.sent:,}, accepted {tally.accepted:,}, rejected {tally.rejected:,} in {seconds:.1f} s")
     if problem:
-        click.echo(f"zero: {problem}", err=True)
+        click.echo(f"zero: {printable(problem)}", err=True)

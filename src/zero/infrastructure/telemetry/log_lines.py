@@ -6,6 +6,8 @@ import sys
 import time
 from typing import Any
 
+from zero.domain.unseen import escaped
+
 # Every failure they log also comes to us as an exception, and becomes an event with the words of the platform.
 _REPEATED_BY_US = ("urllib3", "clickhouse_connect")
 _PLAIN = str.maketrans({" ": None, '"': None, "=": None})
@@ -20,7 +22,7 @@ class LineFormatter(logging.Formatter):
         self._role = role
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line; control characters in values are escaped, so that a value never starts a line of its own."""
+        """Return the line; what is not seen in values is escaped, so that none starts a line, or is obeyed by a terminal."""
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         values: dict[str, Any] = {
             "time": f"{stamp}.{int(record.msecs):03d}Z",
@@ -32,7 +34,7 @@ class LineFormatter(logging.Formatter):
         if record.exc_info:
             values["error"] = self.formatException(record.exc_info)
         if self._form == "json":
-            return json.dumps(values, default=str, ensure_ascii=False)
+            return escaped(json.dumps(values, default=str, ensure_ascii=False))
         return " ".join(f"{key}={_quoted(value)}" for key, value in values.items())
 
 
@@ -40,7 +42,7 @@ def _quoted(value: Any) -> str:
     text = f"{value:.6g}" if isinstance(value, float) else str(value)
     if text and text.isprintable() and text.translate(_PLAIN) == text:
         return text
-    return json.dumps(text, ensure_ascii=False)
+    return escaped(json.dumps(text, ensure_ascii=False))
 
 
 def write_log_lines(form: str, level: str, role: str) -> None:
