@@ -57,6 +57,8 @@ _LEVELS = {**{level.name: level for level in Level}, **LEVEL_ALIASES}
 _WORD = re.compile(r"[^\W_]+")
 _WORD_LIKE = re.compile(r"[\w]*")
 _ID = re.compile(r"[0-9a-fA-F]{24}")
+_OF_THE_STORE = re.compile(r"\.:`|(?:^|\.)\^`")
+"""What the store reads as a type, or as all below a key, whatever the quoting."""
 _INTEGER = re.compile(r"[+-]?\d{1,20}", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -170,8 +172,10 @@ def _field(name: str, position: int) -> Field:
     if name in TEXT_FIELDS:
         return Field(name)
     key = name.removeprefix(METADATA_PREFIX)
-    if ".:`" in key:  # the store reads what follows as a type, whatever the quoting
-        raise QuerySyntaxError("a metadata key with '.:`' cannot be searched", position=position)
+    if _OF_THE_STORE.search(key):
+        raise QuerySyntaxError(
+            "a metadata key with '.:`' or '.^`' in it, or '^`' in front, cannot be searched", position=position
+        )
     return Field(key, is_key=True)
 
 

@@ -165,6 +165,8 @@ def test_host_is_the_metadata_key_and_for_entries_without_it_the_source() -> Non
         ("message:>5", 8, "no order"),
         ("metadata.:5", 10, "key is missing"),
         (r"a.\:`Int64`:5", 12, "cannot be searched"),
+        ("metadata.^`a`:1", 14, "cannot be searched"),
+        ("a.^`b`:*", 7, "cannot be searched"),
         ("x \ud800", 2, "surrogate"),
         ("a /No route.*/", 2, "no regular expressions.*text /No route.*/, put it in quotes"),
         ("/(err|warn)ing/", 0, "no regular expressions"),
