@@ -158,7 +158,7 @@ def _vectors(data: bytes, count: int) -> list[list[float]]:
             raise ValueError("it has not one vector for each text")
         if not all(vector and all(map(math.isfinite, vector)) for vector in vectors):
             raise ValueError("a vector is empty or has something else than numbers")
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
         raise Unavailable(f"the embedder answered with something else than vectors: {error}") from error
     return vectors
 
@@ -174,7 +174,7 @@ def _failure(error: urllib.error.HTTPError, key: str) -> Unavailable:
         seconds = float(error.headers.get("Retry-After") or 0)
     except ValueError:
         seconds = 0.0
-    return Unavailable(message, retry_after_seconds=max(0.0, seconds))
+    return Unavailable(message, retry_after_seconds=min(max(0.0, seconds), _HOUR_SECONDS))
 
 
 def _without_key(text: str, key: str) -> str:

@@ -117,10 +117,11 @@ async def test_tries_have_a_bound_and_so_has_the_wait_that_is_asked_for(endpoint
     with pytest.raises(Unavailable, match="503"):
         await embedder(endpoint, tries_max=3).embed_question("a")
     assert len(endpoint.requests) == 3
-    endpoint.failures = [(429, {"Retry-After": "3600"})]
-    with pytest.raises(Unavailable) as caught:
-        await embedder(endpoint).embed_question("a")
-    assert caught.value.retry_after_seconds == 3600
+    for asked in ("3600", "1e400", "inf"):
+        endpoint.failures = [(429, {"Retry-After": asked})]
+        with pytest.raises(Unavailable) as caught:
+            await embedder(endpoint).embed_question("a")
+        assert caught.value.retry_after_seconds == 3600
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 307])
@@ -156,6 +157,8 @@ async def test_no_part_of_the_key_is_in_what_is_said_about_a_refusal(endpoint: E
         b'{"data":[{"index":0}]}',
         b'{"data":[{"index":0,"embedding":[]}]}',
         b'{"data":[{"index":0,"embedding":[NaN,1]}]}',
+        b'{"data":[{"index":0,"embedding":[1' + b"0" * 400 + b"]}]}",
+        b'{"data":' + b"[" * 100_000,
     ],
 )
 async def test_an_answer_that_is_none_is_an_outage(endpoint: Endpoint, answer: bytes) -> None:
