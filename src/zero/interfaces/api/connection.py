@@ -6,6 +6,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from zero.interfaces.api.options import ApiOptions
+from zero.interfaces.api.shapes import problem
 
 
 class Crowd:
@@ -61,14 +62,14 @@ class BoundedConnection(HttpToolsProtocol):
         self._unparsed_bytes += len(data)
         super().data_received(data)
         if self._unparsed_bytes > self._options.head_bytes_max and not self.transport.is_closing():
-            self._refuse(431)
+            self._refuse_head()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP, and what a callback below found too much."""
         if self._head_bytes > self._options.head_bytes_max:
-            self._refuse(431)
+            self._refuse_head()
         else:
-            super().send_400_response(msg)
+            self._refuse(400, "bad_request", msg)
 
     def on_message_begin(self) -> None:
         """Begin to count a head."""
@@ -149,6 +150,12 @@ class BoundedConnection(HttpToolsProtocol):
         if self._head_bytes > self._options.head_bytes_max:
             raise ValueError("the head is too large")
 
-    def _refuse(self, status: int) -> None:
-        self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
+    def _refuse_head(self) -> None:
+        limit = self._options.head_bytes_max
+        self._refuse(431, "head_too_large", f"request line and header fields are larger than {limit} bytes")
+
+    def _refuse(self, status: int, code: str, message: str) -> None:
+        body = problem(status, code, message).body
+        fields = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
+        self.transport.write(STATUS_LINE[status] + fields + body)
         self.transport.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -25,6 +26,13 @@ class Peer:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self.writer = reader, writer
+        self.body = b""
+
+    @property
+    def error(self) -> dict[str, str]:
+        """What the last answer says is wrong."""
+        found: dict[str, str] = json.loads(self.body)["error"]
+        return found
 
     async def send(self, data: bytes) -> None:
         with contextlib.suppress(ConnectionError):
@@ -38,7 +46,7 @@ class Peer:
             async with asyncio.timeout(60):
                 head = await self._reader.readuntil(b"\r\n\r\n")
                 fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:] if line)
-                await self._reader.readexactly(int(fields.get(b"content-length", b"0")))
+                self.body = await self._reader.readexactly(int(fields.get(b"content-length", b"0")))
         except (asyncio.IncompleteReadError, ConnectionError):
             return 0
         return int(head.split(b" ", 2)[1])
@@ -145,7 +153,9 @@ async def test_an_answer_that_nobody_reads_ends_the_connection(serving, api):
 )
 async def test_a_head_beyond_32_kib_is_431(serving, head):
     connect = serving(PATIENT)
-    assert await (await connect()).status(head) == 431
+    peer = await connect()
+    assert await peer.status(head) == 431
+    assert peer.error["code"] == "head_too_large"
     assert await (await connect()).status(GET) == 200
 
 
@@ -182,6 +192,7 @@ async def test_what_could_smuggle_a_request_is_400_and_the_end_of_the_connection
     connect = serving(PATIENT)
     peer = await connect()
     assert await peer.status(request_) == 400
+    assert peer.error == {"code": "bad_request", "message": "Invalid HTTP request received."}
     assert await peer.ended()
     assert await (await connect()).status(GET) == 200
 
