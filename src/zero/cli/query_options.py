@@ -57,6 +57,8 @@ def fail(error: Exception, query: str, url: str) -> NoReturn:
         if error.position is not None:
             shown = query.replace("\n", " ").replace("\t", " ")
             click.echo(f"  {printable(shown)}\n  {' ' * cell_len(printable(shown[: error.position]))}^", err=True)
+        if error.code in ("unauthenticated", "forbidden"):
+            click.echo("The key is that of ZERO_API_KEY; `zero keys create` makes one with the scope that is needed.", err=True)
         sys.exit(EXIT_USAGE)
     assert isinstance(error, Unreachable)  # noqa: S101 - the client raises nothing else
     click.echo(f"error: no answer from the api at {url}: {printable(str(error))}", err=True)

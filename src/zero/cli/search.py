@@ -1,6 +1,5 @@
 """``zero search``: find logs."""
 
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +8,7 @@ import click
 from zero.cli import settings_flags
 from zero.cli.api_client import ApiClient, Refused, Unreachable
 from zero.cli.log_lines import show
-from zero.cli.query_options import EXIT_NOTHING, api_url, fail, filters, query_options
+from zero.cli.query_options import api_url, fail, filters, nothing, query_options
 from zero.cli.trust import TRUST_FLAGS, trust
 from zero.settings import Settings
 
@@ -38,7 +37,8 @@ def search(settings: Settings, query: tuple[str, ...], limit: int, as_json: bool
             found += 1
     except (Refused, Unreachable) as error:
         fail(error, text, url)
-    sys.exit(0 if found else EXIT_NOTHING)
+    if not found:
+        nothing("nothing found: try fewer words or filters; `zero search` alone shows the newest logs there are", as_json)
 
 
 def _logs(client: ApiClient, parameters: list[tuple[str, str]], limit: int) -> Iterator[dict[str, Any]]:

@@ -10,17 +10,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.patience import READY_SECONDS_MAX
 from tests.unit.interfaces.api.conftest import Api
+from zero.application.keys import KeyRequest
 from zero.application.tail import Tail, TailOptions
 from zero.cli.search import search
 from zero.cli.tail import tail
 from zero.domain.entry import Level
+from zero.domain.key import KeyScope
 from zero.infrastructure.system.clock import SystemClock
 from zero.interfaces.api.options import ApiOptions
 from zero.interfaces.api.server import serve
@@ -56,6 +59,9 @@ class Served(Api):
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(10)
+
+    def run(self, work: Coroutine[None, None, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(READY_SECONDS_MAX)
 
     @property
     def url(self) -> str:
@@ -126,7 +132,22 @@ def test_a_log_cannot_command_the_terminal(served: Served) -> None:
 
 def test_nothing_found_is_exit_code_1(served: Served) -> None:
     result = served.search("nothing")
-    assert (result.exit_code, result.output) == (1, "")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "fewer words" in result.stderr
+    assert served.search("nothing", "--json").output == ""
+
+
+def test_who_shows_no_key_is_told_where_it_is_set(served: Served) -> None:
+    served.search()  # it is up, and has read that there are no keys
+
+    async def make_a_key() -> None:
+        await served.key_admin.create(KeyRequest("acme", frozenset({KeyScope.INGEST})), "test")
+        await served.keys.refresh()
+
+    served.run(make_a_key())
+    result = served.search()
+    assert result.exit_code == 2
+    assert "an API key is needed" in result.stderr and "ZERO_API_KEY" in result.stderr
 
 
 def test_a_mistake_in_the_query_is_pointed_at(served: Served) -> None:
