@@ -62,8 +62,11 @@ class RequestRejected(Event):
         ("buffer_unavailable",),
         ("invalid_entries",),
         ("invalid_input",),
+        ("overloaded",),
         ("quota_exceeded",),
         ("too_large",),
+        ("unavailable",),
+        ("unsupported_media_type",),
     )
     help: ClassVar[str] = "Requests of which nothing was accepted, by the code of the error"
 

@@ -5,12 +5,14 @@ from contextlib import suppress
 from email.utils import formatdate
 from typing import Protocol
 
+from zero.application.ingest_events import RequestRejected
 from zero.application.ports import Telemetry
 from zero.interfaces.ingest_http.heads import Heads
 from zero.interfaces.ingest_http.http2.head_blocks import KnownBlocks
 from zero.interfaces.ingest_http.http2.reply_blocks import ReplyBlocks
 from zero.interfaces.ingest_http.options import IngestHttpOptions
 from zero.interfaces.ingest_http.reader import BodyBudget
+from zero.interfaces.ingest_http.reply import Reply
 from zero.interfaces.ingest_http.routes import Routes
 
 
@@ -56,6 +58,11 @@ class Connections:
         if address and count > self.options.connections_per_address_max:
             return f"your address has its {self.options.connections_per_address_max} connections already"
         return "this process is stopping" if self.stopping else ""
+
+    def refused(self, reply: Reply) -> Reply:
+        """Count a request that no door has seen; returns the reply that refuses it."""
+        self.telemetry.emit(RequestRejected(reply.reason))
+        return reply
 
     def remove(self, connection: Connection, address: str) -> None:
         """Forget a connection that is closed."""

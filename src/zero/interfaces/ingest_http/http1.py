@@ -138,7 +138,7 @@ class Http1Connection(asyncio.Protocol):
         self._queue.append(exchange)
         self._last_request = not head.keep_alive
         if head.handle is None:
-            exchange.reply(head.refusal or error_reply(500, "error", "no door"))
+            exchange.reply(self._connections.refused(head.refusal or error_reply(500, "error", "no door")))
             return
         try:
             head.handle(body, exchange)
@@ -175,7 +175,7 @@ class Http1Connection(asyncio.Protocol):
         self._ends_at = self._connections.now + self._options.linger_seconds + self._options.write_timeout_seconds
         exchange = Http1Exchange(self, close=True, bodiless=False)
         self._queue.append(exchange)
-        exchange.reply(reply)
+        exchange.reply(self._connections.refused(reply))
 
     def stop(self) -> None:
         """Close when nothing is in flight; else the last reply closes."""

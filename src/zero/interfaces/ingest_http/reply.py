@@ -21,13 +21,15 @@ CHALLENGE = (b"WWW-Authenticate", b'Bearer realm="zero"')
 
 
 class Reply(NamedTuple):
-    """Status, body and the header fields beyond the usual ones. ``close`` ends the connection after it."""
+    """Status, body and the header fields beyond the usual ones. ``close`` ends the connection after it; ``reason`` is the code
+    of the error that it tells, for the metric alone."""
 
     status: int
     body: bytes = b""
     content_type: bytes = JSON
     headers: tuple[tuple[bytes, bytes], ...] = ()
     close: bool = False
+    reason: str = ""
 
 
 class HttpRefusal(Exception):
@@ -83,7 +85,7 @@ def error_reply(
         error["field"] = field
     if position is not None:
         error["position"] = position
-    return Reply(status, json.dumps({"error": error}, separators=(",", ":")).encode(), headers=headers)
+    return Reply(status, json.dumps({"error": error}, separators=(",", ":")).encode(), headers=headers, reason=code)
 
 
 _STATUS: tuple[tuple[type[ZeroError], int], ...] = (

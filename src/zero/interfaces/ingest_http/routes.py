@@ -70,7 +70,7 @@ class Routes:
     def refuse(self, head: Head, error: ZeroError) -> Reply:
         """Return the refusal of a head in the form of the door that it is for."""
         route = self._route(head.path)
-        return route.refuse(head, error) if route else reply_for(error)
+        return (route.refuse(head, error) if route else reply_for(error))._replace(reason=error.code)
 
     def _route(self, path: str) -> Route | None:
         route = self.table.get(path)

@@ -8,6 +8,7 @@ import pytest
 from hyperframe.frame import DataFrame, HeadersFrame, RstStreamFrame, SettingsFrame, WindowUpdateFrame
 
 from tests.unit.interfaces.ingest_http.http2_peer import POST, PREFACE, Http2Peer, request
+from zero.application.ingest_events import RequestRejected
 from zero.infrastructure.memory import ManualClock, MemoryBuffer
 from zero.interfaces.ingest_http.events import ConnectionClosed, Http2Abused, Http2StreamReset
 from zero.interfaces.ingest_http.options import IngestHttpOptions
@@ -275,3 +276,18 @@ async def test_a_body_that_stalls_behind_the_stop_does_not_hold_it_up(serving, c
     assert (await peer.answer(stream_id)).status == 408
     await server.task
     assert await server.accepted() == 0
+
+
+async def test_what_is_refused_before_a_door_sees_it_is_counted_by_its_reason(serving, connect):
+    server = await serving(options=IngestHttpOptions(body_bytes_max=100_000))
+    peer = await connect(server)
+    html = request(content_type="text/html")
+    assert (await peer.exchange(html, ENTRY)).status == 415
+    assert (await peer.answer(peer.head([*html, ("expect", "100-continue")]))).status == 415
+    assert (await peer.answer(peer.head([*POST, ("content-length", "100001")]))).status == 413
+    stream_id = peer.head(POST)
+    for _ in range(7):
+        peer.data(stream_id, b" " * 16_000, end=False)
+    assert (await peer.answer(stream_id)).status == 413
+    reasons = [event.reason for event in emitted(server, RequestRejected)]
+    assert reasons == ["unsupported_media_type"] * 2 + ["too_large"] * 2

@@ -10,6 +10,7 @@ import lz4.frame
 import pytest
 from backports import zstd
 
+from zero.application.ingest_events import RequestRejected
 from zero.interfaces.ingest_http.events import ConnectionClosed
 from zero.interfaces.ingest_http.options import IngestHttpOptions
 
@@ -307,3 +308,13 @@ async def test_an_encoding_given_twice_is_415(server):
     peer = await server.connect()
     twice = HEAD + b"Content-Encoding: gzip\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\na"
     assert (await peer.exchange(twice)).status == 415
+
+
+async def test_what_is_refused_before_a_door_sees_it_is_counted_by_its_reason(serving):
+    server = await serving(options=IngestHttpOptions(body_bytes_max=100))
+    for path in ("/api/logs", "/api/logs", "/v1/logs", "/loki/api/v1/push"):  # the second head is known by its bytes
+        assert (await server.post(ENTRY, {"Content-Type": "text/html"}, path)).status == 415
+    assert (await server.post(b" " * 101)).status == 413
+    assert (await refused(server, CHUNKED + b"65\r\n" + b" " * 101 + b"\r\n0\r\n\r\n"))[0] == 413
+    reasons = [event.reason for event in server.telemetry.of(RequestRejected)]
+    assert reasons == ["unsupported_media_type"] * 4 + ["too_large"] * 2

@@ -91,7 +91,7 @@ class Streams:
             return
         stream.count(size, len(payload))
         if stream.size > self._options.body_bytes_max:
-            stream.reply(error_reply(413, "too_large", f"the body is larger than {self._options.body_bytes_max} bytes"))
+            self._refuse(stream, error_reply(413, "too_large", f"the body is larger than {self._options.body_bytes_max} bytes"))
         elif ended:
             stream.end()
             self._hand_over(stream, payload)
@@ -161,7 +161,9 @@ class Streams:
         for stream in [stream for stream in self._open.values() if stream.receiving]:
             lasted = now - stream.since
             if now - stream.heard_at > limit or (lasted > limit and stream.size < lasted * rate):
-                stream.reply(error_reply(408, "timeout", f"the request body stalled for {limit:g} s or came too slowly"))
+                self._refuse(
+                    stream, error_reply(408, "timeout", f"the request body stalled for {limit:g} s or came too slowly")
+                )
 
     def shrink_table(self) -> None:
         """Tell a peer that wants a smaller table that ours is empty: the next head has to begin so, and it stays true."""
@@ -178,8 +180,11 @@ class Streams:
         if stream_id < self.last_id or stream_id in self._open:
             return
         message = f"the header fields are larger than {self._options.head_bytes_max} bytes"
-        block = self._block(error_reply(431, "head_too_large", message))
+        block = self._block(self._connections.refused(error_reply(431, "head_too_large", message)))
         self._outbox.put(frames.frame(frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, stream_id, block))
+
+    def _refuse(self, stream: Stream, reply: Reply) -> None:
+        stream.reply(self._connections.refused(reply))
 
     def _block(self, reply: Reply) -> bytes:
         return self._told(self._replies.block(reply, self._connections.date))
@@ -214,7 +219,7 @@ class Streams:
         """Make room for a stream whose body is still to come; answer at once where the body would be in vain."""
         known = stream.head.known
         if known.handle is None and (known.expects_continue or stream.head.length > _DISCARDED_BYTES_MAX):
-            stream.reply(known.refusal or _NO_DOOR)
+            self._refuse(stream, known.refusal or _NO_DOOR)
             return
         self._take(stream, STREAM_BYTES + self._blocks.list_bytes)
         if known.expects_continue and stream.receiving:
@@ -232,7 +237,7 @@ class Streams:
         if stream.head.known.handle is not None:
             self._take(stream, len(payload))
         elif stream.size > _DISCARDED_BYTES_MAX:
-            stream.reply(stream.head.known.refusal or _NO_DOOR)
+            self._refuse(stream, stream.head.known.refusal or _NO_DOOR)
         if not stream.receiving:
             return
         if stream.head.known.handle is not None:
@@ -251,7 +256,7 @@ class Streams:
         self._stop_receiving(stream)
         stream.handed = True
         if known.handle is None:
-            stream.reply(known.refusal or _NO_DOOR)
+            self._refuse(stream, known.refusal or _NO_DOOR)
             return
         try:
             known.handle(body, stream)
@@ -275,7 +280,7 @@ class Streams:
             self._connections.budget.take(size)
             stream.budgeted += size
         except HttpRefusal as refusal:
-            stream.reply(refusal.reply)
+            self._refuse(stream, refusal.reply)
 
     def _stop_receiving(self, stream: Stream) -> None:
         self._connections.budget.used -= stream.budgeted
