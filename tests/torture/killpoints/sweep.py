@@ -151,12 +151,12 @@ class Sweep:
         else:
             store.arm(point.side_effect, point.call)
         drain = tracer.start(partial(acts.drain, self._place))
-        tracer.pump(lambda: tracer.ended(store.pid) or tracer.ended(drain), SECONDS_MAX, "an empty buffer")
+        self._until_over(store, drain)
         if not tracer.ended(store.pid):
             return store.disarm()
         if variant.again:
             store = self._start_store(point, marked=False)
-            tracer.pump(lambda: tracer.ended(store.pid) or tracer.ended(drain), SECONDS_MAX, "an empty buffer")
+            self._until_over(store, drain)
         point.killed_at = store.killed_at
         if tracer.ended(store.pid):
             self._store = self._start_store()
@@ -166,6 +166,11 @@ class Sweep:
         else:
             tracer.finish(drain, SECONDS_MAX, "a drain whose store was killed")
         return seen
+
+    def _until_over(self, store: Traced, drain: int) -> None:
+        """Wait until the store is dead or the buffer empty. A store that was killed is dead a little later."""
+        ended = self._tracer.ended
+        self._tracer.pump(lambda: ended(store.pid) or (ended(drain) and not store.killed_at), SECONDS_MAX, "an empty buffer")
 
     def _strike(self, point: Point, act: Callable[[Place], None]) -> Counter[str]:
         victim = self._traced(act, point.side_effect, point.call)

@@ -23,7 +23,7 @@ def run(plan: Plan) -> Outcome:
     for line in done.stdout.splitlines():
         _take(outcome, Point(**json.loads(line)))
     if done.returncode:
-        outcome.problems.append(f"it ended with {done.returncode} after {len(outcome.schedule)} points: {done.stderr[-500:]}")
+        outcome.problems.append(f"it ended with {done.returncode} after {len(outcome.schedule)} points: {done.stderr[-4000:]}")
     return outcome
 
 
