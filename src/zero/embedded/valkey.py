@@ -156,7 +156,7 @@ def _config(options: ValkeyOptions, home: Path, socket: Path) -> str:
         "daemonize no",
         'logfile ""',
         "databases 1",
-        "maxclients 256",
+        "maxclients 4096",  # each ingest process has two for each shard and a few more; the server lowers it to its descriptors
         'save ""',
         "appendonly yes",
         "appendfsync always",

@@ -51,6 +51,15 @@ def test_keys_outside_the_namespace_are_refused(redis_url: str) -> None:
         client.get("other")
 
 
+def test_many_processes_with_many_shards_find_a_connection(redis_url: str) -> None:
+    clients = [redis.Redis.from_url(redis_url) for _ in range(400)]
+    try:
+        assert all(client.ping() for client in clients)
+    finally:
+        for client in clients:
+            client.close()
+
+
 def test_nothing_is_told_without_the_password(redis_url: str) -> None:
     path = redis_url.partition("@")[2]
     with redis.Redis.from_url(f"unix://{path}") as client, pytest.raises(redis.exceptions.AuthenticationError):
