@@ -5,14 +5,16 @@ import gzip
 import http.client
 import json
 import os
+import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +220,27 @@ def test_a_key_gets_its_first_receipt_again_from_whichever_worker(workers, valke
 
 
 @pytest.mark.timed
+def test_workers_without_descriptors_serve_whom_they_have_and_everybody_when_there_are_some_again(workers: Workers) -> None:
+    limits = {process.pid: resource.prlimit(process.pid, resource.RLIMIT_NOFILE) for process in workers.processes}
+    with closing(workers.connect()) as served:
+        served.request("POST", "/api/logs", ENTRY, JSON)
+        assert served.getresponse().read()
+        try:
+            for pid, (_, most) in limits.items():
+                resource.prlimit(pid, resource.RLIMIT_NOFILE, (len([*Path(f"/proc/{pid}/fd").iterdir()]) + 2, most))
+            with ExitStack() as strangers:
+                for _ in range(60):
+                    strangers.enter_context(socket.create_connection(("127.0.0.1", workers.port)))
+                for _ in range(3):
+                    served.request("POST", "/api/logs", ENTRY, JSON)
+                    with closing(served.getresponse()) as answer:
+                        assert (answer.status, answer.read() != b"") == (202, True)
+        finally:
+            for pid, limit in limits.items():
+                resource.prlimit(pid, resource.RLIMIT_NOFILE, limit)
+    assert [workers.post(ENTRY)[0] for _ in range(4)] == [202] * 4
+
+
 def test_zero_ack_stored_answers_once_the_drain_has_settled(workers, valkey):
     asyncio.run(drained(valkey.url))
     answers: list[Any] = []

@@ -72,4 +72,5 @@ def _says(value: object) -> Prepare:
 def _health_reply(report: ReadinessReport, content_type: bytes) -> Reply:
     status = "green" if report.ready else "red"
     health = {"cluster_name": "zero", "status": status, "timed_out": False, "number_of_nodes": 1, "number_of_data_nodes": 1}
-    return json_answer(health, content_type)._replace(status=200 if report.ready else 503)
+    reply = json_answer(health, content_type)
+    return reply if report.ready else reply._replace(status=503, headers=(*reply.headers, (b"Retry-After", b"1")))

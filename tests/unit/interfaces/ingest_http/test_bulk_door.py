@@ -171,4 +171,4 @@ async def test_the_health_of_the_cluster_is_our_readiness(server, serving):
     assert (await server.post(b"", {}, "/_cluster/health", "GET")).json["status"] == "green"
     failing = await serving(codec=NativeCodec(), buffer=FailingBuffer(BufferUnavailable("gone")))
     answer = await failing.post(b"", {}, "/_cluster/health", "GET")
-    assert (answer.status, answer.json["status"]) == (503, "red")
+    assert (answer.status, answer.json["status"], answer.headers["retry-after"]) == (503, "red", "1")
