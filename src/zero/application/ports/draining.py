@@ -22,7 +22,8 @@ class Delivery:
     """One stream entry as read. ``data`` is None when it was deleted but is still in the pending list.
 
     ``tenant`` and ``count`` are what was appended, kept beside the frame, so that a corrupt frame can still be accounted for.
-    One that is ``replayed`` was a dead letter: its rows are verified before they are stored.
+    One that is ``replayed`` was a dead letter, or may have been delivered before although the buffer gives it as new: its rows
+    are verified before they are stored.
     """
 
     position: Position

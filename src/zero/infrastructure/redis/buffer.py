@@ -28,6 +28,7 @@ from zero.infrastructure.redis.keyed import KeyedAppends
 from zero.infrastructure.redis.keys import (
     GROUP,
     ShardKeys,
+    entry_order,
     idempotency_digest,
     idempotency_shard,
     shard_keys,
@@ -143,9 +144,9 @@ class RedisBuffer:
             raise self._translate(error) from error
         except FOREIGN as error:
             raise self._translate(error) from error
-        delivered = next(_order(group["last-delivered-id"]) for group in groups if group["name"] == GROUP.encode())
+        delivered = next(entry_order(group["last-delivered-id"]) for group in groups if group["name"] == GROUP.encode())
         return [
-            parse_dead_indexes(dead) if _order(entry.encode()) <= delivered and not pending else None
+            parse_dead_indexes(dead) if entry_order(entry.encode()) <= delivered and not pending else None
             for entry, pending, dead in zip(entries, found[::2], found[1::2], strict=True)
         ]
 
@@ -246,8 +247,3 @@ class RedisBuffer:
     def _translate(self, error: Exception) -> ZeroError:
         self._nodes.forget()
         return translate(error)
-
-
-def _order(entry: bytes) -> tuple[int, int]:
-    milliseconds, _, sequence = entry.partition(b"-")
-    return int(milliseconds), int(sequence)

@@ -23,6 +23,7 @@ class ShardKeys:
     ledger: str
     lease: str
     epoch: str
+    unsure: str
     dead: str
     dead_of: str
     idempotency: str
@@ -36,7 +37,8 @@ def shard_keys(namespace: str, shard: int) -> ShardKeys:
     """Return the keys of a shard.
 
     ``dead_of`` and ``idempotency`` are prefixes, of stream ids and of digests; ``remembered`` lists the latter, oldest first.
-    ``mark`` is written to find out whether replicas have what was written before.
+    ``mark`` is written to find out whether replicas have what was written before. ``unsure`` is the last entry that was there
+    when the group was made.
     """
     tag = f"{namespace}:{{{shard}}}:"
     return ShardKeys(
@@ -44,6 +46,7 @@ def shard_keys(namespace: str, shard: int) -> ShardKeys:
         ledger=f"{tag}ledger",
         lease=f"{tag}lease",
         epoch=f"{tag}epoch",
+        unsure=f"{tag}unsure",
         dead=f"{tag}dead",
         dead_of=f"{tag}dead-of:",
         idempotency=f"{tag}idem:",
@@ -51,6 +54,12 @@ def shard_keys(namespace: str, shard: int) -> ShardKeys:
         reserve=f"{tag}reserve",
         mark=f"{tag}mark",
     )
+
+
+def entry_order(entry: bytes) -> tuple[int, int]:
+    """Return what the ids of a stream's entries are in order by."""
+    milliseconds, _, sequence = entry.partition(b"-")
+    return int(milliseconds), int(sequence)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from zero.infrastructure.redis.keys import (
     FIELD_TENANT,
     GROUP,
     ShardKeys,
+    entry_order,
     shard_keys,
 )
 from zero.infrastructure.redis.nodes import Nodes
@@ -36,6 +37,7 @@ from zero.infrastructure.redis.reserve import Reserve
 from zero.infrastructure.redis.retention import forget_days
 from zero.infrastructure.redis.shards import known_shards
 
+_START = b"0-0"
 _DELETE_MAX = 1000
 _ATTEMPTS_MAX = 16
 _DEAD_OF_SECONDS = 120
@@ -54,7 +56,9 @@ class RedisShardLog:
     def __init__(self, options: RedisOptions) -> None:
         self._options = options
         self._nodes = Nodes(options)
-        self._seen: dict[int, str] = {}
+        self._seen: dict[int, bytes] = {}
+        self._newest: dict[int, tuple[int, int]] = {}
+        self._unsure: dict[int, tuple[int, int]] = {}
         self._reserve = Reserve(options)
         self._reserve_missing: set[int] = set()
         self._forgotten: dict[int, int] = {}
@@ -78,7 +82,7 @@ class RedisShardLog:
             if holder is not None and holder.decode().rpartition(":")[0] != owner:
                 return None
             # A buffer that starts empty goes on above the epochs that the store has fenced for the one before it.
-            await client.set(keys.epoch, time.time_ns() // NANOSECONDS_PER_MILLISECOND, nx=True)
+            first = await client.set(keys.epoch, time.time_ns() // NANOSECONDS_PER_MILLISECOND, nx=True)
             lease = Lease(shard, owner, int(await client.incr(keys.epoch)))
             pipeline.multi()  # type: ignore[no-untyped-call]
             pipeline.set(keys.lease, _value(lease), px=self._lease_ms)
@@ -86,8 +90,10 @@ class RedisShardLog:
                 await pipeline.execute()
             except WatchError:
                 return None
-            await _create_group(client, keys)
+            await _ensure_group(client, keys, drained_before=not first)
             await replicated(client, keys.mark, self._options)  # or a failover could give the same epoch to another
+            noted: Any = await client.get(keys.unsure)
+            self._unsure[shard] = max(entry_order(noted or _START), self._newest.get(shard, (0, 0)))
             self._seen.pop(shard, None)
             return lease
 
@@ -162,26 +168,26 @@ class RedisShardLog:
         return int(self._options.lease_seconds * 1000)
 
     async def _take(self, lease: Lease, after: str, limit: int) -> list[Delivery]:
-        """Read as the group's consumer under the lease. A group that is gone is made again at the start of the stream."""
-        try:
-            (streams,) = await self._fenced(
-                lease, lambda keys, pipeline: pipeline.xreadgroup(GROUP, CONSUMER, {keys.stream: after}, count=limit)
-            )
-        except _GroupGone:
-            await self._restore_group(lease.shard)
-            return []
-        if after == ">" and streams:  # or a failover could deliver them once more as new, and nobody would verify
-            async with self._pipeline(lease.shard) as (client, _):
+        """Read as the group's consumer under the lease. A group that is gone is made again by who takes the lease next."""
+        (streams,) = await self._fenced(
+            lease, lambda keys, pipeline: pipeline.xreadgroup(GROUP, CONSUMER, {keys.stream: after}, count=limit)
+        )
+        rows = [row for _, found in streams or () for row in found]
+        unsure = (0, 0)
+        if after == ">" and rows:
+            unsure = self._unsure.get(lease.shard, unsure)
+            self._note(lease.shard, rows[0][0], rows[-1][0])
+            async with self._pipeline(lease.shard) as (client, _):  # or a failover could deliver them once more as new
                 await replicated(client, self._keys(lease.shard).mark, self._options)
-        deliveries = [_delivery(lease.shard, entry, fields) for _, rows in streams or () for entry, fields in rows]
-        if after == ">" and deliveries:
-            self._seen[lease.shard] = deliveries[-1].position.entry
-        return deliveries
+        return [_delivery(lease.shard, entry, fields, entry_order(entry) <= unsure) for entry, fields in rows]
 
-    async def _restore_group(self, shard: int) -> None:
-        self._seen.pop(shard, None)
-        async with self._pipeline(shard) as (client, _):
-            await _create_group(client, self._keys(shard))
+    def _note(self, shard: int, first: bytes, last: bytes) -> None:
+        """Remember what was delivered as new. Raises BufferUnavailable when it was delivered before: then the server has gone
+        back, to what a replica or its disk had, and recovery verifies what is pending now."""
+        if entry_order(first) <= entry_order(self._seen.get(shard, _START)):
+            raise BufferUnavailable(f"shard {shard}: entry {first.decode()} was delivered before: the buffer has gone back")
+        self._seen[shard] = last
+        self._newest[shard] = max(entry_order(last), self._newest.get(shard, (0, 0)))
 
     async def _wait(self, shard: int, seconds: float) -> None:
         """Return when there is an entry behind the last one seen, or when the time is over."""
@@ -189,8 +195,8 @@ class RedisShardLog:
         async with self._pipeline(shard) as (client, _):
             if shard not in self._seen:
                 groups = await client.xinfo_groups(stream)
-                ours = (group["last-delivered-id"].decode() for group in groups if group["name"] == GROUP.encode())
-                self._seen[shard] = next(ours, "0-0")
+                ours = (group["last-delivered-id"] for group in groups if group["name"] == GROUP.encode())
+                self._seen[shard] = next(ours, _START)
             await client.xread({stream: self._seen[shard]}, count=1, block=max(1, int(seconds * 1000)))
 
     async def _fenced(self, lease: Lease, build: Callable[[ShardKeys, Pipeline], Any]) -> list[Any]:
@@ -242,20 +248,28 @@ class RedisShardLog:
         except FOREIGN as error:
             self._nodes.forget()
             if "NOGROUP" in str(error):
-                raise _GroupGone(str(error)) from error
+                raise BufferUnavailable(f"the consumer group, or the whole stream, is gone: {error}") from error
             raise translate(error) from error
-
-
-class _GroupGone(BufferUnavailable):
-    """The consumer group, or the whole stream, is gone."""
 
 
 def _value(lease: Lease) -> str:
     return f"{lease.owner}:{lease.epoch}"
 
 
-async def _create_group(client: Redis, keys: ShardKeys) -> None:
-    """Create the group at the start of the stream: never at its end, or what is in it would be skipped."""
+async def _ensure_group(client: Redis, keys: ShardKeys, *, drained_before: bool) -> None:
+    """Create the group, if it is not there, at the start of the stream: never at its end, or what is in it would be skipped.
+
+    What is in it may be stored already, if it was drained before: up to where is noted first.
+    """
+    try:
+        if any(group["name"] == GROUP.encode() for group in await client.xinfo_groups(keys.stream)):
+            return
+    except ResponseError as error:
+        if "no such key" not in str(error):
+            raise
+    newest: Any = await client.xrevrange(keys.stream, count=1)
+    if newest and drained_before:
+        await client.set(keys.unsure, newest[0][0])
     try:
         await client.xgroup_create(keys.stream, GROUP, id="0", mkstream=True)
     except ResponseError as error:
@@ -263,7 +277,7 @@ async def _create_group(client: Redis, keys: ShardKeys) -> None:
             raise
 
 
-def _delivery(shard: int, entry: bytes, fields: Any) -> Delivery:
+def _delivery(shard: int, entry: bytes, fields: Any, unsure: bool) -> Delivery:
     """Return the entry as read; one without the fields of ours is a frame of no bytes, which no checksum fits."""
     position = Position(shard, entry.decode())
     if fields is None or not fields:
@@ -274,7 +288,7 @@ def _delivery(shard: int, entry: bytes, fields: Any) -> Delivery:
         fields.get(FIELD_FRAME, b""),
         fields.get(FIELD_TENANT, b"").decode(errors="replace"),
         int(count) if count.isdigit() else 0,
-        FIELD_REPLAYED in fields,
+        unsure or FIELD_REPLAYED in fields,
     )
 
 
