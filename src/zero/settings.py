@@ -5,6 +5,7 @@ docs/operations.md is an error that names the nearest known one. Raises Configur
 """
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -21,10 +22,13 @@ PREFIX = "ZERO_"
 FILE_KEY = "ZERO_CONFIG"
 DEFAULT_FILE = Path("zero.toml")
 POSTGRES_SCHEMES = ("postgresql", "postgres")
-STORE_SCHEMES = (*POSTGRES_SCHEMES, "http", "https")
+CLICKHOUSE_SCHEMES = ("http", "https")
+STORE_SCHEMES = (*POSTGRES_SCHEMES, *CLICKHOUSE_SCHEMES)
 """What the URL of a store begins with, which says what kind it is."""
 LISTENERS = ("ingest_http", "ingest_grpc", "syslog_tcp", "syslog_tls", "api", "drain_http", "embedded_clickhouse")
 """The settings that are addresses of TCP listeners."""
+_NO_DOORS = ("api", "drain_http", "embedded_clickhouse")
+_WHOLE = re.compile(r"\s*[+-]?\d[\d_]*\s*")
 
 
 def _about(help: str, low: int | None = None, high: int | None = None, one_of: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -40,7 +44,8 @@ class Settings:
         metadata=_about("Folder of the embedded servers' data, and of what `zero up` needs while it runs."),
     )
     buffer_url: str = field(
-        default="", metadata=_about("Redis or Valkey of the durable buffer: redis://, rediss:// or unix://. Empty: embedded.")
+        default="",
+        metadata=_about("Redis or Valkey of the durable buffer: redis[s]://, unix://; docs/clusters.md. Empty: embedded."),
     )
     buffer_timeout_ms: int = field(
         default=200,
@@ -126,8 +131,8 @@ class Settings:
     embedder: str = field(
         default="bundled",
         metadata=_about(
-            "What makes the vectors of search by meaning: `bundled` (offline, small), `minilm` (offline, better; needs "
-            "`zero-logs[minilm]`), or `openai` (any endpoint of that kind). docs/semantic.md",
+            "What makes the vectors of search by meaning: `bundled` (offline, small), `minilm` (offline, better; the "
+            "extra `minilm`), or `openai` (any endpoint of that kind). docs/semantic.md",
             one_of=("bundled", "minilm", "openai"),
         ),
     )
@@ -158,7 +163,7 @@ class Settings:
         metadata=_about("Memory of the embedded buffer; near it, ingest answers 429.", 64 << 20, 1 << 44),
     )
     api_key: str = field(
-        default="", metadata=_about("The API key that `zero send`, `search` and `tail` show. Empty: none."), repr=False
+        default="", metadata=_about("The API key that `zero send`, `search` and other clients show. Empty: none."), repr=False
     )
     tls_cert: str = field(
         default="", metadata=_about("Certificate chain (PEM) of ingest and api, which then speak TLS alone. Empty: plaintext.")
@@ -176,9 +181,9 @@ class Settings:
         ),
     )
     ca: str = field(
-        default="", metadata=_about("CA (PEM) that `zero send`, `search` and `tail` trust. Empty: those of the system.")
+        default="", metadata=_about("CA (PEM) that `zero send`, `search` and other clients trust. Empty: those of the system.")
     )
-    client_cert: str = field(default="", metadata=_about("Certificate (PEM) that these commands show. Empty: none."))
+    client_cert: str = field(default="", metadata=_about("Certificate (PEM) that these clients show. Empty: none."))
     client_key: str = field(default="", metadata=_about("Its private key (PEM). Empty: it is in the file of the certificate."))
     stop_seconds_max: int = field(
         default=10, metadata=_about("How long a stop may take: of `zero up` in all, else of the role.", 1, 600)
@@ -219,13 +224,14 @@ class Settings:
             raise ConfigurationError("ZERO_STORE_URL and ZERO_CLICKHOUSE_URL both name the store: leave one of them empty")
         if self.store_reader_url and not self.store_url:
             raise ConfigurationError("ZERO_STORE_READER_URL needs ZERO_STORE_URL: it is the same store as another user")
-        for name, url in (("store_url", self.store_url), ("store_reader_url", self.store_reader_url)):
-            if url and urlsplit(url).scheme not in STORE_SCHEMES:
-                begins = ", ".join(f"{scheme}://" for scheme in STORE_SCHEMES)
-                raise ConfigurationError(f"{environment_name(name)} names no kind of store: it begins with one of {begins}")
-        if urlsplit(self.store_url).scheme in POSTGRES_SCHEMES and self.pipeline != PLATFORM:
+        for name in ("store_url", "store_reader_url", "clickhouse_url", "clickhouse_reader_url"):
+            schemes = STORE_SCHEMES if name.startswith("store") else CLICKHOUSE_SCHEMES
+            if (url := getattr(self, name)) and _scheme(url) not in schemes:
+                begins = ", ".join(f"{scheme}://" for scheme in schemes)
+                raise ConfigurationError(f"{environment_name(name)} names no store: it begins with one of {begins}")
+        if _scheme(self.store_url) in POSTGRES_SCHEMES and self.pipeline != PLATFORM:
             raise ConfigurationError(f"ZERO_PIPELINE={self.pipeline} inserts into ClickHouse: it needs ZERO_CLICKHOUSE_URL")
-        if self.clickhouse_cluster and (urlsplit(self.store).scheme not in ("http", "https") or self.pipeline != PLATFORM):
+        if self.clickhouse_cluster and (_scheme(self.store) not in CLICKHOUSE_SCHEMES or self.pipeline != PLATFORM):
             raise ConfigurationError("ZERO_CLICKHOUSE_CLUSTER needs ZERO_CLICKHOUSE_URL, and the pipeline of the platform")
 
     @property
@@ -258,6 +264,12 @@ class Settings:
         """Transport (tcp, tls, udp) and address of each syslog listener that is asked for."""
         listeners = (("tcp", self.syslog_tcp), ("tls", self.syslog_tls), ("udp", self.syslog_udp))
         return [(transport, address) for transport, address in listeners if address is not None]
+
+    @property
+    def doors(self) -> list[Address]:
+        """The addresses where logs are taken in: every listener but those that are known to be something else."""
+        named = [getattr(self, name) for name in (*LISTENERS, "syslog_udp") if name not in _NO_DOORS]
+        return [address for address in named if address is not None]
 
     @property
     def web_scheme(self) -> str:
@@ -298,6 +310,14 @@ class Settings:
                 "network in plaintext: set ZERO_TLS_CERT and ZERO_TLS_KEY (`zero certs` makes a pair), or ZERO_PLAINTEXT=proxy "
                 f"when a proxy in front ends TLS, or listen on 127.0.0.1:{address.port}"
             )
+
+
+def _scheme(url: str) -> str:
+    """Return the scheme of a URL, nothing for what is none."""
+    try:
+        return urlsplit(url).scheme
+    except ValueError:
+        return ""
 
 
 def environment_name(name: str) -> str:
@@ -345,7 +365,7 @@ def _convert(name: str, value: Any, origin: str) -> Any:
             return None
         if kind in (Address, Address | None):
             return Address.parse(str(value))
-        if kind is int and isinstance(value, bool):
+        if kind is int and (isinstance(value, bool) or not _WHOLE.fullmatch(str(value))):
             raise ValueError("expected a whole number")
         return kind(value)
     except ValueError as error:
@@ -367,12 +387,3 @@ def as_environment(settings: Settings) -> dict[str, str]:
 
 def _text(value: Any) -> str:
     return "" if value is None else str(value)
-
-
-def table() -> str:
-    """Return the table of docs/operations.md."""
-    rows = ["| environment | `zero.toml` | default | what it does |", "|---|---|---|---|"]
-    for item in fields(Settings):
-        default = _text(item.default) or "(empty)"
-        rows.append(f"| `{environment_name(item.name)}` | `{item.name}` | `{default}` | {item.metadata['help']} |")
-    return "\n".join(rows)

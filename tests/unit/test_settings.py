@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from zero.cli.settings_help import table
 from zero.domain.errors import ConfigurationError
-from zero.settings import Address, Settings, as_environment, load, table
+from zero.settings import LISTENERS, Address, Settings, as_environment, load
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "operations.md"
 
@@ -31,13 +32,15 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_file(tmp_path):
     [
         ({"ZERO_DATADIR": "x"}, ["ZERO_DATADIR", "nearest known is ZERO_DATA_DIR"]),
         ({"ZERO_SHARDS": "0"}, ["ZERO_SHARDS is 0", "1 to 256"]),
-        ({"ZERO_SHARDS": "two"}, ["ZERO_SHARDS", "'two'"]),
+        ({"ZERO_SHARDS": "two"}, ["ZERO_SHARDS", "'two'", "a whole number"]),
         ({"ZERO_API": "8080"}, ["ZERO_API", "host:port"]),
         ({"ZERO_API": "127.0.0.1:70000"}, ["ZERO_API", "host:port"]),
         ({"ZERO_API": "127.0.0.1:4318"}, ["ZERO_INGEST_HTTP, ZERO_API", "an address each"]),
         ({"ZERO_DURABILITY": "maybe"}, ["ZERO_DURABILITY", "report or strict"]),
         ({"ZERO_STORE_URL": "postgresql://a/b", "ZERO_CLICKHOUSE_URL": "http://a"}, ["both name the store"]),
         ({"ZERO_STORE_URL": "mysql://a/b"}, ["ZERO_STORE_URL", "postgresql://", "https://"]),
+        ({"ZERO_STORE_URL": "http://[::1"}, ["ZERO_STORE_URL", "postgresql://"]),
+        ({"ZERO_CLICKHOUSE_URL": "clickhouse:9000"}, ["ZERO_CLICKHOUSE_URL", "http://, https://"]),
         ({"ZERO_STORE_READER_URL": "postgresql://a/b"}, ["ZERO_STORE_READER_URL needs ZERO_STORE_URL"]),
         ({"ZERO_STORE_URL": "postgresql://a/b", "ZERO_PIPELINE": "direct"}, ["ZERO_PIPELINE=direct", "ZERO_CLICKHOUSE_URL"]),
         ({"ZERO_CONFIG": "absent.toml"}, ["cannot read absent.toml"]),
@@ -54,6 +57,7 @@ def test_a_setting_that_cannot_work_is_named_with_what_can(environment, words):
     [
         ("shard = 1", ["unknown key in zero.toml shard", "shards"]),
         ("shards = true", ["shards in zero.toml", "whole number"]),
+        ("shards = 2.5", ["shards in zero.toml", "whole number"]),
         ("shards = ", ["cannot read zero.toml"]),
     ],
 )
@@ -72,6 +76,13 @@ OURS = ["127.0.0.1:1", "[::1]:1", "localhost:1", "127.9.9.9:1"]
 def test_an_embedded_store_beyond_this_machine_is_refused_and_told_how_to_go_on(text):
     with pytest.raises(ConfigurationError, match=r"do not guard the store.*Listen on 127\.0\.0\.1:4318"):
         load({"ZERO_EMBEDDED_CLICKHOUSE": text, "ZERO_INGEST_HTTP": "127.0.0.1:0"}).refuse_exposure()
+
+
+def test_every_listener_takes_logs_in_but_those_that_are_known_not_to():
+    addresses = {name: Address("127.0.0.1", port) for port, name in enumerate((*LISTENERS, "syslog_udp"), 1)}
+    settings = Settings(**addresses, tls_cert="c", tls_key="k")
+    others = {settings.api, settings.drain_http, settings.embedded_clickhouse}
+    assert set(settings.doors) == set(addresses.values()) - others
 
 
 @pytest.mark.parametrize("text", OURS)
@@ -131,7 +142,7 @@ def test_settings_survive_the_way_to_a_child_process():
 
 
 def test_the_documented_table_is_the_real_one():
-    assert table() in DOCUMENT.read_text(encoding="utf-8"), "write zero.settings.table() into docs/operations.md"
+    assert table() in DOCUMENT.read_text(encoding="utf-8"), "write zero.cli.settings_help.table() into docs/operations.md"
 
 
 def test_every_setting_says_what_it_does():

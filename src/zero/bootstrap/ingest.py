@@ -165,8 +165,7 @@ async def _serve_doors(settings: Settings, tracer: "Tracer | None", stop: asynci
         sock = bind(settings.ingest_http.host, settings.ingest_http.port)
     try:
         async with AsyncExitStack() as stack:
-            syslog = [address for _, address in settings.syslog_listeners]
-            outermost = most_exposed(settings.ingest_http, settings.ingest_grpc, *syslog)
+            outermost = most_exposed(*settings.doors)
             keys = await stack.enter_async_context(key_ring(settings, outermost, settings.ingest_processes, telemetry))
             tls = await stack.enter_async_context(server_tls(settings, telemetry))
             await stack.enter_async_context(ingest.running(flush_seconds_max))

@@ -1,5 +1,6 @@
 """The command line: one file for each command, imported when it is called."""
 
+import errno
 import importlib
 import io
 import os
@@ -10,6 +11,7 @@ from typing import Any
 import click
 
 from zero import __version__
+from zero.cli.settings_help import about
 from zero.domain.errors import ConfigurationError, InvalidInput, ZeroError
 from zero.settings import Settings, environment_name, load
 
@@ -17,6 +19,7 @@ COMMANDS = (
     "up", "ingest", "drain", "api", "migrate", "keys", "certs",
     "send", "tail", "search", "ask", "patterns", "anomalies", "dead-letters", "bench", "torture", "doctor",
 )  # fmt: skip
+_OUTPUT_FAILURES = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 CONFIGURATION_EXIT = 78
 """EX_CONFIG of sysexits.h: the settings cannot work; starting again cannot help."""
 
@@ -36,7 +39,12 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="zero")
 def cli() -> None:
-    """Take logs in, acknowledge them once they are on disk, store each exactly once, and find them again."""
+    """Take logs in, acknowledge them once they are on disk, store each exactly once, and find them again.
+
+    Every setting that is not a flag of a command comes from ZERO_* or zero.toml: docs/operations.md.
+    """
+    if os.environ.get("NO_COLOR"):
+        click.get_current_context().color = False
 
 
 parent_option = click.option("--parent", type=int, hidden=True)
@@ -57,8 +65,9 @@ def settings_flags(*names: str) -> Callable[[Callable[..., Any]], Callable[..., 
         run.__name__ = command.__name__
         run.__click_params__ = list(getattr(command, "__click_params__", ()))  # type: ignore[attr-defined]
         for name in reversed(names):
-            about = Settings.__dataclass_fields__[name].metadata["help"].replace("`", "")
-            run = click.option(f"--{name.replace('_', '-')}", name, help=f"{about} [{environment_name(name)}]")(run)
+            text, default = about(Settings.__dataclass_fields__[name])
+            told = f"{environment_name(name)}; default: {default}" if default else environment_name(name)
+            run = click.option(f"--{name.replace('_', '-')}", name, help=f"{text.replace('`', '')} [{told}]")(run)
         return run
 
     return decorate
@@ -79,4 +88,9 @@ def main() -> None:
         sys.exit(2)
     except ZeroError as error:
         click.echo(f"zero: {error.message}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in _OUTPUT_FAILURES:
+            raise
+        click.echo(f"zero: cannot write: {error.strerror}", err=True)
         sys.exit(1)

@@ -22,9 +22,10 @@ _COLOURS = {"new": "yellow", "more": "red", "fewer": "blue", "vanished": "magent
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="Most anomalies to show.")
 @settings_flags("api", *TRUST_FLAGS)
 def anomalies(settings: Settings, query: tuple[str, ...], as_json: bool, **given: Any) -> None:
-    """List patterns that are new, have vanished, or are far off their usual rate, the strangest first.
+    """List patterns that are new, gone, or off their usual rate.
 
-    The window is compared with stretches of the same length before it. QUERY narrows what is looked at, as in zero search.
+    The strangest come first. The window is compared with stretches of the same length before it. QUERY narrows what is looked
+    at, as in zero search.
 
     \b
     Exit code 0: found. 1: nothing found. 2: the query or an option is wrong. 3: the api does not answer.

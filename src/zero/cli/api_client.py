@@ -39,11 +39,9 @@ class ApiClient:
     """Asks one api. Raises Unreachable and Refused, nothing else."""
 
     def __init__(self, url: str, key: str = "", tls: ssl.SSLContext | None = None, timeout_seconds: float = 60.0) -> None:
-        parts = urllib.parse.urlsplit(url if "//" in url else f"http://{url}")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Refused(f"{url!r} is not the URL of an api: write http://127.0.0.1:8080", None)
+        parts, self._host, self._port = _split(url)
         self._secure, self._tls = parts.scheme == "https", tls
-        self._host, self._port, self._prefix = parts.hostname, parts.port, parts.path.rstrip("/")
+        self._prefix = parts.path.rstrip("/")
         self._timeout_seconds = timeout_seconds
         self._headers = {"X-API-Key": key} if key else {}
 
@@ -101,6 +99,17 @@ class ApiClient:
             connection.close()
             raise
         return connection, response
+
+
+def _split(url: str) -> tuple[urllib.parse.SplitResult, str, int | None]:
+    """Return the URL in its parts, its host and its port. Raises Refused."""
+    try:
+        parts = urllib.parse.urlsplit(url if "//" in url else f"http://{url}")
+        if parts.scheme in ("http", "https") and parts.hostname and not any(char.isspace() for char in url):
+            return parts, parts.hostname, parts.port
+    except ValueError:  # a port or an address that cannot be
+        pass
+    raise Refused(f"{url!r} is not the URL of an api: write http://127.0.0.1:8080", None)
 
 
 def _failure(response: http.client.HTTPResponse) -> Exception:

@@ -1,7 +1,5 @@
 """``zero ask``: find logs by meaning."""
 
-import os
-import sys
 from typing import Any
 
 import click
@@ -33,7 +31,9 @@ _PATTERN_KEYS = ("id", "pattern", "example", "score", "count", "why")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="Most patterns or lines to show.")
 @settings_flags("api", *TRUST_FLAGS)
 def ask(settings: Settings, query: tuple[str, ...], limit: int, as_json: bool, as_patterns: bool, **given: Any) -> None:
-    """Find logs that have to do with a question in plain words, like: someone is guessing passwords over ssh
+    """Find logs by meaning: ask in plain words.
+
+    For example: zero ask someone is guessing passwords over ssh
 
     \b
     Exit code 0: found. 1: nothing found. 2: the question or an option is wrong. 3: the api does not answer.
@@ -81,9 +81,8 @@ def _show_pattern(pattern: dict[str, Any], as_json: bool) -> None:
     if as_json:
         click.echo(json_line({key: pattern[key] for key in _PATTERN_KEYS}))
         return
-    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     score, count = click.style(f"{pattern['score']:.2f}", fg="green"), click.style(f"{pattern['count']}x", fg="cyan")
     why = ", ".join(f"{match['asked']} ~ {match['found']}" for match in pattern["why"]["words"])
     lines = [f"{score} {count} {printable(pattern['pattern'])}"]
     lines += [click.style(f"     {printable(text)}", dim=True) for text in (pattern["example"], why) if text]
-    click.echo("\n".join(lines), color=coloured)
+    click.echo("\n".join(lines))

@@ -1,5 +1,6 @@
 """``zero bench``: measure this machine, from a clone of the repository."""
 
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -34,6 +35,9 @@ def _measured(name: str, *arguments: Any) -> None:
         click.echo(_module(name).run(*arguments))
     except RuntimeError as error:
         raise click.ClickException(str(error)) from error
+    except subprocess.CalledProcessError as error:
+        said = (error.stderr or error.stdout or "").strip()
+        raise click.ClickException(f"{Path(error.cmd[0]).name} failed: {said}") from error
 
 
 def _plan(**how: Any) -> Any:
@@ -44,7 +48,10 @@ def _plan(**how: Any) -> Any:
 @corpus_option
 @click.pass_context
 def bench(context: click.Context, corpus: Path | None) -> None:
-    """Measure everything (21 minutes on two cores), or one thing; results go to bench/results."""
+    """Measure this machine; results go to bench/results.
+
+    Without a command it measures everything, 21 minutes on two cores.
+    """
     if context.invoked_subcommand is None:
         _measured("everything", corpus)
 
@@ -53,21 +60,27 @@ def bench(context: click.Context, corpus: Path | None) -> None:
 @click.argument("number", type=click.IntRange(1, STAGES))
 @corpus_option
 def stage(number: int, corpus: Path | None) -> None:
-    """Run one of the seven stages: batches of 1 to 1,000, a profile, and a crash under load."""
+    """Run one of the seven stages.
+
+    Batches of 1 to 1,000, a profile, and a crash under load.
+    """
     _measured("stages", corpus, number)
 
 
 @bench.command()
 @corpus_option
 def native(corpus: Path | None) -> None:
-    """Decode and encode on one core: JSON to frame, LogBatch to frame, frame to Native block."""
+    """Decode and encode on one core.
+
+    JSON to frame, LogBatch to frame, frame to Native block.
+    """
     _measured("native", corpus)
 
 
 @bench.command()
 @corpus_option
 def serialize(corpus: Path | None) -> None:
-    """Compare JSON with protobuf: bytes, and how fast native and Python parsers read them."""
+    """Compare JSON with protobuf: bytes and speed."""
     _measured("serialize", corpus)
 
 
@@ -76,7 +89,10 @@ def serialize(corpus: Path | None) -> None:
 @click.option("--seconds", type=click.IntRange(1, 60), default=4, show_default=True, help="How long each load lasts.")
 @runs_option
 def doors(corpus: Path | None, seconds: int, runs: int) -> None:
-    """Every door over the same entries, decoded and from request to stored; and what keys with quotas cost."""
+    """Every door over the same entries.
+
+    Decoded, and from request to stored; and what keys with quotas cost.
+    """
     _measured("doors", corpus, seconds, runs)
 
 
@@ -85,14 +101,20 @@ def doors(corpus: Path | None, seconds: int, runs: int) -> None:
 @seconds_option
 @runs_option
 def ingest(corpus: Path | None, **how: Any) -> None:
-    """Batches and single entries over HTTP/1.1, counted when stored and searchable."""
+    """Batches and single entries over HTTP/1.1.
+
+    Counted when stored and searchable.
+    """
     _measured("ingest", corpus, _plan(**how))
 
 
 @bench.command()
 @runs_option
 def client(runs: int) -> None:
-    """What a call of a logger costs an application that has zero.client, and how many records go through."""
+    """What a call of a logger costs an application.
+
+    It has zero.client; and how many records go through.
+    """
     _measured("client", runs)
 
 
@@ -101,7 +123,10 @@ def client(runs: int) -> None:
 @seconds_option
 @runs_option
 def http2(corpus: Path | None, **how: Any) -> None:
-    """Single entries and batches over HTTP/2, 8 connections with 20 streams each."""
+    """Single entries and batches over HTTP/2.
+
+    8 connections with 20 streams each.
+    """
     _measured("http2", corpus, _plan(**how))
 
 
@@ -121,7 +146,7 @@ def grpc(corpus: Path | None, **how: Any) -> None:
 @runs_option
 @click.option("--profile", is_flag=True, help="Sample the drain in one run more.")
 def drain(corpus: Path | None, **options: Any) -> None:
-    """Drain a full stream with one process: from the buffer until stored."""
+    """Drain a full stream with one process."""
     _measured("drain", corpus, _module("drain").Options(**options))
 
 
@@ -129,7 +154,10 @@ def drain(corpus: Path | None, **options: Any) -> None:
 @click.option("--entries", type=click.IntRange(10_000), default=3_000_000, show_default=True, help="How many to search in.")
 @corpus_option
 def search(corpus: Path | None, entries: int) -> None:
-    """Search a store of many entries, and weigh it; ask what the page asks, and questions by meaning: quality and latency."""
+    """Search a store of many entries, and weigh it.
+
+    Ask what the page asks, and questions by meaning: quality and latency.
+    """
     _measured("search", corpus, entries)
 
 
@@ -140,7 +168,7 @@ def search(corpus: Path | None, entries: int) -> None:
 )
 @corpus_option
 def patterns(corpus: Path | None, entries: int, labelled: Path | None) -> None:
-    """Patterns: accuracy and speed of assigning them, and the latency of listing them over a store."""
+    """Accuracy and speed of patterns, and of listing them."""
     _measured("patterns", corpus, entries, labelled)
 
 
@@ -155,7 +183,12 @@ def patterns(corpus: Path | None, entries: int, labelled: Path | None) -> None:
 @seconds_option
 @runs_option
 def peer(corpus: Path | None, header: tuple[str, ...], **options: Any) -> None:
-    """Send the same entries to any other server at URL, and count what it accepts."""
+    """Send the same entries to any other server.
+
+    URL is where it listens; what it accepts is counted.
+    """
+    if not options["url"].startswith(("http://", "https://")):
+        raise click.BadParameter(f"{options['url']!r} is not one such as http://127.0.0.1:9200", param_hint="URL")
     headers = {name.strip(): value.strip() for name, _, value in (each.partition(":") for each in header)}
     _measured("peer", corpus, _module("peer").Options(headers=headers, **options))
 
@@ -165,7 +198,7 @@ def peer(corpus: Path | None, header: tuple[str, ...], **options: Any) -> None:
 @click.argument("second", type=result_argument)
 @click.option("--all", "everything", is_flag=True, help="Show what hardly differs too.")
 def compare(first: Path, second: Path, everything: bool) -> None:
-    """Compare two result files, or two folders of them, figure by figure."""
+    """Compare two result files, or two folders of them."""
     try:
         click.echo(_module("compare").run(first, second, everything))
     except ValueError as error:
@@ -183,17 +216,23 @@ def idle(seconds: int) -> None:
 @corpus_option
 @seconds_option
 def footprint(corpus: Path | None, seconds: int) -> None:
-    """What an entry costs each role, on hosts of their own (as root): processor, memory, disk, network."""
+    """What an entry costs each role, on hosts of their own.
+
+    Processor, memory, disk, network; as root.
+    """
     _measured("footprint", corpus, seconds)
 
 
 @bench.command()
 def scale() -> None:
-    """What many entries a second need, computed from the results that are kept; writes the tables of docs/scale.md."""
+    """What many entries a second need, from the results.
+
+    Writes the tables of docs/scale.md.
+    """
     click.echo(_module("scale").publish(), nl=False)
 
 
 @bench.command()
 def report() -> None:
-    """Write report.md, report.html and charts beside the results, and the README's table."""
+    """Write the README's table, report.md, report.html and charts."""
     _measured("report")

@@ -18,17 +18,17 @@ _CLIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 @click.option("--client", "clients", multiple=True, metavar="NAME", help="Make a client certificate too; may be repeated.")
 @settings_flags("data_dir", "ingest_http")
 def certs(settings: Settings, hosts: tuple[str, ...], clients: tuple[str, ...]) -> None:
-    """Make a CA, once, and certificates signed by it: of the server, and of clients.
+    """Make a CA, and certificates for servers and clients.
 
-    Run again to renew: listeners take up new files without a restart. Keep ca.key to yourself: who has it can pretend to be
-    anybody to those who trust the CA.
+    The CA is made once and signs the others. Run again to renew: listeners take up new files without a restart. Keep ca.key to
+    yourself: who has it can pretend to be anybody to those who trust the CA.
     """
     from zero.infrastructure.tls.authority import Authority
 
     _check(hosts, clients)
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = settings.data_dir.absolute() / "tls"
     try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         authority = Authority(folder)
         server = authority.server(hosts or HOSTS)
         shown = [authority.client(name) for name in clients]

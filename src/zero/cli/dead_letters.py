@@ -20,7 +20,9 @@ _PATH = "/api/dead-letters"
 
 @click.group()
 def dead_letters() -> None:
-    """Show entries that were accepted and cannot be stored; store them again, or delete them.
+    """Show, replay or drop entries that could not be stored.
+
+    They were accepted, and are kept with the reason.
 
     \b
     Exit code 0: done. 1: some of the letters are not there. 2: an option is wrong. 3: the api does not answer.
@@ -60,7 +62,10 @@ def list_letters(settings: Settings, url: str | None, as_json: bool, limit: int)
 @click.argument("id")
 @reached
 def show(settings: Settings, url: str | None, as_json: bool, id: str) -> None:
-    """Show one dead letter with its entries, which only keys see that may read the logs of its tenant."""
+    """Show one dead letter with its entries.
+
+    Those are for keys that may read the logs of its tenant.
+    """
     url = api_url(url, settings)
     try:
         letter = _client(url, settings).get(f"{_PATH}/{quote(id, safe='')}", [])
@@ -81,7 +86,10 @@ def show(settings: Settings, url: str | None, as_json: bool, id: str) -> None:
 @chosen
 @reached
 def replay(settings: Settings, url: str | None, as_json: bool, ids: tuple[str, ...], everything: bool) -> None:
-    """Put dead letters back into the buffer: each is stored once, under its own id, or comes back with its reason."""
+    """Put dead letters back into the buffer, to be stored.
+
+    Each is stored once, under its own id, or comes back with its reason.
+    """
     _each(settings, url, as_json, _ids(ids, everything), lambda client, path: client.post(f"{path}/replay", {}))
 
 
@@ -90,7 +98,10 @@ def replay(settings: Settings, url: str | None, as_json: bool, ids: tuple[str, .
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @reached
 def drop(settings: Settings, url: str | None, as_json: bool, ids: tuple[str, ...], everything: bool, yes: bool) -> None:
-    """Delete dead letters for good; the ledger goes on counting them, as dropped."""
+    """Delete dead letters for good.
+
+    The ledger goes on counting them, as dropped.
+    """
     some = _ids(ids, everything)
     if not yes:
         click.confirm(f"Delete {'every dead letter' if some is None else f'{len(some)} dead letters'}?", abort=True, err=True)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 Look = Callable[[Settings], Iterator[Finding]]
 _MARKS = {OK: "✓", WARN: "!", FAIL: "✗"}
 _CLOCK_SECONDS_WARN = 2.0
+_WIDTH = max(map(len, LISTENERS))
 _ROLES = ("ingest_http", "api", "drain_http")
 """Listeners that answer ``/ready``."""
 _REACH = {
@@ -46,7 +47,9 @@ _REACH = {
     "data_dir", "buffer_url", "clickhouse_url", "store_url", "ingest_http", "ingest_grpc", "api", "embedded_clickhouse"
 )
 def doctor(settings: Settings, as_json: bool, strict: bool) -> None:
-    """Look at versions, settings, disk, memory, clock, certificates, ports, durability and store, and say what to do.
+    """Look at what a start needs, and say what to do.
+
+    Versions, settings, disk, memory, clock, certificates, ports, durability and store.
 
     \b
     Exit code 0: everything can work. 1: something cannot. 78: settings that cannot be read.
@@ -57,9 +60,9 @@ def doctor(settings: Settings, as_json: bool, strict: bool) -> None:
         if as_json:
             click.echo(json.dumps(asdict(finding), ensure_ascii=False))
             continue
-        click.echo(f"{_MARKS[finding.state]} {finding.subject:<10} {finding.detail}")
+        click.echo(f"{_MARKS[finding.state]} {finding.subject:<{_WIDTH}} {finding.detail}")
         if finding.advice:
-            click.echo(f"  {'':<10} → {finding.advice}")
+            click.echo(f"  {'':<{_WIDTH}} → {finding.advice}")
     sys.exit(1 if FAIL in states or (strict and WARN in states) else 0)
 
 

@@ -19,7 +19,10 @@ from zero.settings import Settings
 @held_option
 @settings_flags("buffer_url", "clickhouse_url", "store_url", "drain_http", "shards")
 def drain(settings: Settings, shard: int | None, owner: str | None, parent: int | None, held: bool) -> None:
-    """Move logs from the buffer into the store, each exactly once; one owner for each shard at a time."""
+    """Move logs from the buffer into the store, exactly once.
+
+    Each shard has one owner at a time; a further drain waits to take over.
+    """
     from zero.bootstrap import run_drain
     from zero.cli.role import run_role
 

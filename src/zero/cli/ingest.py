@@ -11,7 +11,10 @@ from zero.settings import Settings
 @held_option
 @settings_flags("buffer_url", "ingest_http", "ingest_grpc", "syslog_tcp", "syslog_tls", "syslog_udp", "shards", "durability")
 def ingest(settings: Settings, parent: int | None, held: bool) -> None:
-    """Take logs in over HTTP, gRPC and syslog, and put them on disk in the buffer. Processes share the ports."""
+    """Take logs in, and put them on disk in the buffer.
+
+    HTTP, gRPC and syslog; several processes share the ports.
+    """
     from zero.bootstrap import run_ingest
     from zero.cli.role import run_role
 

@@ -45,7 +45,10 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 
 @click.group()
 def keys() -> None:
-    """Make, list, revoke and rotate API keys. They lie in the buffer; every process sees a change within about two seconds."""
+    """Make, list, revoke and rotate API keys.
+
+    They lie in the buffer; every process sees a change within about two seconds.
+    """
 
 
 @keys.command()
@@ -59,7 +62,7 @@ def keys() -> None:
 @json_option
 @settings_flags(*_SETTINGS)
 def create(settings: Settings, tenant: str, scopes: frozenset[KeyScope], as_json: bool, **given: Any) -> None:
-    """Make a key and print it: this once, it cannot be had again."""
+    """Make a key and print it; it cannot be had again."""
     quota = Quota(given["requests_per_second"], given["bytes_per_second"], given["in_flight"])
     request = KeyRequest(tenant, scopes, given["label"], given["expires"], quota)
     made = _with_keys(settings, lambda keys: keys.create(request, _actor()))
@@ -109,7 +112,7 @@ def rotate(settings: Settings, id: str, overlap: int, as_json: bool) -> None:
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 1000), help="Most acts to show.")
 @settings_flags(*_SETTINGS)
 def audit(settings: Settings, limit: int) -> None:
-    """Print acts of administration, newest first, one JSON object a line."""
+    """Print acts of administration, newest first, as JSON lines."""
     for _, act in _with_keys(settings, lambda keys: keys.audit("", limit)):
         click.echo(json.dumps(act_shape(act), ensure_ascii=False))
 

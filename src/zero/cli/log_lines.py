@@ -1,9 +1,7 @@
 """A log as a line on a terminal. Log content is a stranger's: nothing in it may reach the terminal as a control sequence."""
 
 import json
-import os
 import re
-import sys
 from typing import Any
 
 import click
@@ -45,9 +43,8 @@ def pretty_line(log: dict[str, Any]) -> str:
 
 
 def show(log: dict[str, Any], as_json: bool) -> None:
-    """Print the log on standard output; colours only on a terminal that wants them."""
-    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    click.echo(json_line(log) if as_json else pretty_line(log), color=coloured)
+    """Print the log on standard output."""
+    click.echo(json_line(log) if as_json else pretty_line(log))
 
 
 def _value(value: Any) -> str:

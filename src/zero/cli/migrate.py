@@ -14,7 +14,10 @@ from zero.settings import Settings
 @held_option
 @settings_flags("clickhouse_url", "store_url", "retention_days")
 def migrate(settings: Settings, parent: int | None, held: bool) -> None:
-    """Apply the numbered migrations that the store, or that of the running `zero up`, does not have yet."""
+    """Bring the store's tables up to date.
+
+    The store is the one that the settings name, else that of the running `zero up`; what it has already is left alone.
+    """
     from zero.bootstrap import store_kind
     from zero.cli.role import until_released
     from zero.embedded.lifeline import die_with

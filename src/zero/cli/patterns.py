@@ -69,10 +69,10 @@ def list_(settings: Settings, query: tuple[str, ...], as_json: bool, **given: An
 @click.argument("file", type=click.File("rb"))
 @click.option("--mask-only", is_flag=True, help="Print the id of the masked text, as entries are stored with; no groups.")
 def assign(file: IO[bytes], mask_only: bool) -> None:
-    """Print one pattern id for each line of FILE (- for standard input), offline.
+    """Print one pattern id for each line of FILE, offline.
 
-    It is the id of the line's group: lines are masked as when they are stored, then masked texts that differ only in free words
-    are grouped over the whole input.
+    FILE can be - for standard input. It is the id of the line's group: lines are masked as when they are stored, then masked
+    texts that differ only in free words are grouped over the whole input.
     """
     from zero.bootstrap.patterns import assigned
 

@@ -23,7 +23,7 @@ from zero.settings import Settings
 
 _BATCH_BYTES_MAX = 8 * 1024 * 1024
 _REASONS_SHOWN_MAX = 20
-_EXIT_REJECTED, _EXIT_USAGE, _EXIT_UNREACHABLE = 1, 2, 3
+_EXIT_REJECTED, _EXIT_USAGE, _EXIT_UNREACHABLE, _EXIT_INTERRUPTED = 1, 2, 3, 130
 
 
 @dataclass(slots=True)
@@ -49,14 +49,16 @@ class _Tally:
 @click.option("--batch", default=1000, show_default=True, type=click.IntRange(1, 20_000), help="Entries a request.")
 @click.option("--gzip", "compress", is_flag=True, help="Compress the requests.")
 @click.option("--protobuf", is_flag=True, help="Read the entries here and send zero.v1.LogBatch: less work for the server.")
-@click.option("--retry-seconds", default=30.0, show_default=True, help="How long a batch is tried.")
+@click.option("--retry-seconds", type=click.FloatRange(0), default=30.0, show_default=True, help="How long a batch is tried.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @settings_flags("ingest_http", *TRUST_FLAGS)
 def send(settings: Settings, files: tuple[str, ...], as_json: bool, batch: int, **given: Any) -> None:
-    """Send FILEs of logs: plain text, JSON, NDJSON or CSV, also gzipped; - is standard input.
+    """Send files of logs: text, JSON, NDJSON or CSV, also gzipped.
+
+    FILE can be - for standard input.
 
     \b
-    Exit code 0: all accepted. 1: some rejected. 2: a file cannot be read. 3: the door cannot be reached.
+    Exit code 0: all accepted. 1: some rejected. 2: a file or an option cannot be used. 3: no answer. 130: Ctrl-C.
     """
     records = RecordOptions(**{key: given[key] for key in ("form", "app_id", "level", "message_column", "timestamp_column")})
     url = given["url"] or f"{settings.web_scheme}://{settings.ingest_http}"
@@ -75,6 +77,8 @@ def send(settings: Settings, files: tuple[str, ...], as_json: bool, batch: int, 
         problem, code = str(error), _EXIT_REJECTED
     except Unreachable as error:
         problem, code = str(error), _EXIT_UNREACHABLE
+    except KeyboardInterrupt:
+        problem, code = "interrupted: what was sent and is not counted may have been accepted", _EXIT_INTERRUPTED
     _summary(tally, time.monotonic() - started, problem, as_json)
     sys.exit(code or (_EXIT_REJECTED if tally.rejected else 0))
 

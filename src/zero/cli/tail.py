@@ -22,7 +22,9 @@ _SILENCE_SECONDS_MAX = 45.0  # three heartbeats of the api
 @query_options
 @settings_flags("api", *TRUST_FLAGS)
 def tail(settings: Settings, query: tuple[str, ...], as_json: bool, **given: Any) -> None:
-    """Follow logs that match QUERY (all when absent) until Ctrl-C; a lost connection is taken up again.
+    """Follow logs as they arrive, until Ctrl-C.
+
+    QUERY is that of zero search; without one it follows all. A lost connection is taken up again.
 
     \b
     Exit code 0: ended with Ctrl-C. 2: the query or an option is wrong. 3: the api does not answer at the start.

@@ -39,7 +39,9 @@ def _harness(module: str = "command") -> ModuleType:
 def torture(
     rows: tuple[str, ...], seed: int | None, parts_until: str | None, table: bool, shrink: Path | None, **how: int | str | bool
 ) -> None:
-    """Kill, cut, fill and overload a platform of its own, and prove that nothing is lost and nothing stored twice.
+    """Break a platform on purpose, and count what is lost.
+
+    It kills, cuts, fills and overloads a platform of its own: nothing may be lost, and nothing stored twice.
 
     \b
     Exit code 0: everything held. 1: something did not.
@@ -54,7 +56,10 @@ def torture(
     if table:
         click.echo(harness.shown(), nl=False)
     elif shrink is not None:
-        click.echo(f"still fails with the faults {harness.shrunk(shrink, seed or 0, say)}")
+        try:
+            click.echo(f"still fails with the faults {harness.shrunk(shrink, seed or 0, say)}")
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise click.ClickException(f"{shrink} cannot be replayed: {error}") from error
     elif _run(harness.Wish(rows=rows, seed=seed or 1, **how), parts_until, say):
         sys.exit(1)
 

@@ -13,10 +13,12 @@ def trust(settings: Settings) -> ssl.SSLContext | None:
     """Return the context for https; None is that of the system. Raises ConfigurationError when a file cannot be used."""
     if not settings.ca and not settings.client_cert:
         return None
+    used = f"ZERO_CA={settings.ca}"
     try:
         context = ssl.create_default_context(cafile=settings.ca or None)
         if settings.client_cert:
+            used = f"ZERO_CLIENT_CERT={settings.client_cert} with ZERO_CLIENT_KEY={settings.client_key}"
             context.load_cert_chain(settings.client_cert, settings.client_key or None, password="")
     except (OSError, ValueError) as error:
-        raise ConfigurationError(f"ZERO_CA, ZERO_CLIENT_CERT or ZERO_CLIENT_KEY cannot be used: {error}") from error
+        raise ConfigurationError(f"{used} cannot be used: {error}") from error
     return context

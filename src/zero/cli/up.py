@@ -41,7 +41,13 @@ READY_SECONDS_MAX = 60.0
 @click.command()
 @settings_flags(*(item.name for item in fields(Settings)))
 def up(settings: Settings) -> None:
-    """Start ingest, drain and api, and a buffer and a store of their own where no URL is set. Ctrl-C stops all in order."""
+    """Start ingest, drain, api, and servers for what has no URL.
+
+    Ctrl-C stops all in order, a second one kills.
+
+    \b
+    Exit code 0: stopped. 1: a process had to be killed, or could not start. 78: settings that cannot work.
+    """
     settings.refuse_exposure()
     with held(settings.data_dir) as folder, foreground():
         sys.exit(asyncio.run(_Up(plan(settings, folder)).run()))

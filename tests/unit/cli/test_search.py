@@ -20,6 +20,7 @@ from tests.patience import READY_SECONDS_MAX
 from tests.unit.interfaces.api.conftest import Api
 from zero.application.keys import KeyRequest
 from zero.application.tail import Tail, TailOptions
+from zero.cli import cli
 from zero.cli.search import search
 from zero.cli.tail import tail
 from zero.domain.entry import Level
@@ -107,6 +108,20 @@ def test_query_words_filters_and_times_are_passed_on(served: Served) -> None:
         "2026-11-22T10:00:03Z",
     )
     assert re.findall(r"error \w+", result.output) == ["error one"]
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:99999", "http://[::1", "http://a b", "ftp://a"])
+def test_a_url_that_cannot_be_is_named(url: str) -> None:
+    found = CliRunner().invoke(search, ["--url", url, "x"])
+    assert (found.exit_code, found.stderr) == (2, f"error: {url!r} is not the URL of an api: write http://127.0.0.1:8080\n")
+
+
+@pytest.mark.parametrize(("wish", "coloured"), [("", True), ("1", False)])
+def test_colours_are_for_those_who_want_them(served: Served, wish: str, coloured: bool) -> None:
+    served.store("served")
+    for name in ("search", "patterns"):
+        found = CliRunner().invoke(cli, [name, "--url", served.url], color=True, env={"NO_COLOR": wish})
+        assert ("served" in found.stdout, "\x1b" in found.stdout) == (True, coloured)
 
 
 def test_cursors_are_followed_up_to_the_limit(served: Served) -> None:

@@ -62,6 +62,21 @@ def test_a_door_that_cannot_be_reached_has_an_exit_code_of_its_own(send):
     assert (summary["sent"], summary["problem"]) == (0, "no receipt")
 
 
+def test_an_interrupted_run_says_how_far_it_came(send, monkeypatch, tmp_path):
+    sent = Door.send
+
+    def until_the_third(door, records):
+        if len(door.batches) == 2:
+            raise KeyboardInterrupt
+        return sent(door, records)
+
+    monkeypatch.setattr(Door, "send", until_the_third)
+    (tmp_path / "a.log").write_text("one\n" * 2500)
+    found = send("a.log")
+    assert found.exit_code == 130
+    assert "sent 2,000, accepted 2,000, rejected 0 in " in found.output and "zero: interrupted" in found.output
+
+
 def test_a_file_that_is_not_there_is_named(send):
     found = send("absent.log")
     assert found.exit_code == 2

@@ -1,5 +1,6 @@
 """Connections to ClickHouse: pooled, persistent, without sessions, so that threads can share a client."""
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from zero.infrastructure.clickhouse.options import ClickHouseOptions
 
 # The first release whose text index and JSON column need no experimental setting.
 OLDEST_VERSION = (26, 2)
+_UNSEEN = logging.NullHandler()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ def told(traceparent: str) -> dict[str, str] | None:
 
 
 def _client(options: ClickHouseOptions, database: str, timeout_seconds: int, settings: dict[str, Any]) -> Client:
+    logging.getLogger("clickhouse_connect").addHandler(_UNSEEN)  # a command without log lines tells its errors itself
     return clickhouse_connect.get_client(
         interface=options.scheme,
         host=options.host,

@@ -36,8 +36,12 @@ class ClickHouseOptions:
     quiesce_timeout_seconds: int = 30
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in _PORTS or not parts.hostname:
+        try:
+            parts = urlsplit(self.url)
+            good = parts.scheme in _PORTS and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # an address or a port that cannot be
+            good = False
+        if not good:
             raise ConfigurationError("a ClickHouse URL has the form http[s]://[user:password@]host[:port][/database]")
         object.__setattr__(self, "database", parts.path.strip("/") or self.database)
         object.__setattr__(self, "user", unquote(parts.username) if parts.username else self.user)

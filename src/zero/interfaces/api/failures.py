@@ -32,6 +32,7 @@ _STATUS: tuple[tuple[type[ZeroError], int], ...] = (
 )
 _OPERATOR_SECONDS = 30
 """What a 503 asks for that only an operator can end: every 503 says when to come again."""
+_DOORS = ("/api/logs", "/v1/logs", "/_bulk", "/loki/api/v1/push")
 
 
 def zero_problem(error: ZeroError) -> JSONResponse:
@@ -73,7 +74,8 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def on_http(request: Request, error: HTTPException) -> JSONResponse:
         code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(error.status_code, "error")
-        answer = problem(error.status_code, code, f"{request.method} {request.url.path}: {str(error.detail).lower()}")
+        hint = "; logs are sent to ingest, at ZERO_INGEST_HTTP" if request.url.path.endswith(_DOORS) else ""
+        answer = problem(error.status_code, code, f"{request.method} {request.url.path}: {str(error.detail).lower()}{hint}")
         answer.headers.update(error.headers or {})
         return answer
 

@@ -54,12 +54,13 @@ class Routes:
             return _options(b"GET, HEAD, OPTIONS, POST")
         route = self._route(head.path)
         if route is None:
-            raise HttpRefusal(HTTPStatus.NOT_FOUND, "not_found", "no such path; logs go to POST /api/logs")
+            message = "no such path; logs go to POST /api/logs, the api answers searches"
+            raise HttpRefusal(HTTPStatus.NOT_FOUND, "not_found", message)
         if head.method == "OPTIONS":
             return _options(route.allow)
         prepare = route.methods.get("GET" if head.method == "HEAD" else head.method)
         if prepare is None:
-            message = f"this path takes {route.allow.decode()}"
+            message = f"this path takes {route.allow.decode()}; the api answers searches"
             raise HttpRefusal(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", message, headers=((b"Allow", route.allow),))
         if route.scopes:
             if not self.keys.needs_key:

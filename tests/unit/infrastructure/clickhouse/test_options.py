@@ -20,7 +20,9 @@ def test_what_the_url_leaves_out_has_defaults() -> None:
     assert ClickHouseOptions("http://[::1]:1").is_local
 
 
-@pytest.mark.parametrize("url", ["", "ch.example", "tcp://ch.example", "http://", "http://h/a`b", "http://h/a/b"])
+@pytest.mark.parametrize(
+    "url", ["", "ch.example", "tcp://ch.example", "http://", "http://h/a`b", "http://h/a/b", "http://[::1", "http://h:99999"]
+)
 def test_a_wrong_url_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError):
         ClickHouseOptions(url)

@@ -84,6 +84,13 @@ async def test_readiness_names_what_is_missing(api) -> None:
     assert (await api.client.get("/health")).status_code == 200
 
 
+@pytest.mark.parametrize(("path", "status"), [("/api/logs", 405), ("/v1/logs", 404), ("/logs-shop/_bulk", 404)])
+async def test_logs_that_are_sent_to_the_api_are_told_where_they_go(api, path: str, status: int) -> None:
+    answer = await api.client.post(path, json={"message": "lost"})
+    assert answer.status_code == status
+    assert answer.json()["error"]["message"].endswith("logs are sent to ingest, at ZERO_INGEST_HTTP")
+
+
 async def test_metrics_are_prometheus_text(api) -> None:
     answer = await api.client.get("/metrics")
     assert answer.text == "zero_up 1\n"

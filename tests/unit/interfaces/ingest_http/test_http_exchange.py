@@ -148,13 +148,13 @@ async def test_options_and_wrong_methods_say_what_is_allowed(server):
     assert (response.status, response.headers["allow"]) == (204, "OPTIONS, POST")
     response = await server.post(b"", method="GET")
     assert response.headers["allow"] == "OPTIONS, POST"
-    assert response.error == (405, "this path takes OPTIONS, POST")
+    assert response.error == (405, "this path takes OPTIONS, POST; the api answers searches")
 
 
 async def test_an_unknown_path_is_404_after_its_body_was_read(server):
     peer = await server.connect()
     response = await peer.exchange(post().replace(b"/api/logs", b"/api/nope"))
-    assert response.error == (404, "no such path; logs go to POST /api/logs")
+    assert response.error == (404, "no such path; logs go to POST /api/logs, the api answers searches")
     assert (await peer.exchange(post())).status == 202
 
 
