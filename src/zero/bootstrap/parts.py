@@ -100,7 +100,9 @@ async def tracing(role: str, settings: Settings, telemetry: "Telemetry") -> Asyn
     try:
         from zero.infrastructure.telemetry.tracing import OtelTracer, TracingOptions
     except ImportError as error:
-        raise ConfigurationError(f"ZERO_TRACES_URL needs zero-logs[otel]: {error}") from error
+        raise ConfigurationError(
+            f"ZERO_TRACES_URL needs the extra otel: make setup, or pip install '.[otel]': {error}"
+        ) from error
     tracer = OtelTracer(TracingOptions(settings.traces_url, role, settings.traces_per_thousand), telemetry)
     try:
         yield tracer

@@ -27,7 +27,7 @@ _BLOCK_ROWS_MAX = 20_000
 def postgres_options(settings: Settings) -> "PostgresOptions":
     """Return how to reach PostgreSQL. Raises ConfigurationError when its driver is not installed."""
     if find_spec("psycopg") is None:
-        raise ConfigurationError("PostgreSQL as the store needs its driver: pip install 'zero-logs[postgres]'")
+        raise ConfigurationError("PostgreSQL as the store needs the extra postgres: make setup, or pip install '.[postgres]'")
     from zero.infrastructure.postgres.options import PostgresOptions
 
     return PostgresOptions(settings.store, retention_days=settings.retention.days_max)

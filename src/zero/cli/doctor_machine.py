@@ -40,7 +40,7 @@ def versions(settings: Settings) -> Iterator[Finding]:
     try:
         yield Finding("parts", OK, ", ".join(f"{name} {version(name)}" for name in _PARTS))
     except PackageNotFoundError as error:
-        yield Finding("parts", FAIL, f"{error.name} is not installed", "install again: make setup, or pip install zero-logs")
+        yield Finding("parts", FAIL, f"{error.name} is not installed", "install again: make setup, or pip install .")
     if native_codec().crc32c(b"123456789") == _CRC32C_CHECK:
         yield Finding("core", OK, "the native core works")
     else:

