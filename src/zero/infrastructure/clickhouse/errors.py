@@ -54,6 +54,8 @@ HALTED = frozenset(
         516,  # AUTHENTICATION_FAILED
     }
 )
+_INCORRECT_DATA, _NO_SUCH_COLUMN = 117, "Unknown column with name"
+"""Of this one the table is to blame, not the row."""
 _TEXT_MAX = 500
 
 
@@ -66,8 +68,8 @@ def translate(error: BaseException) -> ZeroError:
     """Return the error of our tree for one of the client's or the system's."""
     code = error_code(error)
     text = f"ClickHouse: {str(error)[:_TEXT_MAX]}"
+    if code in HALTED or (code == _INCORRECT_DATA and _NO_SUCH_COLUMN in text):
+        return StoreHalted(text, store_code=code)
     if code in REJECTED:
         return StoreRejected(text, store_code=code)
-    if code in HALTED:
-        return StoreHalted(text, store_code=code)
     return StoreUnavailable(text)

@@ -21,6 +21,11 @@ def test_a_code_is_data_an_operators_or_passing(code: int, kind: type[ZeroError]
     assert getattr(found, "store_code", code) == code
 
 
+def test_a_column_that_the_table_has_lost_is_not_the_fault_of_a_row() -> None:
+    text = "Code: 117. DB::Exception: Unknown column with name user_id found while reading data in Native format"
+    assert type(translate(DatabaseError(text, code=117))) is StoreHalted
+
+
 @pytest.mark.parametrize("error", [OperationalError("timed out"), ConnectionResetError("reset"), TimeoutError()])
 def test_no_answer_is_an_unknown_outcome(error: Exception) -> None:
     assert isinstance(translate(error), StoreUnavailable)
