@@ -116,11 +116,13 @@ async def test_quiesce_stops_inserts_where_they_were_sent_and_where_they_are_sto
 async def test_with_a_dead_replica_the_inserts_it_may_run_are_given_their_time_and_rows_are_found(
     cluster: ClickHouseOptions,
 ) -> None:
-    store = ClickHouseStore(replace(cluster, cluster=LIMPING, insert_timeout_seconds=1))
+    store = ClickHouseStore(replace(cluster, cluster=LIMPING))
     await store.fence(lease(1))
+    hasty = ClickHouseStore(replace(cluster, cluster=LIMPING, insert_timeout_seconds=1))
     began = time.monotonic()
-    await store.quiesce(lease(1))
+    await hasty.quiesce(lease(1))
     assert time.monotonic() - began >= 1.0
+    await hasty.close()
     await store.insert(block(7), lease(1))
     assert list((await store.present([7, 8]))[7]) == [0, 1, 2]
     await store.close()
