@@ -22,7 +22,6 @@ from zero.infrastructure.redis.dead import (
 )
 from zero.infrastructure.redis.durability import durability
 from zero.infrastructure.redis.epoch import ProcessEpoch
-from zero.infrastructure.redis.failures import FOREIGN, translate
 from zero.infrastructure.redis.gauge import memory
 from zero.infrastructure.redis.keyed import KeyedAppends
 from zero.infrastructure.redis.keys import (
@@ -107,7 +106,7 @@ class RedisBuffer:
     async def next_process_epoch(self) -> int:
         """Return a number that no other process has. On the way it makes the shards known and sets their reserves aside."""
         reserve = Reserve(self._options)
-        try:
+        with self._nodes.translated():
             await note_shards(await self._nodes.client(0), self._options)
             for shard, keys in enumerate(self._keys):
                 await reserve.lay(await self._nodes.client(shard), keys)
@@ -115,8 +114,6 @@ class RedisBuffer:
             epoch = await self._epoch.take(client)
             await replicated(client, self._keys[0].mark, self._options)
             return epoch
-        except FOREIGN as error:
-            raise self._translate(error) from error
 
     async def drained(self, positions: Sequence[Position]) -> Sequence[Container[int] | None]:
         """Look at what was delivered and is no longer pending, and which of it became dead letters. Reads no frame."""
@@ -131,19 +128,18 @@ class RedisBuffer:
 
     async def _drained(self, shard: int, entries: Sequence[str]) -> list[Container[int] | None]:
         stream, dead_of = self._keys[shard].stream, self._keys[shard].dead_of
-        try:
+        with self._nodes.translated():
             pipeline = (await self._nodes.client(shard)).pipeline(transaction=True)
             pipeline.xinfo_groups(stream)
             for entry in entries:
                 pipeline.xpending_range(stream, GROUP, entry, entry, 1)
                 pipeline.get(dead_of + entry)
-            groups, *found = await pipeline.execute()
-        except ResponseError as error:
-            if "NOGROUP" in str(error) or "no such key" in str(error):
+            try:
+                groups, *found = await pipeline.execute()
+            except ResponseError as error:
+                if "NOGROUP" not in str(error) and "no such key" not in str(error):
+                    raise
                 return [None] * len(entries)  # no drain has been here yet
-            raise self._translate(error) from error
-        except FOREIGN as error:
-            raise self._translate(error) from error
         delivered = next(entry_order(group["last-delivered-id"]) for group in groups if group["name"] == GROUP.encode())
         return [
             parse_dead_indexes(dead) if entry_order(entry.encode()) <= delivered and not pending else None
@@ -152,36 +148,30 @@ class RedisBuffer:
 
     async def durability(self) -> Durability:
         """Say what an acknowledgement means with the present settings of every server."""
-        try:
+        with self._nodes.translated():
             nodes = await self._nodes.each(self._options.shards)
             promises = [await durability(client, self._options) for client, _ in nodes]
-        except FOREIGN as error:
-            raise self._translate(error) from error
         return next((promise for promise in promises if promise.mode != "durable"), promises[0])
 
     async def level(self) -> BufferLevel:
         """Say how full the servers are together, and how many frames wait."""
         used, limit, frames = 0, 0, 0
-        try:
+        with self._nodes.translated():
             for client, shards in await self._nodes.each(await self._shards()):
                 node_used, node_limit = memory(await client.info("memory"))
                 used, limit = used + node_used, limit + node_limit
                 for shard in shards:
                     frames += await client.xlen(self._keys_of(shard).stream)
-        except FOREIGN as error:
-            raise self._translate(error) from error
         return BufferLevel(used, limit, frames)
 
     async def ledger(self) -> Mapping[str, TenantLedger]:
         """Return the ledger of every tenant; each shard is read in one atomic step, and held against its stream."""
         found: list[tuple[str, int]] = []
-        try:
+        with self._nodes.translated():
             for shard in range(await self._shards()):
                 client = await self._nodes.client(shard)
                 found += await counters(client, self._keys_of(shard))
             cut = await known_cut(await self._nodes.client(0), self._options)
-        except FOREIGN as error:
-            raise self._translate(error) from error
         return ledgers(found, cut)
 
     async def dead_letters(self, after: str, limit: int) -> Sequence[tuple[str, DeadLetter]]:
@@ -189,7 +179,7 @@ class RedisBuffer:
         first, entry = parse_cursor(after)
         limit = min(limit, DEAD_LETTERS_MAX)
         found: list[tuple[str, DeadLetter]] = []
-        try:
+        with self._nodes.translated():
             for shard in range(first, await self._shards()):
                 missing = limit - len(found)
                 if missing <= 0:
@@ -198,19 +188,15 @@ class RedisBuffer:
                 client = await self._nodes.client(shard)
                 rows: Any = await client.xrange(self._keys_of(shard).dead, start, "+", count=missing)
                 found += [(format_cursor(shard, identity), dead_letter(shard, fields)) for identity, fields in rows]
-        except FOREIGN as error:
-            raise self._translate(error) from error
         return found
 
     async def dead_letter(self, id: str) -> DeadLetter | None:
         """Return the dead letter, if it is there."""
         shard, entry = parse_cursor(id)
-        try:
+        with self._nodes.translated():
             if shard >= await self._shards():
                 return None
             rows: Any = await (await self._nodes.client(shard)).xrange(self._keys_of(shard).dead, entry, entry, count=1)
-        except FOREIGN as error:
-            raise self._translate(error) from error
         return dead_letter(shard, rows[0][1]) if rows else None
 
     async def replay(self, id: str, frame: bytes) -> bool:
@@ -223,12 +209,10 @@ class RedisBuffer:
 
     async def _remove(self, id: str, also: Removal) -> bool:
         shard, entry = parse_cursor(id)
-        try:
+        with self._nodes.translated():
             if shard >= await self._shards():
                 return False
             return await remove(await self._nodes.client(shard), self._keys_of(shard), shard, entry, also)
-        except FOREIGN as error:
-            raise self._translate(error) from error
 
     async def _shards(self) -> int:
         return await known_shards(await self._nodes.client(0), self._options)
@@ -243,7 +227,3 @@ class RedisBuffer:
         for line in self._lines:
             await line.close()
         await self._nodes.close()
-
-    def _translate(self, error: Exception) -> ZeroError:
-        self._nodes.forget()
-        return translate(error)

@@ -8,7 +8,7 @@ from redis.exceptions import WatchError
 
 from zero.application.background import end
 from zero.domain.errors import ZeroError
-from zero.infrastructure.redis.failures import FOREIGN, translate
+from zero.infrastructure.redis.failures import FOREIGN
 from zero.infrastructure.redis.keys import duty_key
 from zero.infrastructure.redis.nodes import Nodes
 from zero.infrastructure.redis.options import RedisOptions
@@ -54,20 +54,15 @@ class RedisDuty:
 
     async def _claim(self) -> bool:
         """Make it ours for ``lease_seconds`` from now, if it is nobody's or ours."""
-        try:
+        with self._nodes.translated(), suppress(WatchError):
             async with (await self._nodes.client(0)).pipeline(transaction=True) as pipeline:
                 await pipeline.watch(self._key)
-                if await pipeline.get(self._key) not in (None, self._me):
-                    return False
-                pipeline.multi()  # type: ignore[no-untyped-call]
-                pipeline.set(self._key, self._me, px=int(self._lease_seconds * 1000))
-                await pipeline.execute()
-                return True
-        except WatchError:
-            return False
-        except FOREIGN as error:
-            self._nodes.forget()
-            raise translate(error) from error
+                if await pipeline.get(self._key) in (None, self._me):
+                    pipeline.multi()  # type: ignore[no-untyped-call]
+                    pipeline.set(self._key, self._me, px=int(self._lease_seconds * 1000))
+                    await pipeline.execute()
+                    return True
+        return False
 
     async def _renew(self) -> None:
         """Renew until it is another's, or cannot be."""

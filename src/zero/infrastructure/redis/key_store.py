@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
+from redis.asyncio.client import Pipeline
 from redis.exceptions import WatchError
 
 from zero.domain.audit import AuditRecord
 from zero.domain.errors import BufferUnavailable, InvalidInput, ZeroError
 from zero.domain.key import ApiKey, KeyScope, KeySet, Quota
-from zero.infrastructure.redis.failures import FOREIGN, translate
 from zero.infrastructure.redis.keys import key_names
 from zero.infrastructure.redis.nodes import Nodes
 from zero.infrastructure.redis.options import RedisOptions
@@ -27,25 +28,21 @@ class RedisKeyStore:
 
     async def version(self) -> int:
         """Return the version of the set; 0 before the first key."""
-        try:
+        with self._nodes.translated():
             return int(await (await self._nodes.client(0)).get(self._names.version) or 0)
-        except FOREIGN as error:
-            raise self._translate(error) from error
 
     async def load(self) -> KeySet:
         """Return every key, with the version they belong to. Raises BufferUnavailable when a record cannot be read."""
-        try:
+        with self._nodes.translated():
             pipeline = (await self._nodes.client(0)).pipeline(transaction=True)
             pipeline.get(self._names.version)
             pipeline.hgetall(self._names.records)
             version, records = await pipeline.execute()
-        except FOREIGN as error:
-            raise self._translate(error) from error
         return KeySet(int(version or 0), [_parse(id.decode(), record) for id, record in records.items()])
 
     async def change(self, based_on: int, keys: Sequence[ApiKey], removed: Sequence[str], record: AuditRecord) -> bool:
         """Put and remove keys and record the act in one transaction, unless the version has moved on."""
-        try:
+        with self._nodes.translated(), suppress(WatchError):
             async with (await self._nodes.client(0)).pipeline(transaction=True) as pipeline:
                 await pipeline.watch(self._names.version)
                 if int(await pipeline.get(self._names.version) or 0) != based_on:
@@ -59,57 +56,42 @@ class RedisKeyStore:
                 self._add(pipeline, record)
                 await pipeline.execute()
                 return True
-        except WatchError:
-            return False
-        except FOREIGN as error:
-            raise self._translate(error) from error
+        return False
 
     async def mark_used(self, at_ns: int, ids: Sequence[str]) -> None:
         """Remember that these keys were in use at that time."""
-        try:
+        with self._nodes.translated():
             await (await self._nodes.client(0)).hset(self._names.used, mapping=dict.fromkeys(ids, at_ns))
-        except FOREIGN as error:
-            raise self._translate(error) from error
 
     async def used(self) -> Mapping[str, int]:
         """Return when each key was last in use."""
-        try:
+        with self._nodes.translated():
             found: Any = await (await self._nodes.client(0)).hgetall(self._names.used)
-        except FOREIGN as error:
-            raise self._translate(error) from error
         return {id.decode(): int(at_ns) for id, at_ns in found.items()}
 
     async def record(self, record: AuditRecord) -> None:
         """Record an act."""
-        try:
+        with self._nodes.translated():
             pipeline = (await self._nodes.client(0)).pipeline(transaction=True)
             self._add(pipeline, record)
             await pipeline.execute()
-        except FOREIGN as error:
-            raise self._translate(error) from error
 
     async def audit(self, before: str, limit: int) -> Sequence[tuple[str, AuditRecord]]:
         """Return up to ``limit`` acts, newest first. Raises InvalidInput for a cursor that none of ours is."""
         if before and not all(part.isascii() and part.isdigit() for part in before.split("-", 1)):
             raise InvalidInput(f"not an audit cursor: {before[:64]!r}", field="before")
-        try:
+        with self._nodes.translated():
             client = await self._nodes.client(0)
             rows: Any = await client.xrevrange(self._names.audit, f"({before}" if before else "+", "-", count=limit)
-        except FOREIGN as error:
-            raise self._translate(error) from error
         return [(entry.decode(), _act(fields)) for entry, fields in rows]
 
     async def close(self) -> None:
         """Close the connections."""
         await self._nodes.close()
 
-    def _add(self, pipeline: Any, record: AuditRecord) -> None:
-        fields = {"at_ns": record.at_ns, **{name: getattr(record, name) for name in _FIELDS}}
+    def _add(self, pipeline: Pipeline, record: AuditRecord) -> None:
+        fields: dict[Any, Any] = {"at_ns": record.at_ns, **{name: getattr(record, name) for name in _FIELDS}}
         pipeline.xadd(self._names.audit, fields, maxlen=AUDIT_RECORDS_MAX, approximate=True)
-
-    def _translate(self, error: Exception) -> ZeroError:
-        self._nodes.forget()
-        return translate(error)
 
 
 def _format(key: ApiKey) -> str:

@@ -2,7 +2,8 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from redis.asyncio import Redis
@@ -52,6 +53,15 @@ class Nodes:
     def forget(self) -> None:
         """Ask the cluster again before the next use: a shard has moved or a node is gone."""
         self._addresses.clear()
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Turn what redis-py and sockets raise in the block into the platform's errors, and forget where shards are."""
+        try:
+            yield
+        except FOREIGN as error:
+            self.forget()
+            raise translate(error) from error
 
     async def client(self, shard: int) -> Redis:
         """Return the redis-py client of the shard's server."""

@@ -5,7 +5,6 @@ from typing import Any
 from redis.asyncio import Redis
 
 from zero.domain.retention import Cut
-from zero.infrastructure.redis.failures import FOREIGN, translate
 from zero.infrastructure.redis.keys import retention_key, shard_keys
 from zero.infrastructure.redis.nodes import Nodes
 from zero.infrastructure.redis.options import RedisOptions
@@ -25,7 +24,7 @@ class RedisRetention:
 
     async def forget(self, cut: Cut) -> None:
         """Raise the cut that is kept, wait for replicas where that is asked for, then delete the counters before it."""
-        try:
+        with self._nodes.translated():
             client = await self._nodes.client(0)
             cut = cut.joined(await known_cut(client, self._options))
             first: Any = {OTHERS: cut.others, **cut.tenants}
@@ -34,9 +33,6 @@ class RedisRetention:
             for shard in range(await known_shards(client, self._options)):
                 ledger = shard_keys(self._options.namespace, shard).ledger
                 await forget_days(await self._nodes.client(shard), ledger, cut)
-        except FOREIGN as error:
-            self._nodes.forget()
-            raise translate(error) from error
 
     async def close(self) -> None:
         """Close the connections."""
