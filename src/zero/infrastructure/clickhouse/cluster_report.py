@@ -5,7 +5,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from zero.infrastructure.clickhouse.cluster import SETTING, Cluster
 from zero.infrastructure.clickhouse.connection import connect_writer
-from zero.infrastructure.clickhouse.errors import translate
+from zero.infrastructure.clickhouse.errors import translated
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
 
 _MACROS = ("shard", "replica")
@@ -16,7 +16,7 @@ def cluster_report(options: ClickHouseOptions, buffer_shards: int) -> tuple[str,
 
     Raises ConfigurationError when there is no such cluster, StoreUnavailable or StoreHalted.
     """
-    try:
+    with translated():
         client = connect_writer(options, "default")
         try:
             asked = {"cluster": options.cluster}
@@ -26,8 +26,6 @@ def cluster_report(options: ClickHouseOptions, buffer_shards: int) -> tuple[str,
             return what, [*_of_shape(options, replicas, buffer_shards), *_of_servers(client, options)]
         finally:
             client.close()
-    except (ClickHouseError, OSError) as error:
-        raise translate(error) from error
 
 
 def _of_shape(options: ClickHouseOptions, replicas: list[int], buffer_shards: int) -> list[str]:

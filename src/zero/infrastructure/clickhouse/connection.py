@@ -1,15 +1,15 @@
 """Connections to ClickHouse: pooled, persistent, without sessions, so that threads can share a client."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from zero.infrastructure.clickhouse.cluster import refuse_unknown_cluster, writing
-from zero.infrastructure.clickhouse.errors import translate
+from zero.infrastructure.clickhouse.errors import translated
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
 
 # The first release whose text index and JSON column need no experimental setting.
@@ -48,15 +48,19 @@ def connect_writer(options: ClickHouseOptions, database: str | None = None) -> C
 
 def server_version(options: ClickHouseOptions) -> ServerVersion:
     """Ask the server for its version and clock. Raises StoreUnavailable or StoreHalted."""
-    try:
+    with translated():
         client = connect_writer(options, "default")
         try:
             now = client.raw_query("SELECT toUnixTimestamp64Milli(now64(3))", fmt="TSV")
             return ServerVersion(str(client.server_version), int(now) / 1000)
         finally:
             client.close()
-    except (ClickHouseError, OSError) as error:
-        raise translate(error) from error
+
+
+def permitted(client: Client, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of the settings that the server knows and lets this user set: of the others its own profile says."""
+    known = client.server_settings
+    return {name: value for name, value in settings.items() if name in known and not known[name].readonly}
 
 
 def told(traceparent: str) -> dict[str, str] | None:

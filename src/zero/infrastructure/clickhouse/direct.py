@@ -7,7 +7,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from zero.application.ports import (
     Append,
@@ -23,7 +22,7 @@ from zero.domain.errors import InvalidInput
 from zero.domain.frame import unpack_frame
 from zero.domain.ledger import TenantLedger
 from zero.infrastructure.clickhouse.connection import connect_writer
-from zero.infrastructure.clickhouse.errors import translate
+from zero.infrastructure.clickhouse.errors import translated
 from zero.infrastructure.clickhouse.events import InsertForgotten
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
 
@@ -60,19 +59,15 @@ class ClickHouseBuffer:
         return [Appended(_NOWHERE) for _ in appends]
 
     def _open(self) -> Client:
-        try:
+        with translated():
             return connect_writer(self._options)
-        except (ClickHouseError, OSError) as error:
-            raise translate(error) from error
 
     def _insert(self, client: Client, appends: Sequence[Append]) -> None:
         frames = [unpack_frame(append.frame, self._codec.crc32c) for append in appends]
         body: Any = memoryview(self._codec.encode_block(frames).data)
         settings = dict(_SYNCHRONOUS if self._waits else _ASYNCHRONOUS)
-        try:
+        with translated():
             client.raw_insert("logs", insert_block=body, fmt="Native", settings=settings)
-        except (ClickHouseError, OSError) as error:
-            raise translate(error) from error
 
     def _heed(self, insert: "Future[None]", entries: int) -> None:
         """Say at least in the log that acknowledged entries are lost."""

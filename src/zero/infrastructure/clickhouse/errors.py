@@ -4,7 +4,10 @@ Definite refusals of data are bisected; what an operator must change halts the d
 timeouts, overload, disk full, read-only) may pass by itself, and its outcome is unknown until verified.
 """
 
-from clickhouse_connect.driver.exceptions import Error
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from clickhouse_connect.driver.exceptions import ClickHouseError, Error
 
 from zero.domain.errors import StoreHalted, StoreRejected, StoreUnavailable, ZeroError
 
@@ -56,6 +59,8 @@ HALTED = frozenset(
 )
 _INCORRECT_DATA, _NO_SUCH_COLUMN = 117, "Unknown column with name"
 """Of this one the table is to blame, not the row."""
+FOREIGN = (ClickHouseError, OSError)
+"""What the client and the system raise."""
 _TEXT_MAX = 500
 
 
@@ -73,3 +78,12 @@ def translate(error: BaseException) -> ZeroError:
     if code in REJECTED:
         return StoreRejected(text, store_code=code)
     return StoreUnavailable(text)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn what the client and the system raise in the block into errors of our tree."""
+    try:
+        yield
+    except FOREIGN as error:
+        raise translate(error) from error

@@ -8,6 +8,7 @@ from zero.application.ports import Scope
 from zero.application.windows import backwards
 from zero.domain.query import Field
 from zero.infrastructure.clickhouse.counts import scope_condition
+from zero.infrastructure.clickhouse.identities import among
 from zero.infrastructure.clickhouse.query_compiler import Identifier
 from zero.infrastructure.clickhouse.reader import FACET_FIELDS, ClickHouseReader
 from zero.infrastructure.clickhouse.rows import read_json_rows
@@ -42,16 +43,15 @@ class ClickHouseFieldReader:
         identities = await self._newest(scope, "SELECT _bid, _idx FROM logs WHERE ", sampled)
         if not identities:
             return []
-        batch_ids, indexes = [int(bid) for bid, _ in identities], [index for _, index in identities]
+        condition, parameters = among([(int(batch_id), index) for batch_id, index in identities])
         sql = (
-            "SELECT arrayJoin(JSONAllPaths(metadata)) AS name, count() AS entries FROM logs WHERE tenant = {tenant:String}"
-            " AND _bid BETWEEN {low:UInt64} AND {high:UInt64}"
-            " AND (_bid, _idx) IN (SELECT arrayJoin(arrayZip({bids:Array(UInt64)}, {idxs:Array(UInt32)})))"
+            "SELECT arrayJoin(JSONAllPaths(metadata)) AS name, count() AS entries FROM logs"
+            f" WHERE tenant = {{tenant:String}} AND {condition}"
             " GROUP BY name HAVING startsWith(lower(name), lower({prefix:String}))"
             " ORDER BY entries DESC, name LIMIT {limit:UInt32}"
         )
-        parameters = {"tenant": scope.tenant, "low": min(batch_ids), "high": max(batch_ids), "bids": batch_ids, "idxs": indexes}
-        rows = read_json_rows(await self._reader.ask(sql, parameters | {"prefix": prefix, "limit": limit}))
+        parameters |= {"tenant": scope.tenant, "prefix": prefix, "limit": limit}
+        rows = read_json_rows(await self._reader.ask(sql, parameters))
         return [(name, int(count)) for name, count in rows]
 
     async def values(self, scope: Scope, field: Field, prefix: str, limit: int) -> Sequence[tuple[str, int]]:

@@ -1,33 +1,24 @@
 """Words and vectors of patterns, as the one who makes them sees them: all tenants, with all rights of the writer."""
 
-import asyncio
 import json
-import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 from zero.application.ports import PatternText, Vector
 from zero.infrastructure.clickhouse.cluster import on_cluster
-from zero.infrastructure.clickhouse.connection import connect_writer
-from zero.infrastructure.clickhouse.errors import translate
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
-from zero.infrastructure.clickhouse.rows import read_json_rows
+from zero.infrastructure.clickhouse.worker import ClickHouseWorker, insert_rows, look_up, new_version, query_rows
 
-Result = TypeVar("Result")
-
-# It works in the background: one thread of the server, and no more than this of its memory and time.
-_BOUNDS = {"max_threads": 1, "max_memory_usage": 1 << 30, "max_execution_time": 60}
 _GONE = "(tenant, pattern_id) GLOBAL NOT IN (SELECT tenant, pattern_id FROM patterns)"
 _CHARS_MAX = 4096
 _GONE_MAX = 10_000  # in one deletion; the rest has its turn the next time
 
 
 class ClickHouseMeaningStore:
-    """Implements MeaningStore over ``clickhouse-connect`` in one thread; connects at the first use.
+    """Implements MeaningStore over a worker of its own.
 
     More than ``indexed_min`` vectors get an index.
     """
@@ -35,105 +26,75 @@ class ClickHouseMeaningStore:
     def __init__(self, options: ClickHouseOptions, indexed_min: int = 100_000) -> None:
         self._options = options
         self._indexed_min = indexed_min
-        self._client: Client | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="clickhouse-meaning")
+        self._worker = ClickHouseWorker(options, "clickhouse-meaning")
 
     async def without_words(self, limit: int) -> Sequence[PatternText]:
         """Compare with the catalogue."""
-        return await self._run(self._missing, "SELECT tenant, pattern_id FROM pattern_words WHERE word = ''", {"limit": limit})
+        return await self._worker.run(
+            _missing, "SELECT tenant, pattern_id FROM pattern_words WHERE word = ''", {"limit": limit}
+        )
 
     async def without_vector(self, embedder: str, limit: int) -> Sequence[PatternText]:
         """Compare with the catalogue."""
         known = "SELECT tenant, pattern_id FROM pattern_vectors WHERE embedder = {embedder:String}"
-        return await self._run(self._missing, known, {"embedder": embedder, "limit": limit})
+        return await self._worker.run(_missing, known, {"embedder": embedder, "limit": limit})
 
     async def put_words(self, patterns: Sequence[PatternText], words: Sequence[Sequence[str]]) -> None:
         """Insert a row for each word, and one for the pattern, whose word is empty."""
-        version = _version()
+        version = new_version()
         rows = [
             json.dumps([one.tenant, stem, one.pattern_id, len(stems), version])
             for one, stems in zip(patterns, words, strict=True)
             for stem in ("", *stems)
         ]
-        await self._run(self._put, "pattern_words", ("tenant", "word", "pattern_id", "words", "version"), rows)
+        await self._worker.run(insert_rows, "pattern_words", ("tenant", "word", "pattern_id", "words", "version"), rows)
 
     async def put_vectors(self, embedder: str, patterns: Sequence[PatternText], vectors: Sequence[Vector]) -> None:
         """Insert a version of each that replaces the former ones."""
         columns = ("tenant", "embedder", "pattern_id", "vector", "version")
+        version = new_version()
         rows = [
-            f"[{json.dumps(one.tenant)},{json.dumps(embedder)},{one.pattern_id},[{_numbers(vector)}],{_version()}]"
+            f"[{json.dumps(one.tenant)},{json.dumps(embedder)},{one.pattern_id},[{_numbers(vector)}],{version}]"
             for one, vector in zip(patterns, vectors, strict=True)
         ]
-        await self._run(self._put_vectors, columns, rows, len(vectors[0]) if vectors else 0)
+        await self._worker.run(self._put_vectors, columns, rows, len(vectors[0]) if vectors else 0)
 
     async def forget_all_but(self, embedder: str) -> None:
         """Delete where there is something to delete: a deletion rewrites parts."""
-        await self._run(self._forget, "pattern_vectors", "embedder != {embedder:String}", {"embedder": embedder})
+        await self._worker.run(self._forget, "pattern_vectors", "embedder != {embedder:String}", {"embedder": embedder})
         for table in ("pattern_vectors", "pattern_words"):
-            await self._run(self._forget_gone, table)
+            await self._worker.run(self._forget_gone, table)
 
     async def index_vectors(self) -> None:
         """Add the vector index once there are many, all of one length. A server that has no such index goes on without."""
-        await self._run(self._index)
+        await self._worker.run(self._index)
 
     async def close(self) -> None:
         """Close the connection once the running call has ended."""
-        await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
-        if self._client is not None:
-            await asyncio.to_thread(self._client.close)
-            self._client = None
-
-    async def _run(self, step: Callable[..., Result], *arguments: Any) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._guarded, step, arguments)
-
-    def _guarded(self, step: Callable[..., Result], arguments: tuple[Any, ...]) -> Result:
-        try:
-            if self._client is None:
-                self._client = connect_writer(self._options)
-            return step(self._client, *arguments)
-        except (ClickHouseError, OSError) as error:
-            raise translate(error) from error
-
-    @classmethod
-    def _missing(cls, client: Client, known: str, parameters: Mapping[str, Any]) -> list[PatternText]:
-        sql = (
-            f"SELECT tenant, pattern_id, substringUTF8(text, 1, {_CHARS_MAX}), first_bid, first_idx FROM patterns FINAL"
-            f" WHERE (tenant, pattern_id) GLOBAL NOT IN ({known}) LIMIT {{limit:UInt32}}"
-        )
-        rows = cls._rows(client, sql, parameters)
-        apps = cls._apps(client, [(int(row[3]), int(row[4])) for row in rows]) if rows else {}
-        return [PatternText(row[0], int(row[1]), row[2], apps.get((row[0], int(row[3]), int(row[4])), "")) for row in rows]
-
-    @classmethod
-    def _apps(cls, client: Client, identities: Sequence[tuple[int, int]]) -> dict[tuple[str, int, int], str]:
-        batch_ids, indexes = [bid for bid, _ in identities], [index for _, index in identities]
-        parameters = {"bids": batch_ids, "idxs": indexes, "low": min(batch_ids), "high": max(batch_ids)}
-        sql = (
-            "SELECT tenant, _bid, _idx, app_id FROM logs WHERE _bid BETWEEN {low:UInt64} AND {high:UInt64}"
-            " AND (_bid, _idx) IN (SELECT arrayJoin(arrayZip({bids:Array(UInt64)}, {idxs:Array(UInt32)})))"
-        )
-        return {(row[0], int(row[1]), int(row[2])): row[3] for row in cls._rows(client, sql, parameters)}
+        await self._worker.close()
 
     def _forget(self, client: Client, table: str, condition: str, parameters: Mapping[str, Any]) -> None:
-        place = f"{table}_local{on_cluster(self._options)}" if self._options.cluster else table
-        if self._rows(client, f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", parameters):
-            client.command(f"DELETE FROM {place} WHERE {condition}", dict(parameters))
+        if query_rows(client, f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", parameters):
+            client.command(f"DELETE FROM {self._place(table)} WHERE {condition}", dict(parameters))
 
     def _forget_gone(self, client: Client, table: str) -> None:
         """Name what is gone: a replica may not ask for itself, for each could be told something else."""
         sql = f"SELECT DISTINCT tenant, pattern_id FROM {table} WHERE {_GONE} LIMIT {_GONE_MAX}"
         gone: dict[str, list[int]] = {}
-        for tenant, identity in self._rows(client, sql, {}):
+        for tenant, identity in query_rows(client, sql, {}):
             gone.setdefault(str(tenant), []).append(int(identity))
         for tenant, patterns in gone.items():
             condition = "tenant = {tenant:String} AND pattern_id IN {patterns:Array(UInt64)}"
             self._forget(client, table, condition, {"tenant": tenant, "patterns": patterns})
 
     def _index(self, client: Client) -> None:
-        lengths = self._rows(client, "SELECT length(vector), count() FROM pattern_vectors GROUP BY 1", {})
-        if len(lengths) != 1 or int(lengths[0][1]) <= self._indexed_min or self._index_kind(client):
+        lengths = query_rows(client, "SELECT length(vector), count() FROM pattern_vectors GROUP BY 1", {})
+        if len(lengths) != 1 or int(lengths[0][1]) <= self._indexed_min or _index_kind(client):
             return
-        place, kind = self._place(), f"vector_similarity('hnsw', 'cosineDistance', {int(lengths[0][0])}, 'bf16', 16, 64)"
+        place, kind = (
+            self._place("pattern_vectors"),
+            f"vector_similarity('hnsw', 'cosineDistance', {int(lengths[0][0])}, 'bf16', 16, 64)",
+        )
         client.command(f"ALTER TABLE {place} APPLY DELETED MASK SETTINGS mutations_sync = 2")  # those of other lengths
         try:
             client.command(f"ALTER TABLE {place} ADD INDEX IF NOT EXISTS near vector TYPE {kind}")
@@ -143,36 +104,35 @@ class ClickHouseMeaningStore:
 
     def _put_vectors(self, client: Client, columns: Sequence[str], rows: Sequence[str], dimensions: int) -> None:
         """Insert; the index takes vectors of one length, so it goes when those of another embedder come."""
-        kind = self._index_kind(client)
+        kind = _index_kind(client)
         if kind and f", {dimensions}," not in kind:
-            client.command(f"ALTER TABLE {self._place()} DROP INDEX IF EXISTS near SETTINGS mutations_sync = 2")
-        self._put(client, "pattern_vectors", columns, rows)
+            client.command(
+                f"ALTER TABLE {self._place('pattern_vectors')} DROP INDEX IF EXISTS near SETTINGS mutations_sync = 2"
+            )
+        insert_rows(client, "pattern_vectors", columns, rows)
 
-    @classmethod
-    def _index_kind(cls, client: Client) -> str:
-        """Return how the vector index was made, '' when there is none."""
-        sql = (
-            "SELECT type_full FROM system.data_skipping_indices WHERE database = currentDatabase()"
-            " AND table IN ('pattern_vectors', 'pattern_vectors_local') AND name = 'near'"
-        )
-        return "".join(str(row[0]) for row in cls._rows(client, sql, {}))
-
-    def _place(self) -> str:
-        return f"pattern_vectors_local{on_cluster(self._options)}" if self._options.cluster else "pattern_vectors"
-
-    @staticmethod
-    def _rows(client: Client, sql: str, parameters: Mapping[str, Any]) -> list[list[Any]]:
-        known = client.server_settings
-        bounds = {name: value for name, value in _BOUNDS.items() if name in known and not known[name].readonly}
-        return list(read_json_rows(client.raw_query(sql, dict(parameters), settings=bounds, fmt="JSONCompactEachRow")))
-
-    @staticmethod
-    def _put(client: Client, table: str, columns: Sequence[str], rows: Sequence[str]) -> None:
-        client.raw_insert(table, columns, "\n".join(rows).encode(), {"async_insert": 0}, fmt="JSONCompactEachRow")
+    def _place(self, table: str) -> str:
+        """Return what a statement that changes the table itself names: in a cluster, the local ones of all servers."""
+        return f"{table}_local{on_cluster(self._options)}" if self._options.cluster else table
 
 
-def _version() -> int:
-    return time.time_ns() // 1000
+def _missing(client: Client, known: str, parameters: Mapping[str, Any]) -> list[PatternText]:
+    sql = (
+        f"SELECT tenant, pattern_id, substringUTF8(text, 1, {_CHARS_MAX}), first_bid, first_idx FROM patterns FINAL"
+        f" WHERE (tenant, pattern_id) GLOBAL NOT IN ({known}) LIMIT {{limit:UInt32}}"
+    )
+    rows = query_rows(client, sql, parameters)
+    apps = look_up(client, "app_id", [(int(row[3]), int(row[4])) for row in rows]) if rows else {}
+    return [PatternText(row[0], int(row[1]), row[2], apps.get((row[0], int(row[3]), int(row[4])), "")) for row in rows]
+
+
+def _index_kind(client: Client) -> str:
+    """Return how the vector index was made, '' when there is none."""
+    sql = (
+        "SELECT type_full FROM system.data_skipping_indices WHERE database = currentDatabase()"
+        " AND table IN ('pattern_vectors', 'pattern_vectors_local') AND name = 'near'"
+    )
+    return "".join(str(row[0]) for row in query_rows(client, sql, {}))
 
 
 def _numbers(vector: Vector) -> str:

@@ -12,12 +12,11 @@ from importlib import resources
 from string import Template
 
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from zero.domain.errors import StoreHalted
 from zero.infrastructure.clickhouse.cluster import Cluster, on_cluster
 from zero.infrastructure.clickhouse.connection import connect_writer
-from zero.infrastructure.clickhouse.errors import translate
+from zero.infrastructure.clickhouse.errors import translated
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
 from zero.infrastructure.clickhouse.rows import read_json_rows
 
@@ -40,7 +39,7 @@ class Migration:
 
 def migrate(options: ClickHouseOptions) -> list[str]:
     """Bring the store up to date; returns the names of the migrations applied now. Raises StoreUnavailable or StoreHalted."""
-    try:
+    with translated():
         _create_database(options)
         client = connect_writer(options)
         try:
@@ -51,8 +50,6 @@ def migrate(options: ClickHouseOptions) -> list[str]:
             return applied
         finally:
             client.close()
-    except (ClickHouseError, OSError) as error:
-        raise translate(error) from error
 
 
 def migrations(options: ClickHouseOptions) -> list[Migration]:

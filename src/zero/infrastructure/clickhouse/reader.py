@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from zero.application.ports import Scope, StoreFigures, Tally
 from zero.application.tracing import step, traceparent
@@ -21,9 +20,10 @@ from zero.domain.errors import Overloaded, QueryTooExpensive, ZeroError
 from zero.domain.instant import NANOSECONDS
 from zero.domain.query import TEXT_FIELDS, And, Field, HasId, HasWord, Is, Node, TimeBetween
 from zero.domain.stored import EntryKey, StoredEntry
-from zero.infrastructure.clickhouse.connection import told
+from zero.infrastructure.clickhouse.connection import permitted, told
 from zero.infrastructure.clickhouse.counts import FIVE_MINUTES, MINUTE, counted, scope_condition
-from zero.infrastructure.clickhouse.errors import error_code, translate
+from zero.infrastructure.clickhouse.errors import FOREIGN, error_code, translate
+from zero.infrastructure.clickhouse.identities import among
 from zero.infrastructure.clickhouse.rows import ENTRY_COLUMNS, read_entries, read_json_rows
 
 MILLISECOND_NS = 1_000_000
@@ -63,8 +63,7 @@ class ReaderOptions:
             "max_rows_to_read": self.rows_read_max,
             "max_result_bytes": self.result_bytes_max,
         }
-        known = client.server_settings
-        return {name: value for name, value in bounds.items() if name in known and not known[name].readonly}
+        return permitted(client, bounds)
 
 
 class ClickHouseReader:
@@ -131,15 +130,9 @@ class ClickHouseReader:
         """Fetch whole entries by identity."""
         if not identities:
             return []
-        batch_ids, indexes = [bid for bid, _ in identities], [index for _, index in identities]
-        parameters = {"tenant": tenant, "bids": batch_ids, "idxs": indexes, "low": min(batch_ids), "high": max(batch_ids)}
-        sql = (
-            f"SELECT {ENTRY_COLUMNS} FROM logs WHERE tenant = {{tenant:String}}"
-            " AND _bid BETWEEN {low:UInt64} AND {high:UInt64}"
-            " AND (_bid, _idx) IN (SELECT arrayJoin(arrayZip({bids:Array(UInt64)}, {idxs:Array(UInt32)})))"
-            " ORDER BY _bid, _idx"
-        )
-        return read_entries(await self.ask(sql, parameters))
+        condition, parameters = among(identities)
+        sql = f"SELECT {ENTRY_COLUMNS} FROM logs WHERE tenant = {{tenant:String}} AND {condition} ORDER BY _bid, _idx"
+        return read_entries(await self.ask(sql, {"tenant": tenant, **parameters}))
 
     async def histogram(self, scope: Scope, step_seconds: int) -> Sequence[Tally]:
         """Count by step and level."""
@@ -279,7 +272,7 @@ class ClickHouseReader:
     def _open(self) -> Client:
         try:
             return self._connect()
-        except (ClickHouseError, OSError) as error:
+        except FOREIGN as error:
             raise _translate(error) from error
 
     def _ask(
@@ -291,14 +284,14 @@ class ClickHouseReader:
         }
         try:
             return client.raw_query(sql, dict(parameters), fmt="JSONCompactEachRow", **given)
-        except (ClickHouseError, OSError) as error:
+        except FOREIGN as error:
             raise _translate(error) from error
 
     @staticmethod
     def _stop(client: Client, query_id: str, asked: "Future[bytes]") -> None:
         """Have the store end a query that nobody waits for; it may not have begun yet, so try again for a while."""
         for pause_seconds in STOP_PAUSES_SECONDS:
-            with suppress(ClickHouseError, OSError):
+            with suppress(*FOREIGN):
                 client.command("KILL QUERY WHERE query_id = {id:String} ASYNC", {"id": query_id})
             if wait([asked], pause_seconds).done:
                 return

@@ -14,7 +14,7 @@ from zero.application.background import in_thread_left_behind
 from zero.domain.retention import Cut
 from zero.infrastructure.clickhouse.cluster import on_cluster
 from zero.infrastructure.clickhouse.connection import connect_writer
-from zero.infrastructure.clickhouse.errors import error_code, translate
+from zero.infrastructure.clickhouse.errors import error_code, translated
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
 from zero.infrastructure.clickhouse.rows import read_json_rows
 
@@ -83,14 +83,12 @@ class ClickHouseRetention:
         return await in_thread_left_behind(lambda: self._guarded(step))  # a stop does not wait for what may take long
 
     def _guarded(self, step: Callable[[Client], Result]) -> Result:
-        try:
+        with translated():
             client = connect_writer(self._options)
             try:
                 return step(client)
             finally:
                 client.close()
-        except (ClickHouseError, OSError) as error:
-            raise translate(error) from error
 
 
 def _rows(client: Client, sql: str, parameters: Mapping[str, Any]) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from zero.domain.entry import Level, LogEntry, MetadataValue
 from zero.domain.stored import StoredEntry
 
-# What ``read_rows`` expects, in this order.
+# What ``read_entries`` expects, in this order.
 ENTRY_COLUMNS = (
     "_bid, _idx, toUnixTimestamp64Nano(timestamp), toInt8(level), app_id, message, source, environment, trace_id, span_id, "
     "user_id, pattern_id, metadata, JSONAllPathsWithTypes(metadata)"

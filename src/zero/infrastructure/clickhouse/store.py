@@ -22,7 +22,7 @@ from zero.application.tracing import traceparent
 from zero.domain.errors import LeaseLost, StoreUnavailable
 from zero.infrastructure.clickhouse.cluster import WHOLE, servers
 from zero.infrastructure.clickhouse.connection import connect_writer, told
-from zero.infrastructure.clickhouse.errors import error_code, translate
+from zero.infrastructure.clickhouse.errors import error_code, translated
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
 
 Result = TypeVar("Result")
@@ -96,10 +96,8 @@ class ClickHouseStore:
 
     @staticmethod
     def _guarded(step: Callable[..., Result], arguments: tuple[Any, ...]) -> Result:
-        try:
+        with translated():
             return step(*arguments)
-        except (ClickHouseError, OSError) as error:
-            raise translate(error) from error
 
     def _open(self) -> Client:
         return connect_writer(self._options)

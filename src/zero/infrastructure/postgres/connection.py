@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import AsyncConnection
 
 from zero.domain.errors import StoreHalted
-from zero.infrastructure.postgres.errors import Foreign, translate
+from zero.infrastructure.postgres.errors import translated
 from zero.infrastructure.postgres.options import PostgresOptions
 
 OLDEST_VERSION = 14
@@ -72,14 +72,12 @@ async def setting(connection: AsyncConnection, name: str) -> str:
 @asynccontextmanager
 async def connected(options: PostgresOptions) -> AsyncIterator[AsyncConnection]:
     """Give a connection for one piece of work; errors come out translated."""
-    try:
+    with translated():
         connection = await connect(options)
         try:
             yield connection
         finally:
             await connection.close()
-    except Foreign as error:
-        raise translate(error) from error
 
 
 def server_version(options: PostgresOptions) -> ServerVersion:

@@ -4,11 +4,14 @@ Definite refusals of data are bisected; what an operator must change halts the d
 timeouts, a restart, a full disk, a standby) may pass by itself, and its outcome is unknown until verified.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import psycopg
 
 from zero.domain.errors import StoreHalted, StoreRejected, StoreUnavailable, ZeroError
 
-Foreign = (psycopg.Error, OSError, TimeoutError)
+FOREIGN = (psycopg.Error, OSError, TimeoutError)
 """What the driver raises."""
 
 # Data exceptions, violated constraints, and values that pass a limit of the program (54): wrong, however often they are sent.
@@ -39,3 +42,12 @@ def translate(error: BaseException) -> ZeroError:
     if state.startswith(_HALTED):
         return StoreHalted(text, store_code=int(state, 36))
     return StoreUnavailable(text)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn what the driver and the system raise in the block into errors of our tree."""
+    try:
+        yield
+    except FOREIGN as error:
+        raise translate(error) from error

@@ -6,25 +6,21 @@ from typing import Any
 import numpy
 
 from zero.application.ports import PatternText, Vector
-from zero.infrastructure.postgres.errors import Foreign, translate
 from zero.infrastructure.postgres.options import PostgresOptions
-from zero.infrastructure.postgres.patterns import connect_worker
-from zero.infrastructure.postgres.pool import Connections
-from zero.infrastructure.postgres.rows import Row
 from zero.infrastructure.postgres.values import from_text, signed, to_text, unsigned
+from zero.infrastructure.postgres.worker import PostgresWorker
 
 NUMBERS = numpy.dtype("<f4")
 """What a stored vector is made of."""
 _CHARS_MAX = 4096
-_WORK_SECONDS_MAX = 65
 _GONE = "NOT EXISTS (SELECT FROM patterns WHERE patterns.tenant = {0}.tenant AND patterns.pattern_id = {0}.pattern_id)"
 
 
 class PostgresMeaningStore:
-    """Implements MeaningStore over psycopg on one connection; connects at the first use."""
+    """Implements MeaningStore over a worker of its own."""
 
     def __init__(self, options: PostgresOptions) -> None:
-        self._connections = Connections(lambda: connect_worker(options), 1, _WORK_SECONDS_MAX)
+        self._worker = PostgresWorker(options)
 
     async def without_words(self, limit: int) -> Sequence[PatternText]:
         """Compare with the catalogue."""
@@ -43,7 +39,7 @@ class PostgresMeaningStore:
             for stem in ("", *stems)
         }
         sql = "INSERT INTO pattern_words VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"
-        await self._put(sql, [(*key, count) for key, count in sorted(rows.items())])
+        await self._worker.run_many(sql, [(*key, count) for key, count in sorted(rows.items())])
 
     async def put_vectors(self, embedder: str, patterns: Sequence[PatternText], vectors: Sequence[Vector]) -> None:
         """Put the numbers, 4 bytes each."""
@@ -55,20 +51,20 @@ class PostgresMeaningStore:
             (to_text(one.tenant), to_text(embedder), signed(one.pattern_id), numpy.asarray(vector, NUMBERS).tobytes())
             for one, vector in zip(patterns, vectors, strict=True)
         ]
-        await self._put(sql, sorted(rows))
+        await self._worker.run_many(sql, sorted(rows))
 
     async def forget_all_but(self, embedder: str) -> None:
         """Delete what nothing will ask for again."""
         gone = _GONE.format("pattern_vectors")
-        await self._run(f"DELETE FROM pattern_vectors WHERE embedder <> %(one)s OR {gone}", {"one": to_text(embedder)})
-        await self._run(f"DELETE FROM pattern_words WHERE {_GONE.format('pattern_words')}", {})
+        await self._worker.run(f"DELETE FROM pattern_vectors WHERE embedder <> %(one)s OR {gone}", {"one": to_text(embedder)})
+        await self._worker.run(f"DELETE FROM pattern_words WHERE {_GONE.format('pattern_words')}", {})
 
     async def index_vectors(self) -> None:
         """Vectors are compared where numpy is, all of them: there is nothing to index."""
 
     async def close(self) -> None:
         """Close the connection."""
-        await self._connections.close()
+        await self._worker.close()
 
     async def _missing(self, known: str, parameters: Mapping[str, Any]) -> list[PatternText]:
         sql = (
@@ -77,22 +73,7 @@ class PostgresMeaningStore:
             f" WHERE NOT EXISTS (SELECT FROM {known} AND made.tenant = patterns.tenant"
             " AND made.pattern_id = patterns.pattern_id) LIMIT %(limit)s"
         )
-        rows = await self._run(sql, parameters)
+        rows = await self._worker.run(sql, parameters)
         return [
             PatternText(from_text(tenant), unsigned(one), from_text(text), from_text(app)) for tenant, one, text, app in rows
         ]
-
-    async def _run(self, sql: str, parameters: Mapping[str, Any]) -> Sequence[Row]:
-        try:
-            async with self._connections.one() as connection:
-                cursor = await connection.execute(sql.encode(), parameters or None)
-                return await cursor.fetchall() if cursor.description else []
-        except Foreign as error:
-            raise translate(error) from error
-
-    async def _put(self, sql: str, rows: Sequence[Row]) -> None:
-        try:
-            async with self._connections.one() as connection, connection.cursor() as cursor, connection.transaction():
-                await cursor.executemany(sql.encode(), rows)
-        except Foreign as error:
-            raise translate(error) from error

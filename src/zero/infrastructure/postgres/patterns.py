@@ -2,22 +2,16 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from psycopg import AsyncConnection
 
 from zero.application.ports import PatternFigures, Sighting
 from zero.domain.pattern import Pattern
-from zero.infrastructure.postgres.connection import connect
-from zero.infrastructure.postgres.errors import Foreign, translate
 from zero.infrastructure.postgres.options import PostgresOptions
-from zero.infrastructure.postgres.pool import Connections
 from zero.infrastructure.postgres.rows import Row
 from zero.infrastructure.postgres.values import from_text, signed, to_text, unsigned
+from zero.infrastructure.postgres.worker import PostgresWorker
 
 _MESSAGES_AT_ONCE = 64  # of at most 256 KiB each
 _ROWS_AT_ONCE = 2_000
-_WORK_SECONDS_MAX = 60
 _FIGURES = "min(ARRAY[bid, idx]), min(timestamp_ns), max(timestamp_ns), max(received_ms), count(*)"
 # What ``read_pattern`` expects, in this order.
 PATTERN_COLUMNS = (
@@ -39,14 +33,14 @@ def read_pattern(row: Row) -> Pattern:
 
 
 class PostgresPatternStore:
-    """Implements PatternStore over psycopg on one connection; connects at the first use."""
+    """Implements PatternStore over a worker of its own."""
 
     def __init__(self, options: PostgresOptions) -> None:
-        self._connections = Connections(lambda: connect_worker(options), 1, _WORK_SECONDS_MAX + options.connect_timeout_seconds)
+        self._worker = PostgresWorker(options)
 
     async def newest_batch_id(self) -> int:
         """Read it from the end of the index."""
-        newest = (await self._rows("SELECT max(bid) FROM logs", {}))[0][0]
+        newest = (await self._worker.run("SELECT max(bid) FROM logs", {}))[0][0]
         return 0 if newest is None else unsigned(newest)
 
     async def unknown(self, since_batch_id: int, limit: int) -> Sequence[Sighting]:
@@ -55,7 +49,7 @@ class PostgresPatternStore:
             f"SELECT tenant, pattern_id, {_FIGURES} FROM logs WHERE bid >= %(since)s AND NOT {_CATALOGUED}"
             " GROUP BY tenant, pattern_id ORDER BY min(ARRAY[bid, idx]) LIMIT %(limit)s"
         )
-        rows = await self._rows(sql, {"since": signed(since_batch_id), "limit": limit})
+        rows = await self._worker.run(sql, {"since": signed(since_batch_id), "limit": limit})
         messages: dict[tuple[str, int, int], str] = {}
         for start in range(0, len(rows), _MESSAGES_AT_ONCE):
             messages |= await self._messages([row[2] for row in rows[start : start + _MESSAGES_AT_ONCE]])
@@ -73,7 +67,7 @@ class PostgresPatternStore:
             f"SELECT {PATTERN_COLUMNS}, version FROM patterns WHERE version > %(since)s"
             " ORDER BY version FETCH FIRST %(limit)s ROWS WITH TIES"
         )
-        rows = await self._rows(sql, {"since": since_version, "limit": limit})
+        rows = await self._worker.run(sql, {"since": since_version, "limit": limit})
         return [read_pattern(row[:-1]) for row in rows], rows[-1][-1] if rows else since_version
 
     async def put(self, patterns: Sequence[Pattern]) -> None:
@@ -81,12 +75,12 @@ class PostgresPatternStore:
         version = time.time_ns() // 1000
         rows = sorted((_row(pattern, version) for pattern in patterns), key=lambda row: row[:2])
         for start in range(0, len(rows), _ROWS_AT_ONCE):
-            await self._put(rows[start : start + _ROWS_AT_ONCE])
+            await self._worker.run_many(_PUT, rows[start : start + _ROWS_AT_ONCE])
 
     async def figures(self) -> Mapping[tuple[str, int], PatternFigures]:
         """Group all of the table."""
         sql = f"SELECT tenant, pattern_id, {_FIGURES} FROM logs WHERE {_CATALOGUED} GROUP BY tenant, pattern_id"
-        rows = await self._rows(sql, {})
+        rows = await self._worker.run(sql, {})
         return {
             (from_text(tenant), unsigned(identity)): PatternFigures((unsigned(first[0]), first[1]), *figures)
             for tenant, identity, first, *figures in rows
@@ -94,35 +88,13 @@ class PostgresPatternStore:
 
     async def close(self) -> None:
         """Close the connection."""
-        await self._connections.close()
+        await self._worker.close()
 
     async def _messages(self, identities: Sequence[tuple[int, int]]) -> dict[tuple[str, int, int], str]:
         parameters = {"bids": [batch_id for batch_id, _ in identities], "idxs": [index for _, index in identities]}
         wanted = "SELECT * FROM unnest(%(bids)s::bigint[], %(idxs)s::bigint[])"
-        rows = await self._rows(f"SELECT tenant, bid, idx, message FROM logs WHERE (bid, idx) IN ({wanted})", parameters)
+        rows = await self._worker.run(f"SELECT tenant, bid, idx, message FROM logs WHERE (bid, idx) IN ({wanted})", parameters)
         return {(tenant, batch_id, index): message for tenant, batch_id, index, message in rows}
-
-    async def _put(self, rows: Sequence[Row]) -> None:
-        try:
-            async with self._connections.one() as connection, connection.cursor() as cursor, connection.transaction():
-                await cursor.executemany(_PUT, rows)
-        except Foreign as error:
-            raise translate(error) from error
-
-    async def _rows(self, sql: str, parameters: Mapping[str, Any]) -> Sequence[Row]:
-        try:
-            async with self._connections.one() as connection:
-                return await (await connection.execute(sql.encode(), parameters or None)).fetchall()
-        except Foreign as error:
-            raise translate(error) from error
-
-
-async def connect_worker(options: PostgresOptions) -> AsyncConnection:
-    """Return a connection for work in the background: no statement of it lasts long, and none takes a second process."""
-    connection = await connect(options)
-    await connection.execute(f"SET statement_timeout = {_WORK_SECONDS_MAX * 1000}".encode())
-    await connection.execute("SET max_parallel_workers_per_gather = 0")
-    return connection
 
 
 def _row(pattern: Pattern, version: int) -> Row:

@@ -6,7 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, Error
 from psycopg.pq import TransactionStatus
 
 Open = Callable[[], Awaitable[AsyncConnection]]
@@ -50,5 +50,5 @@ class Connections:
 
 def _cut(connection: AsyncConnection) -> None:
     """End the conversation for good, so that whoever waits for its next word is told: a cancelled wait would go on waiting."""
-    with suppress(OSError, Exception), socket.socket(fileno=os.dup(connection.fileno())) as line:
+    with suppress(OSError, Error), socket.socket(fileno=os.dup(connection.fileno())) as line:
         line.shutdown(socket.SHUT_RDWR)

@@ -16,7 +16,7 @@ from zero.domain.instant import NANOSECONDS
 from zero.domain.query import TEXT_FIELDS, And, TimeBetween
 from zero.domain.stored import EntryKey, StoredEntry
 from zero.infrastructure.postgres.connection import connect_reader
-from zero.infrastructure.postgres.errors import Foreign, is_too_expensive, translate
+from zero.infrastructure.postgres.errors import FOREIGN, is_too_expensive, translate
 from zero.infrastructure.postgres.options import PostgresOptions
 from zero.infrastructure.postgres.partitions import days, partition
 from zero.infrastructure.postgres.pool import Connections
@@ -195,7 +195,7 @@ class PostgresReader:
                 if cursor.rowcount > self._bounds.rows_max:
                     raise QueryTooExpensive("the search finds too many rows: narrow the time range or the page")
                 return rows
-        except Foreign as error:
+        except FOREIGN as error:
             if is_too_expensive(error):
                 message = "the search passes a limit of time or size: narrow the time range or the page"
                 raise QueryTooExpensive(message) from error

@@ -16,7 +16,7 @@ from zero.application.ports import Block, Lease
 from zero.domain.errors import LeaseLost, StoreRejected, StoreUnavailable
 from zero.infrastructure.postgres.codec import COLUMNS, CopyBlock
 from zero.infrastructure.postgres.connection import connect
-from zero.infrastructure.postgres.errors import Foreign, translate
+from zero.infrastructure.postgres.errors import FOREIGN, translate, translated
 from zero.infrastructure.postgres.options import PostgresOptions
 from zero.infrastructure.postgres.partitions import make_days
 from zero.infrastructure.postgres.pool import Connections
@@ -50,11 +50,9 @@ class PostgresStore:
 
     async def fence(self, lease: Lease) -> None:
         """Raise the epoch of the shard. Raises LeaseLost when it is higher already."""
-        try:
+        with translated():
             async with self._connections.one() as connection:
                 row = await (await connection.execute(_FENCE, (lease.shard, lease.epoch))).fetchone()
-        except Foreign as error:
-            raise translate(error) from error
         if row is None:
             raise LeaseLost(f"a newer owner of shard {lease.shard} has fenced epoch {lease.epoch}")
 
@@ -72,14 +70,12 @@ class PostgresStore:
         found: dict[int, list[int]] = defaultdict(list)
         ids = [signed(batch_id) for batch_id in batch_ids]
         sql = "SELECT bid, idx FROM logs WHERE bid = ANY(%s::bigint[])"
-        try:
+        with translated():
             for start in range(0, len(ids), _IDS_MAX):
                 async with self._connections.one() as connection:
                     rows = await (await connection.execute(sql, (ids[start : start + _IDS_MAX],))).fetchall()
                 for batch_id, index in rows:
                     found[unsigned(batch_id)].append(index)
-        except Foreign as error:
-            raise translate(error) from error
         return dict(found)
 
     async def insert(self, block: Block, lease: Lease) -> None:
@@ -91,7 +87,7 @@ class PostgresStore:
                 await make_days(connection, sorted(block.days - self._days))
                 self._days |= block.days
                 await self._copy(connection, block, lease)
-        except Foreign as error:
+        except FOREIGN as error:
             self._days.clear()  # one of them may have been dropped meanwhile
             raise translate(error) from error
 
@@ -113,12 +109,10 @@ class PostgresStore:
 
     async def _end_running(self, lease: Lease) -> bool:
         """Ask the shard's inserts of lower epochs to end; returns whether there are any."""
-        try:
+        with translated():
             async with self._connections.one() as connection:
                 bounds = _lock(lease.shard, 0), _lock(lease.shard, lease.epoch)
                 return bool(await (await connection.execute(_END_RUNNING, bounds)).fetchall())
-        except Foreign as error:
-            raise translate(error) from error
 
 
 def _lock(shard: int, epoch: int) -> int:
