@@ -21,7 +21,6 @@ from zero.application.pushback import Pushback, PushbackOptions
 from zero.application.receipt import Receipt
 from zero.application.stored_ack import StoredAck, StoredAckOptions
 from zero.application.submission import Ack, MeteredWaiter, Submission, Waiter
-from zero.domain.entry import NANOSECONDS_PER_MILLISECOND
 from zero.domain.errors import (
     BufferFull,
     BufferUnavailable,
@@ -33,6 +32,7 @@ from zero.domain.errors import (
     Unavailable,
     ZeroError,
 )
+from zero.domain.instant import NANOSECONDS_PER_MILLISECOND
 
 _REQUEST_OVERHEAD_BYTES = 512
 _WATCH_SECONDS = 0.025

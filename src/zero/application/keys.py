@@ -7,7 +7,7 @@ from zero.application.key_events import AdminActed
 from zero.application.ports import Clock, KeyStore, Telemetry
 from zero.domain.audit import AuditRecord
 from zero.domain.errors import InvalidInput, NotFound, Overloaded
-from zero.domain.instant import NANOSECONDS
+from zero.domain.instant import NANOSECONDS_PER_SECOND
 from zero.domain.key import ApiKey, KeyScope, Quota, digest_of, key_text, new_secret
 
 KEYS_MAX = 4096
@@ -61,7 +61,7 @@ class Keys:
         def change(present: dict[str, ApiKey], now_ns: int) -> Sequence[ApiKey]:
             nonlocal first
             first = not present
-            expires_ns = None if request.life_seconds is None else now_ns + request.life_seconds * NANOSECONDS
+            expires_ns = None if request.life_seconds is None else now_ns + request.life_seconds * NANOSECONDS_PER_SECOND
             key = ApiKey(
                 id=id,
                 tenant=request.tenant,
@@ -105,7 +105,7 @@ class Keys:
                 raise InvalidInput(f"{reason}: make a new one", field="id")
             life_ns = None if old.expires_ns is None else now_ns + old.expires_ns - old.created_ns
             new = replace(old, id=fresh, digest=digest_of(secret), created_ns=now_ns, expires_ns=life_ns, rotated_from=id)
-            end_ns = now_ns + overlap_seconds * NANOSECONDS
+            end_ns = now_ns + overlap_seconds * NANOSECONDS_PER_SECOND
             return [replace(old, expires_ns=end_ns if old.expires_ns is None else min(end_ns, old.expires_ns)), new]
 
         detail = f"to {fresh}, overlap {overlap_seconds} s"

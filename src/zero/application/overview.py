@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from zero.application.ports import Buffer, BufferLevel, Clock, LogReader, StoreFigures
 from zero.application.readiness import Readiness
-from zero.domain.entry import NANOSECONDS_PER_MILLISECOND
 from zero.domain.errors import ZeroError
+from zero.domain.instant import NANOSECONDS_PER_MILLISECOND
 from zero.domain.ledger import TenantLedger, day_of
 from zero.domain.retention import Retention
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from zero.application.ports import Clock, RetentionLedger, RetentionStore, Telemetry
 from zero.application.retention_events import EntriesExpired, RetentionFailed, RetentionShort, StoreMeasured
-from zero.domain.entry import NANOSECONDS_PER_MILLISECOND
 from zero.domain.errors import ZeroError
+from zero.domain.instant import NANOSECONDS_PER_MILLISECOND
 from zero.domain.ledger import day_of
 from zero.domain.retention import Cut, Retention, first_day_within
 

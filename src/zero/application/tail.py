@@ -9,9 +9,8 @@ from zero.application.search import Search, SearchRequest
 from zero.domain.batch_id import batch_id, batch_id_ms
 from zero.domain.entry import parse_entry_id
 from zero.domain.errors import InvalidInput
+from zero.domain.instant import NANOSECONDS_PER_MILLISECOND
 from zero.domain.stored import StoredEntry
-
-MILLISECOND_NS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ class Tail:
         return self._follow(scope, _identity(after) if after else None)
 
     async def _follow(self, scope: Scope, after: tuple[int, int] | None) -> AsyncGenerator[Arrivals]:
-        now_ms = self._clock.now_ns() // MILLISECOND_NS
+        now_ms = self._clock.now_ns() // NANOSECONDS_PER_MILLISECOND
         window = _Window(batch_id_ms(after[0]) if after else now_ms, self._options)
         earlier = await self._arrivals(scope, window)
         window.admit([identity for identity in earlier if after is None or identity <= after])

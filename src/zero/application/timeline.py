@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from zero.application.ports import Clock, LogReader, Scope, Tally
 from zero.application.search import Search, SearchRequest
 from zero.domain.errors import InvalidInput
-from zero.domain.instant import NANOSECONDS
+from zero.domain.instant import NANOSECONDS_PER_SECOND
 
-DAY_NS = 86_400 * NANOSECONDS
+DAY_NS = 86_400 * NANOSECONDS_PER_SECOND
 # Steps people can read off a clock or a calendar.
 STEPS_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 604800, 2592000)
 BUCKETS_MAX = 1000
@@ -40,7 +40,7 @@ class TimelineSearch:
         scope = self._search.scope(request, now_ns)
         to_ns = now_ns if scope.to_ns is None else scope.to_ns
         from_ns = max(0, to_ns - DAY_NS) if scope.from_ns is None else scope.from_ns
-        step = _step((to_ns - from_ns) / NANOSECONDS / buckets)
+        step = _step((to_ns - from_ns) / NANOSECONDS_PER_SECOND / buckets)
         tallies = await self._reader.histogram(Scope(scope.tenant, scope.query, from_ns, to_ns), step)
         return Timeline(from_ns, to_ns, step, tallies)
 

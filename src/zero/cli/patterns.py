@@ -28,7 +28,7 @@ class _ListByDefault(click.Group):
 def patterns() -> None:
     """List the patterns of the logs, or give lines their pattern.
 
-    
+    \b
     zero patterns [QUERY] is zero patterns list [QUERY], for example:
       zero patterns --app sshd --from -1h
       zero patterns --sort rare --json level:error

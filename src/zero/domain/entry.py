@@ -4,8 +4,6 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from string import hexdigits
 
-NANOSECONDS_PER_MILLISECOND = 1_000_000
-
 MetadataValue = str | int | float | bool
 
 

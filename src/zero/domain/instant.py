@@ -3,7 +3,8 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-NANOSECONDS = 1_000_000_000
+NANOSECONDS_PER_SECOND = 1_000_000_000
+NANOSECONDS_PER_MILLISECOND = 1_000_000
 EARLIEST_NS = 0
 LATEST_NS = 2**63 - 1
 
@@ -14,7 +15,7 @@ _CLOCK, _OFFSET = r"(\d\d:\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?", r"Z|z|[+-](?:[01
 _RFC3339 = re.compile(rf"(\d{{4}}-\d\d-\d\d)(?:[Tt ]{_CLOCK})?\s?({_OFFSET})?", re.ASCII)
 _LOST_PLUS = re.compile(r"(:[\d.,]+) (?=\d\d:?\d\d$)", re.ASCII)  # in a URL a plus that nobody escaped is a blank
 # A plain number is seconds, milliseconds, microseconds or nanoseconds, told apart by size as for incoming logs.
-_SCALES = ((10**11, NANOSECONDS), (10**14, 10**6), (10**17, 10**3))
+_SCALES = ((10**11, NANOSECONDS_PER_SECOND), (10**14, 10**6), (10**17, 10**3))
 
 
 def parse_instant(text: str, now_ns: int) -> int:
@@ -26,7 +27,7 @@ def parse_instant(text: str, now_ns: int) -> int:
     if text == "now":
         return now_ns
     if relative := _RELATIVE.fullmatch(text):
-        return _in_range(now_ns - int(int(relative[1]) * _UNIT_SECONDS[relative[2]] * NANOSECONDS), text)
+        return _in_range(now_ns - int(int(relative[1]) * _UNIT_SECONDS[relative[2]] * NANOSECONDS_PER_SECOND), text)
     if _NUMBER.fullmatch(text):
         return _in_range(_from_number(text), text)
     if parts := _RFC3339.fullmatch(_LOST_PLUS.sub(r"\1+", text)):
@@ -36,14 +37,14 @@ def parse_instant(text: str, now_ns: int) -> int:
 
 def format_instant(timestamp_ns: int) -> str:
     """Return RFC 3339 with nine digits of seconds, UTC."""
-    seconds, nanoseconds = divmod(timestamp_ns, NANOSECONDS)
+    seconds, nanoseconds = divmod(timestamp_ns, NANOSECONDS_PER_SECOND)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{nanoseconds:09d}Z"
 
 
 def _from_number(text: str) -> int:
     whole, _, fraction = text.partition(".")
     scale = next((scale for bound, scale in _SCALES if int(whole) < bound), 1)
-    return int(whole) * scale + int((fraction or "0").ljust(9, "0")) * scale // NANOSECONDS
+    return int(whole) * scale + int((fraction or "0").ljust(9, "0")) * scale // NANOSECONDS_PER_SECOND
 
 
 def _from_parts(parts: re.Match[str], text: str) -> int:
@@ -53,7 +54,7 @@ def _from_parts(parts: re.Match[str], text: str) -> int:
     except ValueError as error:
         raise ValueError(f"{text!r} is not a date and time that exists") from error
     since = moment - datetime(1970, 1, 1, tzinfo=UTC) - _offset(offset)
-    return (since // timedelta(seconds=1)) * NANOSECONDS + int((fraction or "0").ljust(9, "0"))
+    return (since // timedelta(seconds=1)) * NANOSECONDS_PER_SECOND + int((fraction or "0").ljust(9, "0"))
 
 
 def _offset(text: str | None) -> timedelta:

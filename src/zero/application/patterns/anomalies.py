@@ -17,7 +17,7 @@ from zero.application.patterns.listing import check_limit
 from zero.application.ports import BUCKET_NS, Clock, PatternReader, PatternSeries, Scope, Steps
 from zero.application.search import Search, SearchRequest
 from zero.domain.errors import InvalidInput
-from zero.domain.instant import NANOSECONDS
+from zero.domain.instant import NANOSECONDS_PER_SECOND
 
 Kind = Literal["new", "vanished", "more", "fewer"]
 About = Callable[[str, str, int], Awaitable[Sequence[int]]]
@@ -87,7 +87,9 @@ class Anomalies:
         now_ns = self._clock.now_ns()
         scope = self._search.scope(request, now_ns)
         to_ns = now_ns if scope.to_ns is None else scope.to_ns
-        from_ns = max(0, to_ns - self._options.window_seconds * NANOSECONDS) if scope.from_ns is None else scope.from_ns
+        from_ns = (
+            max(0, to_ns - self._options.window_seconds * NANOSECONDS_PER_SECOND) if scope.from_ns is None else scope.from_ns
+        )
         if from_ns >= to_ns:
             raise InvalidInput("from has to lie before to", field="from")
         wanted = await self._wanted(request.tenant, about)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from zero.domain.entry import Level
-from zero.domain.instant import NANOSECONDS
+from zero.domain.instant import NANOSECONDS_PER_SECOND
 from zero.domain.query import Field, Node
 from zero.domain.stored import EntryKey, StoredEntry
 
-BUCKET_NS = 300 * NANOSECONDS
+BUCKET_NS = 300 * NANOSECONDS_PER_SECOND
 """The store counts the entries of each five minutes beforehand: what is asked for in whole ones is answered fastest."""
 
 

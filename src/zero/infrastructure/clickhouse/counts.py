@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zero.application.ports import BUCKET_NS, Scope
-from zero.domain.instant import NANOSECONDS
+from zero.domain.instant import NANOSECONDS_PER_SECOND
 from zero.domain.query import (
     And,
     Between,
@@ -38,7 +38,7 @@ class Bucket:
     by_pattern: bool
 
 
-FIVE_MINUTES = Bucket("toStartOfFiveMinutes(timestamp)", BUCKET_NS // NANOSECONDS, by_pattern=True)
+FIVE_MINUTES = Bucket("toStartOfFiveMinutes(timestamp)", BUCKET_NS // NANOSECONDS_PER_SECOND, by_pattern=True)
 MINUTE = Bucket("toStartOfMinute(timestamp)", 60, by_pattern=False)
 _LATEST_SECOND = 2**32 - 1  # what a DateTime can tell
 _FIELD = "app_id"
@@ -106,20 +106,20 @@ def _between(scope: Scope) -> str:
 def _windows(scope: Scope, bucket: Bucket) -> tuple[list[str], dict[str, Any]]:
     """Return conditions that do not overlap and cover the scope: whole buckets, and what is left of those at its ends."""
     seconds, latest = bucket.seconds, _LATEST_SECOND // bucket.seconds * bucket.seconds
-    low = None if scope.from_ns is None else min(latest, -(-scope.from_ns // (seconds * NANOSECONDS)) * seconds)
-    high = None if scope.to_ns is None else min(latest, scope.to_ns // (seconds * NANOSECONDS) * seconds)
+    low = None if scope.from_ns is None else min(latest, -(-scope.from_ns // (seconds * NANOSECONDS_PER_SECOND)) * seconds)
+    high = None if scope.to_ns is None else min(latest, scope.to_ns // (seconds * NANOSECONDS_PER_SECOND) * seconds)
     if low is not None and high is not None and low >= high:
         return [_between(scope)], _ends(scope)
     whole, cut, parameters = ["1"], [], {}
     if low is not None and scope.from_ns is not None:
         whole.append(f"{bucket.sql} >= toDateTime({{low:UInt32}}, 'UTC')")
         parameters["low"] = low
-        if scope.from_ns != low * NANOSECONDS:
+        if scope.from_ns != low * NANOSECONDS_PER_SECOND:
             cut.append("timestamp < toDateTime({low:UInt32}, 'UTC')")
     if high is not None and scope.to_ns is not None:
         whole.append(f"{bucket.sql} < toDateTime({{high:UInt32}}, 'UTC')")
         parameters["high"] = high
-        if scope.to_ns != high * NANOSECONDS:
+        if scope.to_ns != high * NANOSECONDS_PER_SECOND:
             cut.append("timestamp >= toDateTime({high:UInt32}, 'UTC')")
     windows = [" AND ".join(whole[1:]) or "1"]
     if cut:

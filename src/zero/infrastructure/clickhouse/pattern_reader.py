@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from zero.application.ports import BUCKET_NS, Order, PatternCount, PatternQuery, PatternSeries, PatternTally, Scope, Steps
 from zero.domain.entry import Level
-from zero.domain.instant import NANOSECONDS
+from zero.domain.instant import NANOSECONDS_PER_SECOND
 from zero.domain.pattern import Pattern
 from zero.domain.query import And, OfPatterns
 from zero.infrastructure.clickhouse.counts import FIVE_MINUTES, counted
@@ -136,5 +136,5 @@ def _slot(scope: Scope, steps: Steps) -> str:
         return "toInt64(0)"
     moment = "toUnixTimestamp64Nano(timestamp)"
     if steps.start_ns % BUCKET_NS == steps.step_ns % BUCKET_NS == 0:
-        moment = f"toInt64(toUnixTimestamp({FIVE_MINUTES.sql})) * {NANOSECONDS}"
+        moment = f"toInt64(toUnixTimestamp({FIVE_MINUTES.sql})) * {NANOSECONDS_PER_SECOND}"
     return f"intDiv({moment} - {{start:Int64}}, {{step:Int64}})"

@@ -17,7 +17,8 @@ from zero.application.windows import WINDOWS_NS, backwards, forwards
 from zero.domain.batch_id import batch_id, batch_id_ms
 from zero.domain.entry import EntryLimits, Level
 from zero.domain.errors import Overloaded, QueryTooExpensive, ZeroError
-from zero.domain.instant import NANOSECONDS
+from zero.domain.instant import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND
+from zero.domain.ledger import MILLISECONDS_PER_DAY
 from zero.domain.query import TEXT_FIELDS, And, Field, HasId, HasWord, Is, Node, TimeBetween
 from zero.domain.stored import EntryKey, StoredEntry
 from zero.infrastructure.clickhouse.connection import permitted, told
@@ -26,7 +27,6 @@ from zero.infrastructure.clickhouse.errors import FOREIGN, error_code, translate
 from zero.infrastructure.clickhouse.identities import among
 from zero.infrastructure.clickhouse.rows import ENTRY_COLUMNS, read_entries, read_json_rows
 
-MILLISECOND_NS = 1_000_000
 FACET_FIELDS = (*TEXT_FIELDS, "level")
 COUNTED_FIELDS = ("app_id", "level")
 EXTENT_SECONDS = 10.0
@@ -118,8 +118,8 @@ class ClickHouseReader:
     async def arrivals(self, scope: Scope, since_batch_id: int, limit: int) -> Sequence[tuple[int, int]]:
         """Select by batch id, which grows with the time of receipt; the partitions it can lie in are named by time."""
         limits = EntryLimits()
-        earliest_ms = batch_id_ms(since_batch_id) - limits.past_days * 86_400_000
-        window = TimeBetween(max(0, earliest_ms) * MILLISECOND_NS, None)
+        earliest_ms = batch_id_ms(since_batch_id) - limits.past_days * MILLISECONDS_PER_DAY
+        window = TimeBetween(max(0, earliest_ms) * NANOSECONDS_PER_MILLISECOND, None)
         condition, parameters = scope_condition(scope, window)
         parameters |= {"since": since_batch_id, "limit": limit}
         sql = f"SELECT _bid, _idx FROM logs WHERE {condition} AND _bid >= {{since:UInt64}}"
@@ -143,7 +143,7 @@ class ClickHouseReader:
         sql, parameters = counted(scope, keys, {"entries": ("count()", "sum")}, bucket)
         sql, parameters = f"{sql} ORDER BY start, severity", {**parameters, "step": step_seconds}
         rows = read_json_rows(await self.ask(sql, parameters))
-        return [Tally(int(start) * NANOSECONDS, Level(level), int(count)) for start, level, count in rows]
+        return [Tally(int(start) * NANOSECONDS_PER_SECOND, Level(level), int(count)) for start, level, count in rows]
 
     async def facets(self, scope: Scope, fields: Sequence[str], limit: int) -> Mapping[str, Sequence[tuple[str, int]]]:
         """Count by value: in one query what is counted beforehand, in another one what is not."""
@@ -191,7 +191,7 @@ class ClickHouseReader:
         for app_id, level, count in read_json_rows(await self.ask(sql, {"tenant": tenant})):
             by_app[app_id] = by_app.get(app_id, 0) + int(count)
             by_level[Level(level)] = by_level.get(Level(level), 0) + int(count)
-        since = batch_id(max(0, now_ns // MILLISECOND_NS - 60_000), 0, 0)
+        since = batch_id(max(0, now_ns // NANOSECONDS_PER_MILLISECOND - 60_000), 0, 0)
         recent_sql = "SELECT count() FROM logs WHERE tenant = {tenant:String} AND _bid >= {since:UInt64}"
         recent = await self._number(recent_sql, {"tenant": tenant, "since": since})
         return StoreFigures(sum(by_app.values()), by_app, by_level, recent, await self._disk_bytes())

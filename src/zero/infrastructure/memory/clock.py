@@ -1,8 +1,7 @@
 """A clock that moves only when told to."""
 
 from zero.application.ports import Clock
-
-NANOSECONDS_PER_SECOND = 1_000_000_000
+from zero.domain.instant import NANOSECONDS_PER_SECOND
 
 
 class ManualClock(Clock):

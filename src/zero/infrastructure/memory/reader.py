@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from zero.application.ports import Scope, StoreFigures, Tally
 from zero.domain.batch_id import batch_id_ms
 from zero.domain.entry import LogEntry
-from zero.domain.instant import NANOSECONDS
+from zero.domain.instant import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND
 from zero.domain.ledger import day_of
 from zero.domain.query import Field
 from zero.domain.stored import EntryKey, StoredEntry
@@ -42,7 +42,7 @@ class MemoryReader:
 
     async def histogram(self, scope: Scope, step_seconds: int) -> Sequence[Tally]:
         """Count."""
-        step_ns = step_seconds * NANOSECONDS
+        step_ns = step_seconds * NANOSECONDS_PER_SECOND
         entries = [stored.entry for stored in self.found(scope)]
         counts = Counter((entry.timestamp_ns // step_ns * step_ns, entry.level) for entry in entries)
         return [Tally(start_ns, level, count) for (start_ns, level), count in sorted(counts.items())]
@@ -69,7 +69,7 @@ class MemoryReader:
         """Count; nothing is on a disk."""
         await self.ping()
         stored = [entry for of, entry in self.stored if of == tenant]
-        recent = sum(batch_id_ms(entry.batch_id) >= now_ns // 1_000_000 - 60_000 for entry in stored)
+        recent = sum(batch_id_ms(entry.batch_id) >= now_ns // NANOSECONDS_PER_MILLISECOND - 60_000 for entry in stored)
         by_app, by_level = Counter(one.entry.app_id for one in stored), Counter(one.entry.level for one in stored)
         return StoreFigures(len(stored), by_app, by_level, recent, 0)
 

@@ -9,8 +9,8 @@ from datetime import date
 from psycopg import AsyncConnection
 
 from zero.application.ports import Clock, Telemetry
-from zero.domain.entry import NANOSECONDS_PER_MILLISECOND
 from zero.domain.errors import StoreRejected, ZeroError
+from zero.domain.instant import NANOSECONDS_PER_MILLISECOND
 from zero.domain.ledger import MILLISECONDS_PER_DAY, day_of
 from zero.infrastructure.postgres.connection import connected
 from zero.infrastructure.postgres.events import DaysDropped, UpkeepFailed

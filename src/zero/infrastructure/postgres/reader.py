@@ -10,9 +10,9 @@ from psycopg.errors import UndefinedTable
 from zero.application.ports import Scope, StoreFigures, Tally
 from zero.application.tracing import step
 from zero.domain.batch_id import batch_id
-from zero.domain.entry import NANOSECONDS_PER_MILLISECOND, Level
+from zero.domain.entry import Level
 from zero.domain.errors import Overloaded, QueryTooExpensive, StoreUnavailable, ZeroError
-from zero.domain.instant import NANOSECONDS
+from zero.domain.instant import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND
 from zero.domain.query import TEXT_FIELDS, And, TimeBetween
 from zero.domain.stored import EntryKey, StoredEntry
 from zero.infrastructure.postgres.connection import connect_reader
@@ -91,7 +91,7 @@ class PostgresReader:
     async def histogram(self, scope: Scope, step_seconds: int) -> Sequence[Tally]:
         """Count by step and level."""
         condition, parameters = scope_condition(scope)
-        parameters["step"] = step_seconds * NANOSECONDS
+        parameters["step"] = step_seconds * NANOSECONDS_PER_SECOND
         start = "timestamp_ns / %(step)s::bigint * %(step)s::bigint"
         sql = f"SELECT {start} AS start, level, count(*) FROM logs WHERE {condition} GROUP BY 1, level ORDER BY 1, level"
         return [Tally(start, Level(level), count) for start, level, count in await self.ask(sql, parameters)]

@@ -6,8 +6,8 @@ import time
 from redis.asyncio import Redis
 
 from zero.domain.batch_id import EPOCHS
-from zero.domain.entry import NANOSECONDS_PER_MILLISECOND
 from zero.domain.errors import BufferUnavailable, EpochLost
+from zero.domain.instant import NANOSECONDS_PER_MILLISECOND
 from zero.infrastructure.redis.keys import process_epoch_key
 from zero.infrastructure.redis.link import Link, raise_refusal
 from zero.infrastructure.redis.options import RedisOptions

@@ -12,8 +12,8 @@ from redis.asyncio.client import Pipeline
 from redis.exceptions import ResponseError, WatchError
 
 from zero.application.ports import Delivery, Lease, Position, Settlement
-from zero.domain.entry import NANOSECONDS_PER_MILLISECOND
 from zero.domain.errors import BufferUnavailable, LeaseLost, Overloaded
+from zero.domain.instant import NANOSECONDS_PER_MILLISECOND
 from zero.domain.ledger import day_of
 from zero.domain.retention import Cut
 from zero.infrastructure.redis.dead import dead_fields, dead_indexes

@@ -10,7 +10,7 @@ from pydantic import Field
 from zero.application.patterns.anomalies import Anomaly
 from zero.application.patterns.listing import PatternRow
 from zero.domain.errors import InvalidInput
-from zero.domain.instant import format_instant
+from zero.domain.instant import NANOSECONDS_PER_SECOND, format_instant
 from zero.domain.pattern import Pattern, format_pattern_id, parse_pattern_id
 from zero.interfaces.api.access import Tenant
 from zero.interfaces.api.logs import RESPONSES, Filters
@@ -53,7 +53,7 @@ def patterns_router(services: ApiServices) -> APIRouter:
             {
                 "from": format_instant(page.from_ns),
                 "to": format_instant(page.to_ns),
-                "step_seconds": page.step_ns / 1e9,
+                "step_seconds": page.step_ns / NANOSECONDS_PER_SECOND,
                 "patterns": [_row(row) for row in page.rows],
             }
         )
