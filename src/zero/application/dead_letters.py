@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from zero.application.key_events import AdminActed
+from zero.application.limits import check_limit
 from zero.application.ports import Clock, DeadLetter, DeadLetterStore, KeyStore, Telemetry
 from zero.domain.audit import AuditRecord
 from zero.domain.entry import LogEntry
@@ -48,8 +49,7 @@ class DeadLetters:
 
     async def list(self, after: str, limit: int) -> Sequence[tuple[str, Listed]]:
         """Return up to ``limit`` (id, dead letter) pairs behind the id ``after`` ('' for the first), oldest first."""
-        if not 1 <= limit <= PAGE_MAX:
-            raise InvalidInput(f"limit is {limit}; it must lie between 1 and {PAGE_MAX}", field="limit")
+        check_limit(limit, PAGE_MAX)
         found: list[tuple[str, Listed]] = []
         while wanted := min(_READ_AT_ONCE, limit - len(found)):
             some = await self._parts.store.dead_letters(after, wanted)

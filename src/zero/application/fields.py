@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from zero.application.limits import check_limit
 from zero.application.ports import FieldReader
 from zero.application.search import Search, SearchRequest
 from zero.domain.entry import Level
@@ -73,5 +74,4 @@ def _fields(prefix: str) -> Iterable[str]:
 def _check(prefix: str, limit: int) -> None:
     if len(prefix) > PREFIX_CHARS_MAX:
         raise InvalidInput(f"prefix is longer than {PREFIX_CHARS_MAX} characters", field="prefix")
-    if not 1 <= limit <= COMPLETIONS_MAX:
-        raise InvalidInput(f"limit is {limit}; it must lie between 1 and {COMPLETIONS_MAX}", field="limit")
+    check_limit(limit, COMPLETIONS_MAX)

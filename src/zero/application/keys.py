@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from zero.application.key_events import AdminActed
+from zero.application.limits import check_limit
 from zero.application.ports import Clock, KeyStore, Telemetry
 from zero.domain.audit import AuditRecord
 from zero.domain.errors import InvalidInput, NotFound, Overloaded
@@ -114,8 +115,7 @@ class Keys:
 
     async def audit(self, before: str, limit: int) -> Sequence[tuple[str, AuditRecord]]:
         """Return up to ``limit`` acts, newest first, that are older than the cursor ``before``."""
-        if not 1 <= limit <= AUDIT_PAGE_MAX:
-            raise InvalidInput(f"limit is {limit}; it must lie between 1 and {AUDIT_PAGE_MAX}", field="limit")
+        check_limit(limit, AUDIT_PAGE_MAX)
         return await self._store.audit(before, limit)
 
     async def _change(self, change: Change, record: AuditRecord) -> Sequence[ApiKey]:

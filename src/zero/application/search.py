@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from zero.application.cursor import Cursor, decode_cursor, encode_cursor, search_digest
+from zero.application.limits import check_limit
 from zero.application.ports import Clock, LogReader, QueryParser, Scope
 from zero.domain.entry import Level, parse_entry_id
 from zero.domain.errors import InvalidInput, NotFound
@@ -68,8 +69,7 @@ class Search:
 
     async def find(self, request: SearchRequest, limit: int = 100, cursor: str | None = None) -> SearchPage:
         """Return one page, newest first. Pages never overlap and never skip what was stored before the first of them."""
-        if not 1 <= limit <= self._limits.page_entries:
-            raise InvalidInput(f"limit is {limit}; it must lie between 1 and {self._limits.page_entries}", field="limit")
+        check_limit(limit, self._limits.page_entries)
         digest = request.digest()
         earlier = decode_cursor(cursor, digest) if cursor else None
         now_ns = earlier.now_ns if earlier else self._clock.now_ns()
@@ -85,8 +85,7 @@ class Search:
         Its place is its key and not its time alone: a batch may share one timestamp. Raises NotFound.
         """
         most = self._limits.page_entries // 2
-        if not 1 <= limit <= most:
-            raise InvalidInput(f"limit is {limit}; it must lie between 1 and {most}", field="limit")
+        check_limit(limit, most)
         try:
             wanted = parse_entry_id(identity)
         except ValueError as error:
@@ -103,8 +102,7 @@ class Search:
         self, request: SearchRequest, limit: int = 10, fields: Sequence[str] = FACETS
     ) -> Mapping[str, Sequence[tuple[str, int]]]:
         """Return the most frequent values of the fields among the matching entries."""
-        if not 1 <= limit <= self._limits.facet_values:
-            raise InvalidInput(f"limit is {limit}; it must lie between 1 and {self._limits.facet_values}", field="limit")
+        check_limit(limit, self._limits.facet_values)
         return await self._reader.facets(self.scope(request), fields, limit)
 
     def _node(self, request: SearchRequest, now_ns: int) -> Node:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from zero.application.limits import check_limit
 from zero.application.ports import Clock, LogReader, Scope, Tally
 from zero.application.search import Search, SearchRequest
-from zero.domain.errors import InvalidInput
 from zero.domain.instant import NANOSECONDS_PER_SECOND
 
 DAY_NS = 86_400 * NANOSECONDS_PER_SECOND
@@ -34,8 +34,7 @@ class TimelineSearch:
 
     async def count(self, request: SearchRequest, buckets: int = 60) -> Timeline:
         """Return the timeline in at most ``buckets`` steps and one. Without times it covers the day that ends now."""
-        if not 1 <= buckets <= BUCKETS_MAX:
-            raise InvalidInput(f"buckets is {buckets}; it must lie between 1 and {BUCKETS_MAX}", field="buckets")
+        check_limit(buckets, BUCKETS_MAX, "buckets")
         now_ns = self._clock.now_ns()
         scope = self._search.scope(request, now_ns)
         to_ns = now_ns if scope.to_ns is None else scope.to_ns

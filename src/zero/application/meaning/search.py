@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from zero.application.background import end
 from zero.application.cursor import Cursor, decode_cursor, encode_cursor, search_digest
+from zero.application.limits import check_limit
 from zero.application.meaning.embedders import Embedders
 from zero.application.meaning.events import QuestionsHalted
 from zero.application.meaning.words import PREFIX_CHARS_MIN, PREFIX_WEIGHT, matches, question_words, split_identifiers, weights
@@ -98,7 +99,7 @@ class MeaningSearch:
 
         Raises InvalidInput naming the field, and Unavailable when mode semantic needs an embedder that has no answer.
         """
-        self._check(limit, self._limits.patterns_limit)
+        check_limit(limit, self._limits.patterns_limit)
         scope = self._scope(request, self._clock.now_ns())
         ranked = await self._patterns.rank(scope, await self._question(scope, request.query, mode, by_group=True), limit)
         texts = await self._patterns.texts(scope.tenant, [one.pattern_id for one in ranked])
@@ -106,7 +107,7 @@ class MeaningSearch:
 
     async def lines(self, request: SearchRequest, mode: Mode, limit: int, cursor: str | None = None) -> LinesPage:
         """Return one page of the entries of the patterns that answer best, newest first. Raises as ``patterns`` does."""
-        self._check(limit, self._limits.lines_limit)
+        check_limit(limit, self._limits.lines_limit)
         digest = search_digest(mode, request.digest().hex())
         earlier = decode_cursor(cursor, digest) if cursor else None
         now_ns = earlier.now_ns if earlier else self._clock.now_ns()
@@ -167,11 +168,6 @@ class MeaningSearch:
             message = f"digits do not count here: ask in words, or look for them: zero search {number[0]}"
             raise InvalidInput(message, field=field)
         raise InvalidInput("ask in words, such as: payments are slow", field=field)
-
-    @staticmethod
-    def _check(limit: int, limit_max: int) -> None:
-        if not 1 <= limit <= limit_max:
-            raise InvalidInput(f"limit is {limit}; it must lie between 1 and {limit_max}", field="limit")
 
 
 def _asked(word: str) -> Asked:

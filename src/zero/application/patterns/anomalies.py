@@ -13,7 +13,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from zero.application.patterns.listing import check_limit
+from zero.application.limits import check_limit
+from zero.application.patterns.listing import LIMIT_MAX
 from zero.application.ports import BUCKET_NS, Clock, PatternReader, PatternSeries, Scope, Steps
 from zero.application.search import Search, SearchRequest
 from zero.domain.errors import InvalidInput
@@ -83,7 +84,7 @@ class Anomalies:
 
     async def find(self, request: SearchRequest, about: str = "", limit: int = 100) -> Comparison:
         """Return the anomalies of the window that the request names, by default the hour that ends now. Raises InvalidInput."""
-        check_limit(limit)
+        check_limit(limit, LIMIT_MAX)
         now_ns = self._clock.now_ns()
         scope = self._search.scope(request, now_ns)
         to_ns = now_ns if scope.to_ns is None else scope.to_ns

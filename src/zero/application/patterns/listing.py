@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from zero.application.limits import check_limit
 from zero.application.ports import (
     BUCKET_NS,
     Clock,
@@ -17,7 +18,7 @@ from zero.application.ports import (
 )
 from zero.application.search import Search, SearchRequest, instant_of
 from zero.domain.entry import Level
-from zero.domain.errors import InvalidInput, NotFound
+from zero.domain.errors import NotFound
 from zero.domain.pattern import Pattern, format_pattern_id
 
 LIMIT_MAX = 1000
@@ -60,7 +61,7 @@ class PatternSearch:
 
     async def find(self, request: SearchRequest, order: Order, limit: int, new_since: str | None = None) -> PatternPage:
         """Return the groups that the request meets. Raises InvalidInput naming the field."""
-        check_limit(limit)
+        check_limit(limit, LIMIT_MAX)
         now_ns = self._clock.now_ns()
         scope = self._search.scope(request, now_ns)
         counted = await self._reader.count(PatternQuery(scope, order, limit, instant_of(new_since, "new_since", now_ns)))
@@ -90,12 +91,6 @@ class PatternSearch:
             to_ns = newest_ns if to_ns is None else to_ns
             from_ns = min(first_ns, to_ns) if from_ns is None else from_ns
         return Scope(scope.tenant, scope.query, from_ns, to_ns)
-
-
-def check_limit(limit: int) -> None:
-    """Raise InvalidInput unless that many rows may be asked for."""
-    if not 1 <= limit <= LIMIT_MAX:
-        raise InvalidInput(f"limit is {limit}; it must lie between 1 and {LIMIT_MAX}", field="limit")
 
 
 def _steps(from_ns: int, to_ns: int) -> Steps:

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 from zero.application.identity import Identity
+from zero.application.limits import check_limit
 from zero.application.ports import Decompressor
 from zero.application.search import Search, SearchRequest
-from zero.domain.entry import Level, MetadataValue
+from zero.domain.entry import MetadataValue
 from zero.domain.errors import InvalidInput, Unavailable
 from zero.domain.key import KeyScope
 from zero.domain.stored import StoredEntry
@@ -50,11 +51,10 @@ class Queries:
         """Answer with a stream, page after page, as fast as the client reads."""
         identity = call.authorise(KeyScope.QUERY)
         search = await self._search()
-        message = parsed("zero.v1.SearchRequest", await self._message(call, identity))
-        left = message.limit or PAGE_ENTRIES
-        if left > LIMIT_MAX:
-            raise InvalidInput(f"limit is {left}; it must lie between 1 and {LIMIT_MAX}", field="limit")
-        request, cursor = _asked(message, identity), None
+        asked = parsed("zero.v1.SearchRequest", await self._message(call, identity))
+        left = asked.limit or PAGE_ENTRIES
+        check_limit(left, LIMIT_MAX)
+        request, cursor = _asked(asked, identity), None
         while left:
             async with self._share.room(identity.tenant):
                 page = await search.find(request, min(left, PAGE_ENTRIES), cursor)
@@ -86,7 +86,7 @@ def stored_log(stored: StoredEntry) -> Any:
     entry = stored.entry
     metadata = [{"key": key, "value": _value(value)} for key, value in entry.metadata.items()]
     texts = {name: getattr(entry, name) for name in _TEXTS}
-    fields = {**texts, "timestamp_ns": entry.timestamp_ns, "level": int(Level(entry.level)), "metadata": metadata}
+    fields = {**texts, "timestamp_ns": entry.timestamp_ns, "level": int(entry.level), "metadata": metadata}
     return message("zero.v1.StoredLog", id=stored.id, entry=fields)
 
 
