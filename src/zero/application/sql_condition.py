@@ -1,4 +1,4 @@
-"""What the conditions of all stores in SQL have in common: the walk over the query tree, columns, and patterns of LIKE.
+"""What the conditions of all stores in SQL have in common: the walk over the query tree, columns, and LIKE.
 
 Nothing a user wrote becomes part of the SQL: whatever is not of this text is bound, each store in its own way. Every condition
 is true or false, never NULL, so that ``NOT`` of a condition on an absent metadata key is true.
@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterable
 
 from zero.domain.query import (
     CASELESS_FIELDS,
+    TEXT_FIELDS,
     And,
     Between,
     Bound,
     Contains,
     Everything,
     Exists,
+    Glob,
     HasId,
     HasWord,
     InPattern,
@@ -27,13 +29,14 @@ from zero.domain.query import (
     Not,
     OfPatterns,
     Or,
-    Pattern,
     TimeBetween,
     Wild,
     fold_case,
 )
 
 OfField = Is | Like | Between | Exists
+FACET_COLUMNS = {field: field for field in (*TEXT_FIELDS, "level")}
+"""Field → column of what values are counted of. Only what comes out of it becomes part of the SQL, never what was asked."""
 
 _LIKE_SPECIAL = re.compile(r"[\\%_]")
 _LIKE_WILD = {Wild.ANY: "%", Wild.ONE: "_"}
@@ -123,8 +126,8 @@ class SqlCompiler(ABC):
         """Return the condition that the message has the text."""
 
     @abstractmethod
-    def message_like(self, pattern: Pattern, whole_word: bool) -> str:
-        """Return the condition that a part, or a whole word, of the message is like the pattern."""
+    def message_like(self, pattern: Glob, whole_word: bool) -> str:
+        """Return the condition that a part, or a whole word, of the message fits the glob."""
 
     @abstractmethod
     def key(self, node: OfField) -> str:
@@ -148,20 +151,20 @@ def ends_of(low: Bound | None, high: Bound | None) -> list[tuple[str, Bound]]:
 
 
 def escape_like(text: str) -> str:
-    """Return a pattern of LIKE for the text itself."""
+    """Return what LIKE takes for the text itself."""
     return _LIKE_SPECIAL.sub(r"\\\g<0>", text)
 
 
-def like(pattern: Pattern) -> str:
-    """Return a pattern of LIKE."""
+def like(pattern: Glob) -> str:
+    """Return what LIKE takes for a glob."""
     return "".join(escape_like(part) if isinstance(part, str) else _LIKE_WILD[part] for part in pattern)
 
 
-def literals(pattern: Pattern) -> list[str]:
-    """Return what of a pattern is text."""
+def literals(pattern: Glob) -> list[str]:
+    """Return what of a glob is text."""
     return [part for part in pattern if isinstance(part, str)]
 
 
-def folded(pattern: Pattern) -> Pattern:
-    """Return the pattern in small letters."""
+def folded(pattern: Glob) -> Glob:
+    """Return the glob in lower case."""
     return tuple(fold_case(part) if isinstance(part, str) else part for part in pattern)

@@ -26,13 +26,14 @@ class QueryLimits:
 
 
 class Wild(Enum):
-    """A wildcard in a pattern: any run of characters, or exactly one."""
+    """A wildcard: any run of characters, or exactly one."""
 
     ANY = "*"
     ONE = "?"
 
 
-Pattern = tuple[str | Wild, ...]
+Glob = tuple[str | Wild, ...]
+"""Text with wildcards, in its parts. (A ``Pattern`` is what messages have in common.)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +94,9 @@ class Contains:
 
 @dataclass(frozen=True, slots=True)
 class MessageLike:
-    """The message has a word (``whole_word``) or a run of non-blank characters that fits the pattern, in any case."""
+    """The message has a word (``whole_word``) or a run of non-blank characters that fits the glob, in any case."""
 
-    pattern: Pattern
+    pattern: Glob
     whole_word: bool
 
 
@@ -109,10 +110,10 @@ class Is:
 
 @dataclass(frozen=True, slots=True)
 class Like:
-    """The whole value fits the pattern."""
+    """The whole value fits the glob."""
 
     field: Field
-    pattern: Pattern
+    pattern: Glob
 
 
 @dataclass(frozen=True, slots=True)

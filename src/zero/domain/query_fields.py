@@ -19,6 +19,7 @@ from zero.domain.query import (
     Everything,
     Exists,
     Field,
+    Glob,
     HasId,
     HasWord,
     InPattern,
@@ -29,7 +30,6 @@ from zero.domain.query import (
     Node,
     Not,
     Or,
-    Pattern,
     TimeBetween,
     Wild,
 )
@@ -65,9 +65,9 @@ _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value as written: its pattern, whether it was quoted, and its 0-based character offset in the query."""
+    """A value as written: its parts, whether it was quoted, and its 0-based character offset in the query."""
 
-    pattern: Pattern
+    pattern: Glob
     quoted: bool
     position: int
 

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from zero.application.ports import Scope
+from zero.application.sql_condition import FACET_COLUMNS
 from zero.application.windows import backwards
 from zero.domain.query import Field
 from zero.infrastructure.clickhouse.counts import scope_condition
 from zero.infrastructure.clickhouse.identities import among
 from zero.infrastructure.clickhouse.query_compiler import Identifier
-from zero.infrastructure.clickhouse.reader import FACET_FIELDS, ClickHouseReader
+from zero.infrastructure.clickhouse.reader import ClickHouseReader
 from zero.infrastructure.clickhouse.rows import read_json_rows
 
 
@@ -61,7 +62,7 @@ class ClickHouseFieldReader:
         if field.is_key:
             value, bound["key"] = "ifNull(toString(metadata.{key:Identifier}), '')", Identifier(field.name)
         else:
-            value = FACET_FIELDS[FACET_FIELDS.index(field.name)]
+            value = FACET_COLUMNS[field.name]
         start = f"SELECT value, count() AS entries FROM (SELECT {value} AS value FROM logs WHERE "
         end = (
             " AND value != '' AND length(value) <= {chars:UInt32} AND startsWith(lower(value), lower({prefix:String}))"

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 
 from zero.application.sql_condition import OfField, SqlCompiler, all_of, any_of, ends_of, escape_like, folded, like, literals
-from zero.domain.query import Between, Bound, Exists, Is, Like, Node, Pattern, Wild, fold_case, has_wide_case
+from zero.domain.query import Between, Bound, Exists, Glob, Is, Like, Node, Wild, fold_case, has_wide_case
 from zero.domain.query_fields import parse_number
 
 _NOT_WORD_ASCII = re.compile(r"[^0-9A-Za-z_\x80-\U0010ffff]")
@@ -123,7 +123,7 @@ class _Compiler(SqlCompiler):
             return []
         return [f"lower(message) LIKE {self._bind(f'%{fold_case(longest)}%')}"]
 
-    def message_like(self, pattern: Pattern, whole_word: bool) -> str:
+    def message_like(self, pattern: Glob, whole_word: bool) -> str:
         wide = has_wide_case("".join(literals(pattern)))
         parts = pattern if wide else folded(pattern)
         regex = "".join(_regex_part(part, whole_word) for part in parts)

@@ -12,6 +12,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from zero.application.ports import Scope, StoreFigures, Tally
+from zero.application.sql_condition import FACET_COLUMNS
 from zero.application.tracing import step, traceparent
 from zero.application.windows import WINDOWS_NS, backwards, forwards
 from zero.domain.batch_id import batch_id, batch_id_ms
@@ -19,7 +20,7 @@ from zero.domain.entry import EntryLimits, Level
 from zero.domain.errors import Overloaded, QueryTooExpensive, ZeroError
 from zero.domain.instant import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND
 from zero.domain.ledger import MILLISECONDS_PER_DAY
-from zero.domain.query import TEXT_FIELDS, And, Field, HasId, HasWord, Is, Node, TimeBetween
+from zero.domain.query import And, Field, HasId, HasWord, Is, Node, TimeBetween
 from zero.domain.stored import EntryKey, StoredEntry
 from zero.infrastructure.clickhouse.connection import permitted, told
 from zero.infrastructure.clickhouse.counts import FIVE_MINUTES, MINUTE, counted, scope_condition
@@ -27,7 +28,6 @@ from zero.infrastructure.clickhouse.errors import FOREIGN, error_code, translate
 from zero.infrastructure.clickhouse.identities import among
 from zero.infrastructure.clickhouse.rows import ENTRY_COLUMNS, read_entries, read_json_rows
 
-FACET_FIELDS = (*TEXT_FIELDS, "level")
 COUNTED_FIELDS = ("app_id", "level")
 EXTENT_SECONDS = 10.0
 STOP_PAUSES_SECONDS = (0.05, 0.2, 1.0)
@@ -158,7 +158,7 @@ class ClickHouseReader:
         """Return the most frequent values of each field."""
         if not fields:
             return {}
-        columns = [FACET_FIELDS[FACET_FIELDS.index(field)] for field in fields]
+        columns = [FACET_COLUMNS[field] for field in fields]
         if columns[0] in COUNTED_FIELDS:
             counts, parameters = counted(scope, {column: column for column in columns}, {"entries": ("count()", "sum")})
             source, entries = f"({counts})", "sum(entries)"

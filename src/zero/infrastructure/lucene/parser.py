@@ -8,7 +8,7 @@ from typing import cast
 from lark import Lark, Token, Transformer, UnexpectedInput, UnexpectedToken, v_args
 
 from zero.domain.errors import QuerySyntaxError
-from zero.domain.query import And, Everything, Node, Not, Or, Pattern, QueryLimits, Wild
+from zero.domain.query import And, Everything, Glob, Node, Not, Or, QueryLimits, Wild
 from zero.domain.query_fields import Ends, Value, range_condition, value_condition
 from zero.infrastructure.lucene.grammar import GRAMMAR
 
@@ -163,7 +163,7 @@ def _end(part: _Part) -> Value | None:
     return None if value.pattern == (Wild.ANY,) else value
 
 
-def _pattern(text: str) -> Pattern:
+def _pattern(text: str) -> Glob:
     parts: list[str | Wild] = []
     for piece in _PIECE.finditer(text):
         wild, plain = piece["wild"], piece["escaped"] or piece["plain"]

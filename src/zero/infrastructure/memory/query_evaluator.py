@@ -12,6 +12,7 @@ from zero.domain.query import (
     Everything,
     Exists,
     Field,
+    Glob,
     HasId,
     HasWord,
     InPattern,
@@ -23,7 +24,6 @@ from zero.domain.query import (
     Not,
     OfPatterns,
     Or,
-    Pattern,
     TimeBetween,
     Wild,
     fold_case,
@@ -141,7 +141,7 @@ def _folded(message: str, text: str, sample: str) -> tuple[str, str]:
     return (message.lower(), text.lower()) if has_wide_case(sample) else (fold_case(message), fold_case(text))
 
 
-def _regex(pattern: Pattern, one: str) -> str:
+def _regex(pattern: Glob, one: str) -> str:
     pieces = {Wild.ANY: f"{one}*", Wild.ONE: one}
     return "".join(re.escape(part) if isinstance(part, str) else pieces[part] for part in pattern)
 

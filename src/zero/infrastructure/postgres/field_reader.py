@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from zero.application.ports import Scope
+from zero.application.sql_condition import FACET_COLUMNS
 from zero.application.windows import backwards
 from zero.domain.query import Field
-from zero.infrastructure.postgres.reader import FACET_FIELDS, PostgresReader, scope_condition
+from zero.infrastructure.postgres.reader import PostgresReader, scope_condition
 from zero.infrastructure.postgres.rows import Row
 from zero.infrastructure.postgres.values import from_text, to_text
 
@@ -57,7 +58,7 @@ class PostgresFieldReader:
         if field.is_key:
             value, bound["key"] = "coalesce(zero_value(metadata, %(key)s::text), '')", to_text(field.name)
         else:
-            value = FACET_FIELDS[FACET_FIELDS.index(field.name)]
+            value = FACET_COLUMNS[field.name]
         start = f"SELECT value, count(*) AS entries FROM (SELECT {value} AS value FROM logs WHERE "
         end = (
             f" AND {value} <> '' AND octet_length({value}) <= %(chars)s AND {_BEGINS.format(value)} LIMIT %(rows)s) AS sample"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from zero.application.sql_condition import OfField, SqlCompiler, any_of, ends_of, escape_like, folded, like, literals
-from zero.domain.query import Between, Bound, Exists, Is, Like, Node, Pattern, Wild, fold_case, has_wide_case
+from zero.domain.query import Between, Bound, Exists, Glob, Is, Like, Node, Wild, fold_case, has_wide_case
 from zero.domain.query_fields import parse_number
 from zero.infrastructure.postgres.values import json_value, quoted, signed, to_text
 
@@ -90,14 +90,14 @@ class _Compiler(SqlCompiler):
         narrowed = f"zero_words(message) @> {self._bind(inner, 'text[]')} AND " if inner else ""
         return f"({narrowed}lower(message) LIKE {self._bind(f'%{escape_like(small)}%')})"
 
-    def message_like(self, pattern: Pattern, whole_word: bool) -> str:
+    def message_like(self, pattern: Glob, whole_word: bool) -> str:
         if sum(part is Wild.ANY for part in pattern) > _REGEX_WILDS_MAX:
             return self._any_part_like(pattern, whole_word)
         if whole_word:
             return self._matches(pattern, f"(?:^|{_NOT_WORD})(?:{{}})(?:{_NOT_WORD}|$)", _NOT_WORD.replace("[", "[^", 1))
         return self._matches(pattern, "{}", _NON_BLANK)
 
-    def _matches(self, pattern: Pattern, around: str, one: str) -> str:
+    def _matches(self, pattern: Glob, around: str, one: str) -> str:
         texts = literals(pattern)
         wide = has_wide_case("".join(texts))
         parts = pattern if wide else folded(pattern)
@@ -108,7 +108,7 @@ class _Compiler(SqlCompiler):
         piece = f"lower(message) LIKE {self._bind(f'%{escape_like(fold_case(longest))}%')} AND " if longest else ""
         return f"({piece}lower(message) ~ {regex})"
 
-    def _any_part_like(self, pattern: Pattern, whole_word: bool) -> str:
+    def _any_part_like(self, pattern: Glob, whole_word: bool) -> str:
         wide = has_wide_case("".join(literals(pattern)))
         lower = "zero_lower" if wide else "lower"
         between, ends = (_NOT_WORD, "") if whole_word else (_BLANKS, "%")

@@ -8,12 +8,13 @@ from psycopg import AsyncConnection
 from psycopg.errors import UndefinedTable
 
 from zero.application.ports import Scope, StoreFigures, Tally
+from zero.application.sql_condition import FACET_COLUMNS
 from zero.application.tracing import step
 from zero.domain.batch_id import batch_id
 from zero.domain.entry import Level
 from zero.domain.errors import Overloaded, QueryTooExpensive, StoreUnavailable, ZeroError
 from zero.domain.instant import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND
-from zero.domain.query import TEXT_FIELDS, And, TimeBetween
+from zero.domain.query import And, TimeBetween
 from zero.domain.stored import EntryKey, StoredEntry
 from zero.infrastructure.postgres.connection import connect_reader
 from zero.infrastructure.postgres.errors import FOREIGN, is_too_expensive, translate
@@ -24,7 +25,6 @@ from zero.infrastructure.postgres.query_compiler import Parameters, compile_quer
 from zero.infrastructure.postgres.rows import ENTRY_COLUMNS, Row, read_entries
 from zero.infrastructure.postgres.values import from_text, signed, to_text, unsigned
 
-FACET_FIELDS = (*TEXT_FIELDS, "level")
 _SILENCE_SECONDS_MAX = 5.0
 _TRIES_MAX = 2
 _KEY = "(%(key_ns)s::bigint, %(key_bid)s::bigint, %(key_idx)s::bigint)"
@@ -100,7 +100,7 @@ class PostgresReader:
         """Count by value, one query for each field."""
         counts = {}
         for field in fields:
-            column = FACET_FIELDS[FACET_FIELDS.index(field)]
+            column = FACET_COLUMNS[field]
             condition, parameters = scope_condition(scope)
             sql = (
                 f"SELECT {column} AS value, count(*) AS entries FROM logs WHERE {condition}"
