@@ -1,11 +1,10 @@
 """Ingest with traces: each traced request is a span, and the append that carries it another."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from zero.application.framing import Parcel
-from zero.application.ingest import Ingest
-from zero.application.ports import Append, Tracer
+from zero.application.ingest import Ingest, IngestOptions
+from zero.application.ports import Append, Buffer, Clock, Codec, Telemetry, Tracer
 from zero.application.ports.tracing import Span
 from zero.application.receipt import Receipt
 from zero.application.submission import Submission, Waiter
@@ -15,8 +14,16 @@ from zero.domain.errors import ZeroError
 class TracedIngest(Ingest):
     """Asks for each request whether it is to be traced; those that are not go the usual way."""
 
-    def __init__(self, tracer: Tracer, *parts: Any) -> None:
-        super().__init__(*parts)
+    def __init__(
+        self,
+        tracer: Tracer,
+        codec: Codec,
+        buffer: Buffer,
+        clock: Clock,
+        telemetry: Telemetry,
+        options: IngestOptions | None = None,
+    ) -> None:
+        super().__init__(codec, buffer, clock, telemetry, options)
         self._tracer = tracer
 
     def accept(self, submission: Submission) -> None:

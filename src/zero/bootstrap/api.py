@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from zero.bootstrap.meaning import asked_by_meaning, kept_meanings
+from zero.bootstrap.meaning import kept_meanings
 from zero.bootstrap.parts import (
     Ready,
     announce,
@@ -30,6 +30,7 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
     from zero.application.background import end
     from zero.application.fields import FieldSearch
     from zero.application.ledger_gauge import watch_ledger
+    from zero.application.meaning.search import MeaningSearch
     from zero.application.overview import Overview
     from zero.application.patterns.anomalies import Anomalies
     from zero.application.patterns.listing import PatternSearch
@@ -49,8 +50,6 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
     readers = store_kind(settings).readers()
     reader = readers.logs
     search, overview = Search(LuceneParser(), reader, clock), Overview(buffer, reader, clock, settings.retention)
-    timeline, tail = TimelineSearch(search, reader, clock), Tail(search, reader, clock)
-    patterns, fields = PatternSearch(search, readers.patterns, clock), FieldSearch(search, readers.fields)
     with bound("api", settings):
         family = socket.AF_INET6 if ":" in settings.api.host else socket.AF_INET
         sock = socket.create_server((settings.api.host, settings.api.port), family=family)
@@ -67,10 +66,24 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
             letters = await stack.enter_async_context(dead_letters(settings, buffer, telemetry))
             puts = await stack.enter_async_context(kept_catalogue(settings, telemetry))
             chosen = await stack.enter_async_context(kept_meanings(settings, telemetry, puts))
-            meaning = asked_by_meaning(search, reader, readers.meaning, chosen, telemetry)
-            of_patterns = patterns, Anomalies(search, readers.patterns, clock, meaning.about)
-            parts = search, timeline, tail, overview, metrics.text, keys, admin, *of_patterns, fields, meaning, letters
-            await serve(ApiServices(*parts, telemetry, tracer), options, [sock], stop, tls.context("http/1.1") if tls else None)
+            meaning = MeaningSearch(search, readers.meaning, reader, chosen, clock, telemetry)
+            services = ApiServices(
+                search=search,
+                timeline=TimelineSearch(search, reader, clock),
+                tail=Tail(search, reader, clock),
+                overview=overview,
+                metrics=metrics.text,
+                keys=keys,
+                key_admin=admin,
+                patterns=PatternSearch(search, readers.patterns, clock),
+                anomalies=Anomalies(search, readers.patterns, clock, meaning.about),
+                fields=FieldSearch(search, readers.fields),
+                meaning=meaning,
+                dead_letters=letters,
+                telemetry=telemetry,
+                tracer=tracer,
+            )
+            await serve(services, options, [sock], stop, tls.context("http/1.1") if tls else None)
     finally:
         await end(*beside)
         await reader.close()

@@ -24,7 +24,7 @@ async def run_drain(shard: int | None, owner: str | None, settings: Settings, st
     from zero.infrastructure.telemetry.process import process_telemetry
 
     async with tracing("drain", settings, process_telemetry()[0]) as tracer:
-        await _drain_shards((shard, owner, tracer), settings, stop, ready)
+        await _drain_shards(shard, owner, settings, tracer, stop, ready)
 
 
 def lease_owner(given: str | None) -> str:
@@ -34,9 +34,8 @@ def lease_owner(given: str | None) -> str:
 
 
 async def _drain_shards(
-    given: "tuple[int | None, str | None, Tracer | None]", settings: Settings, stop: asyncio.Event, ready: Ready
+    shard: int | None, owner: str | None, settings: Settings, tracer: "Tracer | None", stop: asyncio.Event, ready: Ready
 ) -> None:
-    shard, owner, tracer = given
     from zero.application.drain.options import DrainOptions
     from zero.application.drain.parts import DrainParts
     from zero.application.drain.service import DrainService, DrainServiceOptions, ShardShare

@@ -73,8 +73,16 @@ async def _grpc_door(settings: Settings, services: "IngestServices", tls: "Serve
 
     options = IngestGrpcOptions(stop_timeout_seconds=settings.stop_seconds_max * DOORS_SHARE)
     async with _lazy_search(settings) as search:
-        given = (services.ingest, services.codec, services.decompressor, services.readiness, services.telemetry, services.keys)
-        door = GrpcDoor(GrpcServices(*given, search), options)
+        needs = GrpcServices(
+            ingest=services.ingest,
+            codec=services.codec,
+            decompressor=services.decompressor,
+            readiness=services.readiness,
+            telemetry=services.telemetry,
+            keys=services.keys,
+            make_search=search,
+        )
+        door = GrpcDoor(needs, options)
         door.bind(str(settings.ingest_grpc), (lambda: tls.pem) if tls else None)
         yield door
 
@@ -129,11 +137,12 @@ def _accepting(
         from zero.infrastructure.clickhouse.direct import ClickHouseBuffer
 
         buffer = ClickHouseBuffer(clickhouse_options(settings), codec, telemetry, waits=stage.waits)
-    parts = codec, buffer, SystemClock(), telemetry, options
-    if stage.coalesces and tracer is not None:
-        return TracedIngest(tracer, *parts), buffer
-    kind = Ingest if stage.coalesces else DirectIngest
-    return kind(*parts), buffer
+    clock = SystemClock()
+    if not stage.coalesces:
+        return DirectIngest(codec, buffer, clock, telemetry, options), buffer
+    if tracer is not None:
+        return TracedIngest(tracer, codec, buffer, clock, telemetry, options), buffer
+    return Ingest(codec, buffer, clock, telemetry, options), buffer
 
 
 async def run_ingest(settings: Settings, stop: asyncio.Event, ready: Ready) -> None:

@@ -1,4 +1,4 @@
-"""Search by meaning: which embedders there are, what asks them, and what keeps the vectors."""
+"""Search by meaning: which embedders there are, and what keeps the vectors."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -11,9 +11,7 @@ from zero.settings import Settings
 
 if TYPE_CHECKING:
     from zero.application.meaning.embedders import Embedders, Maker
-    from zero.application.meaning.search import MeaningSearch
-    from zero.application.ports import LogReader, MeaningReader, Telemetry
-    from zero.application.search import Search
+    from zero.application.ports import Telemetry
 
 
 def embedders(settings: Settings) -> "Embedders":
@@ -41,16 +39,6 @@ def embedders(settings: Settings) -> "Embedders":
         makers[remote.name] = lambda: remote
         current = remote.name if settings.embedder == "openai" else current
     return Embedders(current, makers)
-
-
-def asked_by_meaning(
-    search: "Search", reader: "LogReader", meaning: "MeaningReader", chosen: "Embedders", telemetry: "Telemetry"
-) -> "MeaningSearch":
-    """Return what answers questions."""
-    from zero.application.meaning.search import MeaningSearch
-    from zero.infrastructure.system.clock import SystemClock
-
-    return MeaningSearch(search, meaning, reader, chosen, SystemClock(), telemetry)
 
 
 @asynccontextmanager

@@ -1,9 +1,9 @@
 """Which store the platform has: the scheme of its URL says so.
 
-A new kind is a class like those in ``clickhouse.py`` and ``postgres.py``, and a line of ``store_kind``.
+A new kind is a class like those in ``clickhouse.py`` and ``postgres.py``, and a case of ``store_kind``.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -21,10 +21,10 @@ from zero.application.ports import (
     Telemetry,
 )
 from zero.domain.errors import ConfigurationError
+from zero.settings import POSTGRES_SCHEMES, Settings
 
 if TYPE_CHECKING:
     from zero.application.drain.parts import FrameCodec
-    from zero.settings import Settings
 
 
 class Closing(Protocol):
@@ -104,7 +104,7 @@ class StoreKind(Protocol):
         """Ask the server how it is."""
 
 
-def store_kind(settings: "Settings") -> StoreKind:
+def store_kind(settings: Settings) -> StoreKind:
     """Return the kind of the store. Raises ConfigurationError when no URL is set."""
     from zero.bootstrap.clickhouse import ClickHouseKind
     from zero.bootstrap.postgres import PostgresKind
@@ -113,13 +113,7 @@ def store_kind(settings: "Settings") -> StoreKind:
         raise ConfigurationError(
             "ZERO_CLICKHOUSE_URL and ZERO_STORE_URL are empty: set one, or run `zero up`, which starts a store of its own"
         )
-    kinds: dict[str, Callable[[Settings], StoreKind]] = {
-        "http": ClickHouseKind,
-        "https": ClickHouseKind,
-        "postgresql": PostgresKind,
-        "postgres": PostgresKind,
-    }
-    return kinds[urlsplit(settings.store).scheme](settings)
+    return PostgresKind(settings) if urlsplit(settings.store).scheme in POSTGRES_SCHEMES else ClickHouseKind(settings)
 
 
 @asynccontextmanager

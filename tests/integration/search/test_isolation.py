@@ -18,13 +18,14 @@ from zero.application.dead_letters import DeadLetterParts, DeadLetters
 from zero.application.fields import FieldSearch
 from zero.application.key_ring import KeyRing
 from zero.application.keys import KeyRequest, Keys
+from zero.application.meaning.search import MeaningSearch
 from zero.application.overview import Overview
 from zero.application.patterns.anomalies import Anomalies
 from zero.application.patterns.listing import PatternSearch
 from zero.application.search import Search
 from zero.application.tail import Tail, TailOptions
 from zero.application.timeline import TimelineSearch
-from zero.bootstrap.meaning import asked_by_meaning, embedders
+from zero.bootstrap.meaning import embedders
 from zero.domain.batch_id import batch_id
 from zero.domain.entry import Level, LogEntry
 from zero.domain.key import KeyScope
@@ -148,7 +149,7 @@ class Api:
         fields = FieldSearch(search, store.field_reader(reader))
         patterns = store.pattern_reader(reader)
         listing, anomalies = PatternSearch(search, patterns, clock), Anomalies(search, patterns, clock)
-        meaning = asked_by_meaning(search, reader, store.meaning_reader(reader), embedders(Settings()), telemetry)
+        meaning = MeaningSearch(search, store.meaning_reader(reader), reader, embedders(Settings()), clock, telemetry)
         of_patterns = listing, anomalies, fields, meaning, letters
         parts = search, timeline, self.tail, overview, bytes, self.keys, self.admin
         services = ApiServices(*parts, *of_patterns, telemetry)

@@ -1,6 +1,7 @@
 """The native codec: the platform's hot path in C++."""
 
 from collections.abc import Sequence
+from enum import IntEnum
 
 from zero.application.ports import Block, BulkDecoded, Decoded, RowRange
 from zero.domain.entry import BatchLimits
@@ -9,7 +10,20 @@ from zero.domain.frame import Frame
 from zero.infrastructure.native import _core
 
 Outcome = tuple[int, int, tuple[bytes, int, int, list[tuple[int, str]], int]]
-"""Refusal and position as in zero/decoded.hpp, and the fields of ``Decoded``."""
+"""A Refusal (0 for none), the position that it is about, and the fields of ``Decoded``."""
+
+
+class Refusal(IntEnum):
+    """Why a whole body was refused: the numbers of ``zero::Refusal`` (native/include/zero/decoded.hpp)."""
+
+    EMPTY = 1
+    NOT_JSON = 2
+    NOT_ENTRIES = 3
+    TOO_MANY_ENTRIES = 4
+    TOO_MANY_BYTES = 5
+    NOT_PROTOBUF = 6
+    WRONG_FORM = 7
+    TOO_MUCH_SHARED = 8
 
 
 class NativeCodec:
@@ -21,17 +35,11 @@ class NativeCodec:
 
     def decode_json(self, body: bytes | memoryview, now_ns: int, source: str) -> Decoded:
         """Decode an object, an array, ``{"logs": […]}`` or NDJSON. Raises InvalidInput when the whole body is unreadable."""
-        refusal, position, report = _core.decode_json(body, now_ns, source)
-        if refusal:
-            raise _refused(refusal, position, "valid JSON")
-        return Decoded(*report)
+        return _decoded(_core.decode_json(body, now_ns, source), "valid JSON")
 
     def decode_log_batch(self, body: bytes | memoryview, now_ns: int, source: str) -> Decoded:
         """Decode ``zero.v1.LogBatch``. Raises InvalidInput when the whole body is unreadable."""
-        refusal, position, report = _core.decode_log_batch(body, now_ns, source)
-        if refusal:
-            raise _refused(refusal, position, "a valid LogBatch")
-        return Decoded(*report)
+        return _decoded(_core.decode_log_batch(body, now_ns, source), "a valid LogBatch")
 
     def decode_otlp(self, body: bytes | memoryview, now_ns: int, source: str) -> Decoded:
         """Decode OTLP's ``ExportLogsServiceRequest`` in protobuf. Raises InvalidInput when the whole body is unreadable."""
@@ -97,19 +105,19 @@ def _decoded(outcome: Outcome, expected: str) -> Decoded:
 
 
 def _refused(refusal: int, position: int, expected: str) -> InvalidInput:
-    """Return the error for a code of ``zero::Refusal``; ``expected`` is what the body should have been."""
+    """Return the error for a Refusal; ``expected`` is what the body should have been."""
     match refusal:
-        case 1:
+        case Refusal.EMPTY:
             return InvalidInput("body is empty")
-        case 2:
+        case Refusal.NOT_JSON:
             return InvalidInput(f"body is not valid JSON at byte {position}", position=position)
-        case 3:
+        case Refusal.NOT_ENTRIES:
             return InvalidInput('body is neither an entry, nor an array of entries, nor {"logs": [entries]}')
-        case 4:
+        case Refusal.TOO_MANY_ENTRIES:
             return TooLarge(f"body has more than {BatchLimits().entries} entries")
-        case 5:
+        case Refusal.TOO_MANY_BYTES:
             return TooLarge(f"body: {position} bytes, limit {BatchLimits().body_bytes}")
-        case 8:
+        case Refusal.TOO_MUCH_SHARED:
             limit = BatchLimits().payload_bytes
             return TooLarge(f"entries: more than {limit} bytes, each with all that they share; send fewer in one request")
         case _:
