@@ -1,4 +1,4 @@
-"""Where a listener binds."""
+"""Addresses: where a listener binds, and who is at the other end."""
 
 import ipaddress
 import re
@@ -38,3 +38,13 @@ def is_this_machine(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def peer_host(peer: object) -> str:
+    """Return the host of a socket's peer, as ``getpeername`` has it; '' where it has none, as with a Unix socket."""
+    return unmapped(str(peer[0])) if isinstance(peer, tuple) else ""
+
+
+def unmapped(host: str) -> str:
+    """Return an IPv4 address plain where a socket of IPv6 shows it as ``::ffff:192.0.2.1``, anything else as it is."""
+    return host.removeprefix("::ffff:")

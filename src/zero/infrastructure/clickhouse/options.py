@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
+from zero.domain.address import is_this_machine
 from zero.domain.errors import ConfigurationError
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}\Z")
@@ -80,7 +80,4 @@ class ClickHouseOptions:
     @property
     def is_local(self) -> bool:
         """Whether the host is this machine, so that compressing what is sent would only cost."""
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return is_this_machine(self.host)

@@ -10,11 +10,9 @@ from zero.application.identity import Identity
 from zero.application.ports import DeadLetter
 from zero.domain.key import KeyScope
 from zero.interfaces.api.access import Admin
-from zero.interfaces.api.keys import actor
+from zero.interfaces.api.keys import ADMIN_RESPONSES, actor
 from zero.interfaces.api.services import ApiServices
-from zero.interfaces.api.shapes import ErrorOut, json_answer, log_shape
-
-_RESPONSES: dict[int | str, dict[str, Any]] = {status: {"model": ErrorOut} for status in (400, 401, 403, 404, 429, 503)}
+from zero.interfaces.api.shapes import json_answer, log_shape
 
 LetterId = Annotated[str, Path(max_length=64)]
 
@@ -27,7 +25,7 @@ class ReplayIn(BaseModel):
 
 def dead_letters_router(services: ApiServices) -> APIRouter:
     """Return the doors of dead letters."""
-    router = APIRouter(prefix="/api", tags=["platform"], responses=_RESPONSES)
+    router = APIRouter(prefix="/api", tags=["platform"], responses=ADMIN_RESPONSES)
     letters = services.dead_letters
 
     @router.get("/dead-letters")

@@ -19,6 +19,7 @@ from zero.interfaces.api.options import ApiOptions
 from zero.interfaces.api.services import ApiServices
 from zero.interfaces.api.shapes import log_shape, to_json
 
+TAIL_PATH = "/api/logs/tail"
 RETRY_MS = 2000
 
 

@@ -14,7 +14,7 @@ from zero.interfaces.api.access import Admin
 from zero.interfaces.api.services import ApiServices
 from zero.interfaces.api.shapes import ErrorOut
 
-_RESPONSES: dict[int | str, dict[str, Any]] = {status: {"model": ErrorOut} for status in (400, 401, 403, 404, 429, 503)}
+ADMIN_RESPONSES: dict[int | str, dict[str, Any]] = {status: {"model": ErrorOut} for status in (400, 401, 403, 404, 429, 503)}
 
 
 class QuotaIn(BaseModel):
@@ -54,7 +54,7 @@ class RotationIn(BaseModel):
 
 def keys_router(services: ApiServices) -> APIRouter:
     """Return the doors of administration."""
-    router = APIRouter(prefix="/api", tags=["keys"], responses=_RESPONSES)
+    router = APIRouter(prefix="/api", tags=["keys"], responses=ADMIN_RESPONSES)
     keys = services.key_admin
 
     @router.get("/keys")

@@ -4,7 +4,7 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_TAIL = "/api/logs/tail"
+from zero.interfaces.api.following import TAIL_PATH
 
 
 class Leaving:
@@ -15,7 +15,7 @@ class Leaving:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, until it is answered or nobody is there to hear the answer."""
-        if scope["type"] != "http" or scope["path"] == _TAIL or not _only_reads(scope["method"], scope["path"]):
+        if scope["type"] != "http" or scope["path"] == TAIL_PATH or not _only_reads(scope["method"], scope["path"]):
             await self._app(scope, receive, send)
             return
         client = _Client(receive)

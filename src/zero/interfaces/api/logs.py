@@ -12,7 +12,7 @@ from zero.application.search import SearchPage, SearchRequest
 from zero.domain.instant import format_instant
 from zero.interfaces.api.access import Tenant
 from zero.interfaces.api.services import ApiServices
-from zero.interfaces.api.shapes import ErrorOut, LogsOut, answer_shape, json_answer, log_shape, to_json
+from zero.interfaces.api.shapes import ErrorOut, LogsOut, answer_shape, json_answer, log_shape
 
 RESPONSES: dict[int | str, dict[str, Any]] = {status: {"model": ErrorOut} for status in (400, 401, 403, 429, 503)}
 _TIME = "RFC 3339, seconds since 1970 (ms, µs, ns by size), now, or -15m"
@@ -91,21 +91,27 @@ class TimeRange(Document):
     to: Moment | None = None
 
 
-class SearchBody(Document):
-    """A search as a document."""
+class FiltersBody(Document):
+    """What narrows a search, as a document."""
 
-    query: str = ""
-    mode: Mode = Mode.TEXT
+    query: str
     app_id: str | None = None
     level: list[str] = Field(default_factory=list, max_length=32)
     time_range: TimeRange = Field(default_factory=lambda: TimeRange.model_validate({}))
-    limit: int = 100
-    cursor: str | None = None
 
     def request(self, tenant: str) -> SearchRequest:
         """Return the search of that tenant."""
         start, end = self.time_range.from_, self.time_range.to
-        return SearchRequest(tenant, self.query, self.app_id, self.level, as_text(start), as_text(end))
+        return SearchRequest(tenant, self.query, self.app_id, self.level, _as_text(start), _as_text(end))
+
+
+class SearchBody(FiltersBody):
+    """A search as a document."""
+
+    query: str = ""
+    mode: Mode = Mode.TEXT
+    limit: int = 100
+    cursor: str | None = None
 
 
 def logs_router(services: ApiServices) -> APIRouter:
@@ -181,10 +187,8 @@ def app_router(services: ApiServices) -> APIRouter:
 
 
 def _page(page: SearchPage) -> Response:
-    shape = {"logs": [log_shape(stored) for stored in page.entries], "next_cursor": page.next_cursor}
-    return Response(to_json(shape), media_type="application/json")
+    return json_answer({"logs": [log_shape(stored) for stored in page.entries], "next_cursor": page.next_cursor})
 
 
-def as_text(value: str | int | float | None) -> str | None:
-    """Return a moment as the text that searches take."""
-    return None if value is None else str(value)
+def _as_text(moment: str | int | float | None) -> str | None:
+    return None if moment is None else str(moment)

@@ -8,30 +8,19 @@ from pydantic import Field
 
 from zero.application.meaning.search import Hit
 from zero.application.ports import Mode
-from zero.application.search import SearchRequest
 from zero.domain.pattern import format_pattern_id
 from zero.interfaces.api.access import Tenant
-from zero.interfaces.api.logs import RESPONSES, Document, TimeRange, as_text
+from zero.interfaces.api.logs import RESPONSES, FiltersBody
 from zero.interfaces.api.services import ApiServices
 from zero.interfaces.api.shapes import answer_shape, json_answer
 
-_LEVELS_MAX = 32
 
-
-class QuestionBody(Document):
+class QuestionBody(FiltersBody):
     """A question, and which logs it is about."""
 
     query: str = Field(description="plain words", examples=["someone is guessing passwords over ssh"])
     mode: Mode = Field(Mode.HYBRID, description="text (words and their synonyms), semantic (vectors), hybrid (both)")
-    app_id: str | None = None
-    level: list[str] = Field(default_factory=list, max_length=_LEVELS_MAX)
-    time_range: TimeRange = Field(default_factory=lambda: TimeRange.model_validate({}))
     limit: int = Field(20, description="1 to 1000")
-
-    def request(self, tenant: str) -> SearchRequest:
-        """Return the search of that tenant."""
-        start, end = self.time_range.from_, self.time_range.to
-        return SearchRequest(tenant, self.query, self.app_id, self.level, as_text(start), as_text(end))
 
 
 def meaning_router(services: ApiServices) -> APIRouter:

@@ -89,12 +89,19 @@ def json_answer(content: Any) -> Response:
     return Response(to_json(content), media_type="application/json")
 
 
-def problem(status: int, code: str, message: str, **details: Any) -> JSONResponse:
-    """Return an error answer; details that are None are left out."""
-    retry_after = details.pop("retry_after_seconds", None)
-    headers = None if retry_after is None else {"Retry-After": str(math.ceil(retry_after))}
-    known = {key: value for key, value in details.items() if value is not None}
-    return JSONResponse({"error": {"code": code, "message": message, **known}}, status, headers)
+def problem(
+    status: int,
+    code: str,
+    message: str,
+    *,
+    field: str | None = None,
+    position: int | None = None,
+    retry_after_seconds: float | None = None,
+) -> JSONResponse:
+    """Return an error answer, an ErrorOut; what is None is left out of it. ``retry_after_seconds`` becomes a header."""
+    headers = None if retry_after_seconds is None else {"Retry-After": str(math.ceil(retry_after_seconds))}
+    error = ProblemOut(code=code, message=message, field=field, position=position)
+    return JSONResponse({"error": error.model_dump(exclude_none=True)}, status, headers)
 
 
 def _json_value(value: str | int | float | bool) -> str | int | float | bool:

@@ -6,8 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zero.application.ports import Telemetry
 from zero.interfaces.api.events import RequestAnswered
-
-_ENDLESS = "/api/logs/tail"
+from zero.interfaces.api.following import TAIL_PATH
 
 
 class Timing:
@@ -19,7 +18,7 @@ class Timing:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and report it when it is over."""
-        if scope["type"] != "http" or scope["path"] == _ENDLESS:
+        if scope["type"] != "http" or scope["path"] == TAIL_PATH:
             await self._app(scope, receive, send)
             return
         status, began = "left", time.monotonic()

@@ -5,8 +5,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zero.application.ports import Tracer
 from zero.application.tracing import within
-
-_ENDLESS = "/api/logs/tail"
+from zero.interfaces.api.following import TAIL_PATH
 
 
 class Traced:
@@ -19,7 +18,7 @@ class Traced:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, within a span if it is to be traced."""
         span = None
-        if scope["type"] == "http" and scope["path"].startswith("/api/") and scope["path"] != _ENDLESS:
+        if scope["type"] == "http" and scope["path"].startswith("/api/") and scope["path"] != TAIL_PATH:
             span = self._tracer.begin("api", Headers(scope=scope).get("traceparent", ""), serves=True)
         if span is None:
             await self._app(scope, receive, send)

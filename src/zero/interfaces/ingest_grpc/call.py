@@ -13,6 +13,7 @@ from zero.application.identity import Identity
 from zero.application.ingest_events import RequestRejected
 from zero.application.key_ring import KeyRing
 from zero.application.ports import Telemetry
+from zero.domain.address import unmapped
 from zero.domain.errors import InvalidInput, Overloaded, ZeroError
 from zero.domain.key import KeyScope
 from zero.interfaces.ingest_grpc.events import RpcBroken, RpcFailed
@@ -90,7 +91,7 @@ class Call:
     def source(self) -> str:
         """The address of the peer: ``ipv4:192.0.2.1:40000`` or ``ipv6:[2001:db8::1]:40000`` without kind and port."""
         kind, _, rest = unquote(self._context.peer()).partition(":")
-        return rest.rpartition(":")[0].strip("[]").removeprefix("::ffff:") if kind in ("ipv4", "ipv6") else ""
+        return unmapped(rest.rpartition(":")[0].strip("[]")) if kind in ("ipv4", "ipv6") else ""
 
     async def read(self, timeout_seconds: float) -> bytes | None:
         """Return the next message, or None after the last. Raises RpcFailure when none comes in time."""

@@ -11,6 +11,8 @@ from zero.application.submission import Ack, Decode, Submission, Waiter, checked
 from zero.domain.errors import UnsupportedMedia
 from zero.interfaces.ingest_http.exchange import Exchange, Head
 
+PROTOBUF_TYPES = ("application/x-protobuf", "application/protobuf")
+
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s;\"']*)", re.IGNORECASE)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from typing import cast
 
+from zero.domain.address import peer_host
 from zero.interfaces.ingest_http.connections import Connection, Connections
 from zero.interfaces.ingest_http.events import ConnectionClosed
 from zero.interfaces.ingest_http.http1 import Http1Connection
@@ -24,8 +25,7 @@ class Greeting(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport = cast("asyncio.Transport", transport)
-        peer = transport.get_extra_info("peername")
-        self._source = peer[0].removeprefix("::ffff:") if isinstance(peer, tuple) else ""
+        self._source = peer_host(transport.get_extra_info("peername"))
         if self._instead_of is not None:
             self._connections.remove(self._instead_of, self._source)
         refused = self._connections.add(self, self._source)

@@ -5,11 +5,12 @@ from collections import deque
 from http import HTTPStatus
 from typing import cast
 
+from zero.domain.address import peer_host
 from zero.interfaces.ingest_http.connections import Connections
 from zero.interfaces.ingest_http.events import ConnectionClosed, DoorFailed
 from zero.interfaces.ingest_http.heads import KnownHead
 from zero.interfaces.ingest_http.reader import MessageReader, Phase
-from zero.interfaces.ingest_http.reply import HttpRefusal, Reply, error_reply
+from zero.interfaces.ingest_http.reply import INTERNAL_ERROR, HttpRefusal, Reply, error_reply
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _OVERSHOOT = 4  # a read that holds chunked bodies is parsed to its end, past the limit of pipelined requests
@@ -74,8 +75,7 @@ class Http1Connection(asyncio.Protocol):
         self._transport = transport = cast("asyncio.Transport", transport)
         self._heard_at = self._connections.now
         transport.set_write_buffer_limits(self._options.write_bytes_max)
-        peer = transport.get_extra_info("peername")
-        self.source = peer[0].removeprefix("::ffff:") if isinstance(peer, tuple) else ""
+        self.source = peer_host(transport.get_extra_info("peername"))
         refused = self._connections.add(self, self.source)
         if refused and self._connections.crowded:
             self.abort("too_many")
@@ -144,7 +144,7 @@ class Http1Connection(asyncio.Protocol):
             head.handle(body, exchange)
         except Exception as error:
             self._connections.telemetry.emit(DoorFailed(f"{type(error).__name__}: {error}"))
-            exchange.reply(error_reply(500, "error", "the request could not be handled; the log of this process says why"))
+            exchange.reply(INTERNAL_ERROR)
 
     # What exchanges and the sweep call.
 

@@ -9,7 +9,7 @@ from zero.application.ports import Codec, Telemetry
 from zero.application.receipt import Receipt
 from zero.application.submission import Decode
 from zero.domain.errors import ZeroError
-from zero.interfaces.ingest_http.bodies import Bodies, media_type, unknown_media
+from zero.interfaces.ingest_http.bodies import PROTOBUF_TYPES, Bodies, media_type, unknown_media
 from zero.interfaces.ingest_http.exchange import Exchange, Handle, Head
 from zero.interfaces.ingest_http.reply import Reply, reply_for
 
@@ -22,7 +22,6 @@ JSON_TYPES = (
     "application/x-www-form-urlencoded",  # what curl -d says when it is not told otherwise
     "text/plain",  # what a browser's fetch says
 )
-PROTOBUF_TYPES = ("application/x-protobuf", "application/protobuf")
 
 
 class LogsDoor:

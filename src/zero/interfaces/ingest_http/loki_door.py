@@ -8,12 +8,11 @@ from zero.application.ports import Codec, Telemetry
 from zero.application.receipt import Receipt
 from zero.application.submission import Decode
 from zero.domain.errors import ZeroError
-from zero.interfaces.ingest_http.bodies import Bodies, media_type, unknown_media
+from zero.interfaces.ingest_http.bodies import PROTOBUF_TYPES, Bodies, media_type, unknown_media
 from zero.interfaces.ingest_http.exchange import Exchange, Handle, Head
 from zero.interfaces.ingest_http.reply import Reply, headers_for, message_for, status_of
 
 TEXT = b"text/plain; charset=utf-8"
-PROTOBUF_TYPES = ("application/x-protobuf", "application/protobuf")
 _ERRORS_TOLD = 5
 
 

@@ -4,9 +4,6 @@ from dataclasses import dataclass
 
 from zero.domain.entry import BatchLimits
 
-LARGEST_READ_BYTES = 256 * 1024
-"""What the event loop hands over in one read."""
-
 WINDOW_BYTES_MIN = 64 * 1024
 """What a peer of HTTP/2 may send before it has read our settings, rounded up."""
 

@@ -10,12 +10,11 @@ from zero.application.ports import Codec, Telemetry
 from zero.application.receipt import Receipt
 from zero.application.submission import Decode
 from zero.domain.errors import ZeroError
-from zero.interfaces.ingest_http.bodies import Bodies, media_type, unknown_media
+from zero.interfaces.ingest_http.bodies import PROTOBUF_TYPES, Bodies, media_type, unknown_media
 from zero.interfaces.ingest_http.exchange import Exchange, Handle, Head
 from zero.interfaces.ingest_http.reply import JSON, Reply, headers_for, message_for, status_of
 
 PROTOBUF = b"application/x-protobuf"
-PROTOBUF_TYPES = ("application/x-protobuf", "application/protobuf")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from zero.domain.errors import (
 )
 
 JSON = b"application/json"
+_INTERNAL = "the request could not be handled; the log of this process says why"
 CHALLENGE = (b"WWW-Authenticate", b'Bearer realm="zero"')
 
 
@@ -60,7 +61,7 @@ def message_for(error: ZeroError) -> str:
     """Return what a sender may read of an error."""
     if isinstance(error, InvalidInput | Unauthenticated | Forbidden | Overloaded | Unavailable):
         return error.message
-    return "the request could not be handled; the log of this process says why"
+    return _INTERNAL
 
 
 def reply_for(error: ZeroError) -> Reply:
@@ -98,3 +99,5 @@ _STATUS: tuple[tuple[type[ZeroError], int], ...] = (
     (Overloaded, HTTPStatus.TOO_MANY_REQUESTS),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
 )
+
+INTERNAL_ERROR = error_reply(HTTPStatus.INTERNAL_SERVER_ERROR, "error", _INTERNAL)

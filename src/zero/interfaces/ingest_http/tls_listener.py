@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 
+from zero.domain.address import peer_host
 from zero.interfaces.ingest_http.connections import Connections
 from zero.interfaces.ingest_http.events import ConnectionClosed
 from zero.interfaces.ingest_http.greeting import Greeting
@@ -83,4 +84,4 @@ async def accept_tls(connections: Connections, listener: socket.socket, tls: ssl
             await asyncio.sleep(_PAUSE_SECONDS)
             continue
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        Handshake(connections, sock, str(address[0]).removeprefix("::ffff:")).start(tls, underway)
+        Handshake(connections, sock, peer_host(address)).start(tls, underway)

@@ -7,6 +7,7 @@ import struct
 from contextlib import suppress
 from typing import Any
 
+from zero.domain.address import peer_host
 from zero.interfaces.ingest_syslog.delivery import Delivery, Parcel, SyslogServices
 from zero.interfaces.ingest_syslog.losses import Losses
 from zero.interfaces.ingest_syslog.options import SyslogOptions
@@ -36,7 +37,7 @@ class Datagrams(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, address: tuple[str | Any, int]) -> None:
         """Keep the message if there is room."""
-        source = str(address[0]).removeprefix("::ffff:")
+        source = peer_host(address)
         messages = self._gathered.get(source)
         if not _PRIORITY.match(data):
             data = _NO_PRIORITY + data

@@ -7,6 +7,7 @@ import socket
 from contextlib import suppress
 from typing import cast
 
+from zero.domain.address import peer_host
 from zero.interfaces.ingest_syslog.delivery import Delivery, Parcel
 from zero.interfaces.ingest_syslog.events import SyslogClosed
 from zero.interfaces.ingest_syslog.streams import Streams
@@ -37,8 +38,7 @@ class Stream(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        peer = transport.get_extra_info("peername")
-        self._source = peer[0].removeprefix("::ffff:") if isinstance(peer, tuple) else ""
+        self._source = peer_host(transport.get_extra_info("peername"))
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         if not self._streams.add(self, self._source):
             self._abort("too_many")

@@ -3,6 +3,7 @@
 import asyncio
 from typing import cast
 
+from zero.domain.address import peer_host
 from zero.interfaces.ingest_http.connections import Connections
 from zero.interfaces.ingest_http.events import ConnectionClosed, Http2Abused
 from zero.interfaces.ingest_http.http2 import frames
@@ -32,8 +33,7 @@ class Http2Connection(asyncio.Protocol):
         self._transport = self._outbox.transport = transport = cast("asyncio.Transport", transport)
         self._heard_at = self._connections.now
         transport.set_write_buffer_limits(self._options.write_bytes_max)
-        peer = transport.get_extra_info("peername")
-        self.source = peer[0].removeprefix("::ffff:") if isinstance(peer, tuple) else ""
+        self.source = peer_host(transport.get_extra_info("peername"))
         refused = self._connections.add(self, self.source)
         self._session = Session(self._connections, self.source, self._outbox)
         self._session.open()

@@ -80,7 +80,16 @@ class KnownBlocks:
                 raise HttpRefusal(431, "head_too_large", f"the header fields are larger than {self.list_bytes_max} bytes")
             return RequestHead(self._heads.check(raw), length)
         except HttpRefusal as refusal:
-            known = KnownHead(None, refusal.reply, max(0, length), False, True, raw.method == "HEAD", False, False)
+            known = KnownHead(
+                handle=None,
+                refusal=refusal.reply,
+                content_length=max(0, length),
+                chunked=False,
+                keep_alive=True,
+                bodiless_reply=raw.method == "HEAD",
+                expects_continue=False,
+                learnable=False,
+            )
             return RequestHead(known, length)
 
 

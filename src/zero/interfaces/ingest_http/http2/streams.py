@@ -11,7 +11,7 @@ from zero.interfaces.ingest_http.http2.outbox import Outbox
 from zero.interfaces.ingest_http.http2.patience import Patience
 from zero.interfaces.ingest_http.http2.reply_blocks import CONTINUE_BLOCK, TABLE_EMPTIED
 from zero.interfaces.ingest_http.http2.stream import STREAM_BYTES, Stream
-from zero.interfaces.ingest_http.reply import HttpRefusal, Reply, error_reply
+from zero.interfaces.ingest_http.reply import INTERNAL_ERROR, HttpRefusal, Reply, error_reply
 
 _TINY_BYTES = 16
 _REMEMBERED_RESETS_MAX = 256
@@ -262,7 +262,7 @@ class Streams:
             known.handle(body, stream)
         except Exception as error:
             self._connections.telemetry.emit(DoorFailed(f"{type(error).__name__}: {error}"))
-            stream.reply(error_reply(500, "error", "the request could not be handled; the log of this process says why"))
+            stream.reply(INTERNAL_ERROR)
 
     def _receiving(self, stream_id: int) -> Stream | None:
         """Return the stream that may still receive; None where the peer cannot know yet that it may not."""
