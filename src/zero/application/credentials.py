@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 CREDENTIAL_CHARACTERS = 1024
 
-Field = Callable[[str], str]
+HeaderField = Callable[[str], str]
 """Returns the value of a header field (HTTP) or metadata key (gRPC), given in lower case; '' when it is absent."""
 
 
-def credential_in(field: Field) -> str:
+def credential_in(field: HeaderField) -> str:
     """Return the credential that a request shows, or ''. ``x-api-key`` wins: a proxy may use ``authorization`` for itself."""
     return field("x-api-key") or field("authorization")
 

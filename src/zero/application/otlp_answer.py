@@ -9,6 +9,7 @@ import json
 
 from zero.application.receipt import Receipt
 from zero.domain.errors import Forbidden, InvalidInput, Overloaded, Unauthenticated, Unavailable, ZeroError
+from zero.domain.varint import varint
 
 _ERRORS_TOLD = 5
 _INTERNAL = 13
@@ -32,8 +33,8 @@ def export_response(receipt: Receipt) -> bytes:
     """Return the ``ExportLogsServiceResponse`` as protobuf; it is empty when every record was accepted."""
     if not receipt.rejected:
         return b""
-    partial = b"\x08" + _varint(receipt.rejected) + _text(2, rejection_message(receipt))
-    return b"\x0a" + _varint(len(partial)) + partial
+    partial = b"\x08" + varint(receipt.rejected) + _text(2, rejection_message(receipt))
+    return b"\x0a" + varint(len(partial)) + partial
 
 
 def export_response_json(receipt: Receipt) -> bytes:
@@ -51,7 +52,7 @@ def status_code(error: ZeroError) -> int:
 
 def status(code: int, message: str) -> bytes:
     """Return a ``google.rpc.Status`` as protobuf."""
-    return b"\x08" + _varint(code) + _text(2, message)
+    return b"\x08" + varint(code) + _text(2, message)
 
 
 def status_json(code: int, message: str) -> bytes:
@@ -65,13 +66,4 @@ def _json(value: object) -> bytes:
 
 def _text(number: int, text: str) -> bytes:
     encoded = text.encode("utf-8", "replace")
-    return bytes((number << 3 | 2,)) + _varint(len(encoded)) + encoded
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+    return bytes((number << 3 | 2,)) + varint(len(encoded)) + encoded

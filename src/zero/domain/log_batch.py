@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Iterator
 
 from zero.domain.errors import CorruptFrame
+from zero.domain.varint import varint
 
 _ENTRY_TAG = 0x0A  # field 1, length-delimited
 
 
 def join_entries(entries: Iterable[bytes | memoryview]) -> bytes:
     """Return the batch that holds the encoded entries."""
-    return b"".join(part for entry in entries for part in (bytes([_ENTRY_TAG]), _varint(len(entry)), entry))
+    return b"".join(part for entry in entries for part in (bytes([_ENTRY_TAG]), varint(len(entry)), entry))
 
 
 def split_entries(payload: memoryview) -> Iterator[memoryview]:
@@ -23,15 +24,6 @@ def split_entries(payload: memoryview) -> Iterator[memoryview]:
             raise CorruptFrame("the last entry is cut off")
         yield payload[at : at + length]
         at += length
-
-
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number >= 0x80:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
 
 
 def _read_varint(data: memoryview, at: int) -> tuple[int, int]:

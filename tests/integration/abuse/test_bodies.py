@@ -10,7 +10,8 @@ import pytest
 
 from tests.integration.abuse.conftest import Ingest
 from tests.integration.abuse.doors import BOMBS, DOORS, RPCS, Door, bomb, call
-from zero.infrastructure.codec.protobuf_wire import bytes_field, varint, varint_field
+from zero.domain.varint import varint
+from zero.infrastructure.codec.protobuf_wire import bytes_field, varint_field
 
 pytestmark = [pytest.mark.alone, pytest.mark.timed]
 PAUSE_SECONDS = 0.05

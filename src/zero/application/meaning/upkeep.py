@@ -8,7 +8,7 @@ from zero.application.meaning.embedders import Embedders
 from zero.application.meaning.events import EmbeddingHalted, PatternsEmbedded
 from zero.application.meaning.words import split_identifiers, text_terms
 from zero.application.ports import Clock, Duty, Embedder, MeaningStore, PatternText, Telemetry, Vector
-from zero.domain.errors import InvalidInput, Overloaded, StoreHalted, Unavailable
+from zero.domain.errors import InvalidInput, Overloaded, StoreHalted, Unavailable, ZeroError
 
 _TELL_SECONDS = 600.0  # where a bound of cost is reached again and again, it is told this often
 
@@ -77,7 +77,7 @@ class MeaningUpkeep:
                 halted = True
                 if self._duty and isinstance(error, Unavailable):
                     await self._duty.leave()  # another process may reach what this one cannot
-                await self._clock.sleep(max(pause, getattr(error, "retry_after_seconds", 0) or 0))
+                await self._clock.sleep(max(pause, _asked_to_wait(error)))
                 pause = min(2 * pause, self._options.retry_seconds_max)
                 continue
             if not done:
@@ -135,10 +135,14 @@ class MeaningUpkeep:
                 self._telemetry.emit(EmbeddingHalted(error.message))
                 self._tell_at = now + _TELL_SECONDS
             self._failures = min(self._failures + 1, 30)
-            self._vectors_at = now + max(pause, getattr(error, "retry_after_seconds", 0) or 0)
+            self._vectors_at = now + max(pause, _asked_to_wait(error))
             return None
         self._failures, self._elsewhere = 0, False
         return vectors
+
+
+def _asked_to_wait(error: ZeroError) -> float:
+    return error.retry_after_seconds if isinstance(error, Overloaded | Unavailable) else 0.0
 
 
 def document(pattern: PatternText) -> str:

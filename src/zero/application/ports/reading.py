@@ -6,7 +6,7 @@ from typing import Protocol
 
 from zero.domain.entry import Level
 from zero.domain.instant import NANOSECONDS_PER_SECOND
-from zero.domain.query import Field, Node
+from zero.domain.query import Everything, Field, Node
 from zero.domain.stored import EntryKey, StoredEntry
 
 BUCKET_NS = 300 * NANOSECONDS_PER_SECOND
@@ -28,6 +28,11 @@ class Scope:
     query: Node
     from_ns: int | None = None
     to_ns: int | None = None
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether nothing narrows it: all entries of the tenant, of all time."""
+        return self.query == Everything() and self.from_ns is None and self.to_ns is None
 
 
 @dataclass(frozen=True, slots=True)

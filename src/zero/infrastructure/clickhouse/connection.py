@@ -63,7 +63,7 @@ def permitted(client: Client, settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name in known and not known[name].readonly}
 
 
-def told(traceparent: str) -> dict[str, str] | None:
+def trace_headers(traceparent: str) -> dict[str, str] | None:
     """Return the header by which the server knows whose trace it works for (its own: opentelemetry_span_log)."""
     return {"traceparent": traceparent} if traceparent else None
 

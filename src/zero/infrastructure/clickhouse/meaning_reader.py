@@ -1,12 +1,11 @@
 """Ranking the patterns of one tenant by a question, where they lie: vectors by cosineDistance, words by their stems."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from zero.application.meaning.scoring import LENGTH_SHARE, WordWeights, own_stems, word_weights
 from zero.application.ports import Mode, Question, Ranked, RankedTexts, Scope
-from zero.domain.query import Everything
 from zero.infrastructure.clickhouse.counts import counted
 from zero.infrastructure.clickhouse.reader import ClickHouseReader
 from zero.infrastructure.clickhouse.rows import read_json_rows
@@ -14,8 +13,6 @@ from zero.infrastructure.clickhouse.rows import read_json_rows
 _OF_TENANT = "WHERE tenant = {tenant:String}"
 _DISTANCE = "cosineDistance(vector, {vector:Array(Float32)})"
 _OF_EMBEDDER = f"{_OF_TENANT} AND embedder = {{embedder:String}}"
-# Long patterns answer many words by chance: how much of a pattern's length, in averages, counts against it.
-_LENGTH_SHARE = 0.15
 _SCORES = {
     Mode.TEXT: "textual",
     Mode.SEMANTIC: "cosine",
@@ -51,10 +48,10 @@ class ClickHouseMeaningReader:
 
     async def rank(self, scope: Scope, question: Question, limit: int) -> Sequence[Ranked]:
         """Weigh the words, then score every pattern with entries in the scope."""
-        weights, words_mean, patterns = await self._weights(scope.tenant, question)
-        many = patterns > self._options.compared_max and _is_everything(scope)
-        sql, parameters = _ranking(scope, question, weights, self._options.nearest if many else 0)
-        parameters |= {"limit": limit, "words_mean": words_mean}
+        weighed = await self._weights(scope.tenant, question)
+        many = weighed.patterns > self._options.compared_max and scope.is_everything
+        sql, parameters = _ranking(scope, question, weighed.weights, self._options.nearest if many else 0)
+        parameters |= {"limit": limit, "words_mean": weighed.words_mean}
         rows = read_json_rows(await self._reader.ask(sql, parameters))
         return [Ranked(int(row[0]), int(row[1]), int(row[2]), *(round(float(value), 4) for value in row[3:])) for row in rows]
 
@@ -69,23 +66,14 @@ class ClickHouseMeaningReader:
         rows = read_json_rows(await self._reader.ask(sql, {"tenant": tenant, "patterns": list(pattern_ids)}))
         return {int(row[0]): RankedTexts(row[1], row[2], row[3]) for row in rows}
 
-    async def _weights(self, tenant: str, question: Question) -> tuple[list[float], float, int]:
-        """Return how much each word of the question weighs, how many words a pattern has on average, and how many there are.
-
-        Words weigh by how rare they are among the patterns (BM25's inverse document frequency); one that none has weighs most,
-        so that a question half answered scores half.
-        """
-        own = [max(asked.stems, key=lambda stem: asked.stems[stem]) for asked in question.words]
+    async def _weights(self, tenant: str, question: Question) -> WordWeights:
+        own = own_stems(question)
         sql = (
             "SELECT word, uniqExact(pattern_id), avg(words) FROM pattern_words"
             f" {_OF_TENANT} AND word IN {{own:Array(String)}} GROUP BY word"
         )
         rows = read_json_rows(await self._reader.ask(sql, {"tenant": tenant, "own": ["", *own]}))
-        having = {word: (int(count), float(mean)) for word, count, mean in rows}
-        patterns, words_mean = having.get("", (0, 1.0))
-        counts = [having.get(stem, (0, 0.0))[0] for stem in own]
-        rarity = [math.log(1 + (max(0, patterns - count) + 0.5) / (count + 0.5)) for count in counts]
-        return rarity, max(1.0, words_mean), patterns
+        return word_weights(own, {word: (int(count), float(mean)) for word, count, mean in rows})
 
 
 def _ranking(scope: Scope, question: Question, weights: Sequence[float], nearest: int) -> tuple[str, dict[str, Any]]:
@@ -127,14 +115,10 @@ def _near(nearest: int) -> str:
     return f"SELECT pattern_id, max(1 - distance) AS cosine FROM ({found}) GROUP BY pattern_id"
 
 
-def _is_everything(scope: Scope) -> bool:
-    return scope.query == Everything() and scope.from_ns is None and scope.to_ns is None
-
-
 def _patterns(scope: Scope) -> tuple[str, dict[str, Any]]:
     """Return SQL for (pattern_id, group_id, counted): the catalogue alone knows when nothing narrows the search."""
     known = f"SELECT pattern_id, group_id, count AS counted FROM patterns FINAL {_OF_TENANT}"
-    if _is_everything(scope):
+    if scope.is_everything:
         return known, {"tenant": scope.tenant}
     counts, parameters = counted(scope, {"pattern_id": "pattern_id"}, {"counted": ("count()", "sum")})
     groups = f"SELECT pattern_id, group_id FROM patterns FINAL {_OF_TENANT}"
@@ -161,7 +145,7 @@ def _matched(question: Question, weights: Sequence[float]) -> tuple[str, dict[st
             wanted.append(f"startsWith(word, {{q{number}:String}})")
             best = f"greatest({best}, if(startsWith(word, {{q{number}:String}}), {asked.prefix_weight}, 0.))"
         parts.append(f"{{i{number}:Float64}} * max({best})")
-    length = f"({1 - _LENGTH_SHARE} + {_LENGTH_SHARE} * any(words) / {{words_mean:Float64}})"
+    length = f"({1 - LENGTH_SHARE} + {LENGTH_SHARE} * any(words) / {{words_mean:Float64}})"
     sql = (
         f"SELECT pattern_id, ({' + '.join(parts)}) / {length} AS textual FROM pattern_words {_OF_TENANT}"
         f" AND word != '' AND ({' OR '.join(wanted)}) GROUP BY pattern_id"

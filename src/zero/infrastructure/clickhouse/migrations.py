@@ -162,18 +162,21 @@ def _standing(client: Client, all_of_them: list[Migration]) -> set[int]:
 def _set_retention(client: Client, options: ClickHouseOptions) -> None:
     """Alter the TTL when it differs. Existing parts keep theirs until they merge; whole parts are dropped when due."""
     values = _values(options)
-    sql = "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = {name:String}"
     for table in _KEPT_AS_LONG_AS_LOGS:
         local = f"{table}{values['suffix']}"
-        if f"TTL {_ttl(options)} " not in client.raw_query(sql, {"name": local}, fmt="TSVRaw").decode():
+        if f"TTL {_ttl(options)} " not in _how_made(client, local):
             client.command(f"ALTER TABLE {local} {values['on_cluster']} MODIFY TTL {_ttl(options)}")
 
 
 def _pack_postings(client: Client, options: ClickHouseOptions) -> None:
     """Have the text index packed from the next merges on, where the server can (docs/decisions/0125)."""
     values, name = _values(options), "text_index_posting_list_codec"
+    table = f"logs{values['suffix']}"
     known = client.raw_query("SELECT count() FROM system.merge_tree_settings WHERE name = {name:String}", {"name": name})
+    if int(known) and f"{name} = 'bitpacking'" not in _how_made(client, table):
+        client.command(f"ALTER TABLE {table} {values['on_cluster']} MODIFY SETTING {name} = 'bitpacking'")
+
+
+def _how_made(client: Client, table: str) -> str:
     sql = "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = {name:String}"
-    made = client.raw_query(sql, {"name": f"logs{values['suffix']}"}, fmt="TSVRaw").decode()
-    if int(known) and f"{name} = 'bitpacking'" not in made:
-        client.command(f"ALTER TABLE logs{values['suffix']} {values['on_cluster']} MODIFY SETTING {name} = 'bitpacking'")
+    return client.raw_query(sql, {"name": table}, fmt="TSVRaw").decode()

@@ -22,7 +22,7 @@ from zero.domain.instant import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SEC
 from zero.domain.ledger import MILLISECONDS_PER_DAY
 from zero.domain.query import And, Field, HasId, HasWord, Is, Node, TimeBetween
 from zero.domain.stored import EntryKey, StoredEntry
-from zero.infrastructure.clickhouse.connection import permitted, told
+from zero.infrastructure.clickhouse.connection import permitted, trace_headers
 from zero.infrastructure.clickhouse.counts import FIVE_MINUTES, MINUTE, counted, scope_condition
 from zero.infrastructure.clickhouse.errors import FOREIGN, error_code, translate
 from zero.infrastructure.clickhouse.identities import among
@@ -261,7 +261,7 @@ class ClickHouseReader:
             if self._client is None:
                 self._client = await loop.run_in_executor(self._threads, self._open)
         query_id = f"zero-{uuid.uuid4()}"
-        asked = self._threads.submit(self._ask, self._client, sql, parameters, query_id, told(traceparent()))
+        asked = self._threads.submit(self._ask, self._client, sql, parameters, query_id, trace_headers(traceparent()))
         try:
             return await asyncio.wrap_future(asked)
         except asyncio.CancelledError:

@@ -21,7 +21,7 @@ from zero.application.ports import Block, Lease
 from zero.application.tracing import traceparent
 from zero.domain.errors import LeaseLost, StoreUnavailable
 from zero.infrastructure.clickhouse.cluster import WHOLE, servers
-from zero.infrastructure.clickhouse.connection import connect_writer, told
+from zero.infrastructure.clickhouse.connection import connect_writer, trace_headers
 from zero.infrastructure.clickhouse.errors import error_code, translated
 from zero.infrastructure.clickhouse.options import ClickHouseOptions
 
@@ -77,7 +77,7 @@ class ClickHouseStore:
 
     async def insert(self, block: Block, lease: Lease) -> None:
         """Send the block once; what a failure left behind is for fence, quiesce and verify to find out."""
-        await self._run(self._insert, block, lease, told(traceparent()))
+        await self._run(self._insert, block, lease, trace_headers(traceparent()))
 
     async def close(self) -> None:
         """Close the connections once running calls have ended."""

@@ -8,10 +8,10 @@ from zero.application.ports import Block, RowRange
 from zero.domain.entry import LogEntry
 from zero.domain.errors import CorruptFrame, InvalidInput
 from zero.domain.frame import Frame
+from zero.domain.varint import varint
 from zero.infrastructure.codec.json_twin import json_column, string
 from zero.infrastructure.codec.log_batch import read_log_batch
 from zero.infrastructure.codec.pattern_twin import pattern_id
-from zero.infrastructure.codec.protobuf_wire import varint
 
 LEVEL_TYPE = "Enum8('TRACE' = 1, 'DEBUG' = 2, 'INFO' = 3, 'WARN' = 4, 'ERROR' = 5, 'FATAL' = 6)"
 PACKED_TRACE_BYTES = 16

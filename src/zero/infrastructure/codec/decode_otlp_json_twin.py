@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterator
 
 from zero.application.ports import Decoded
+from zero.domain.varint import varint
 from zero.infrastructure.codec.decode_otlp_twin import OtlpRecords
 from zero.infrastructure.codec.entry_twin import LIMITS, Stamp
 from zero.infrastructure.codec.json_form_twin import NUMBER, WrongForm, elements, integer, members, read_form, string
 from zero.infrastructure.codec.json_tree_twin import Node
-from zero.infrastructure.codec.protobuf_wire import FIXED32, bytes_field, double_field, fixed64_field, varint, varint_field
+from zero.infrastructure.codec.protobuf_wire import FIXED32, bytes_field, double_field, fixed64_field, varint_field
 from zero.infrastructure.codec.text_twin import Repaired
 
 _RESOURCE = {"attributes": ("pairs", 1), "droppedAttributesCount": ("uint32", 2)}

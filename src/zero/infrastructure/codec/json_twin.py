@@ -8,7 +8,7 @@ import struct
 from collections.abc import Mapping, Sequence
 
 from zero.domain.entry import MetadataValue
-from zero.infrastructure.codec.protobuf_wire import varint
+from zero.domain.varint import varint
 
 DYNAMIC_PATHS_MAX = 256
 _TYPES = ("Bool", "Float64", "Int64", "SharedVariant", "String", "UInt64")  # sorted; SharedVariant only in version 1

@@ -4,11 +4,10 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from zero.domain.varint import varint
+
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 _FIXED_BYTES = {FIXED64: 8, FIXED32: 4}
-
-
-_ONE_BYTE = [bytes([value]) for value in range(0x80)]
 
 
 class WireError(ValueError):
@@ -69,18 +68,6 @@ def _read_varint(data: bytes, at: int, stop: int, position: int) -> tuple[int, i
         if byte < 0x80:
             return value & (1 << 64) - 1, at
     raise WireError(position)
-
-
-def varint(value: int) -> bytes:
-    """Return the varint of an unsigned 64-bit value."""
-    if value <= 0x7F:
-        return _ONE_BYTE[value]
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 def varint_field(number: int, value: int) -> bytes:

@@ -1,22 +1,19 @@
 """Ranking the patterns of one tenant by a question: words by their stems where they lie, vectors by their cosine in numpy."""
 
 import asyncio
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy
 
+from zero.application.meaning.scoring import LENGTH_SHARE, WordWeights, own_stems, word_weights
 from zero.application.ports import Mode, Question, Ranked, RankedTexts, Scope
-from zero.domain.query import Everything
 from zero.infrastructure.postgres.meaning_store import NUMBERS
 from zero.infrastructure.postgres.reader import PostgresReader, scope_condition
 from zero.infrastructure.postgres.rows import Row
 from zero.infrastructure.postgres.values import from_text, signed, to_text, unsigned
 
-# Long patterns answer many words by chance: how much of a pattern's length, in averages, counts against it.
-_LENGTH_SHARE = 0.15
 _VECTORS_AT_ONCE = 4_000
 
 
@@ -70,7 +67,7 @@ class PostgresMeaningReader:
 
     async def _counts(self, scope: Scope) -> Sequence[Row]:
         """Return (pattern, group, entries of the pattern): the catalogue alone knows when nothing narrows the search."""
-        if scope.query == Everything() and scope.from_ns is None and scope.to_ns is None:
+        if scope.is_everything:
             sql = "SELECT pattern_id, group_id, count FROM patterns WHERE tenant = %(tenant)s"
             return await self._reader.ask(sql, {"tenant": to_text(scope.tenant)})
         condition, parameters = scope_condition(scope)
@@ -81,29 +78,21 @@ class PostgresMeaningReader:
         )
         return await self._reader.ask(sql, parameters)
 
-    async def _weights(self, tenant: str, question: Question) -> tuple[list[float], float]:
-        """Return how much each word of the question weighs, and how many words a pattern has on average.
-
-        Words weigh by how rare they are among the patterns (BM25's inverse document frequency); one that none has weighs most,
-        so that a question half answered scores half.
-        """
-        own = [max(asked.stems, key=lambda stem: asked.stems[stem]) for asked in question.words]
+    async def _weights(self, tenant: str, question: Question) -> WordWeights:
+        own = own_stems(question)
         sql = (
             "SELECT word, count(*), avg(words)::float8 FROM pattern_words"
             " WHERE tenant = %(tenant)s AND word = ANY(%(own)s::text[]) GROUP BY word"
         )
         rows = await self._reader.ask(sql, {"tenant": to_text(tenant), "own": ["", *map(to_text, own)]})
-        having = {from_text(word): (count, mean) for word, count, mean in rows}
-        patterns, words_mean = having.get("", (0, 1.0))
-        counts = [having.get(stem, (0, 0.0))[0] for stem in own]
-        return [math.log(1 + (max(0, patterns - count) + 0.5) / (count + 0.5)) for count in counts], max(1.0, words_mean)
+        return word_weights(own, {from_text(word): (count, mean) for word, count, mean in rows})
 
     async def _textual(self, tenant: str, question: Question) -> dict[int, float]:
         """Return how much of the question's weight the words of a pattern answer, the best for each.
 
         Only the rows of words that answer something are read: the key begins with the tenant and the word.
         """
-        weights, words_mean = await self._weights(tenant, question)
+        weighed = await self._weights(tenant, question)
         parameters: dict[str, Any] = {"tenant": to_text(tenant)}
         parameters["stems"] = sorted({to_text(stem) for asked in question.words for stem in asked.stems})
         wanted = ["word = ANY(%(stems)s::text[])"]
@@ -116,7 +105,10 @@ class PostgresMeaningReader:
             f" AND ({' OR '.join(wanted)}) GROUP BY pattern_id, words"
         )
         rows = await self._reader.ask(sql, parameters)
-        return {pattern: _answered(question, weights, found) / _length(words, words_mean) for pattern, words, found in rows}
+        return {
+            pattern: _answered(question, weighed.weights, found) / _length(words, weighed.words_mean)
+            for pattern, words, found in rows
+        }
 
     async def _cosines(self, tenant: str, question: Question, patterns: Sequence[int]) -> dict[int, float]:
         asked = numpy.asarray(question.vector, NUMBERS)
@@ -146,7 +138,7 @@ def _answered(question: Question, weights: Sequence[float], found: Sequence[str]
 
 
 def _length(words: int, words_mean: float) -> float:
-    return 1 - _LENGTH_SHARE + _LENGTH_SHARE * words / words_mean
+    return 1 - LENGTH_SHARE + LENGTH_SHARE * words / words_mean
 
 
 def _nearness(rows: Sequence[Row], asked: "numpy.ndarray[Any, Any]") -> dict[int, float]:

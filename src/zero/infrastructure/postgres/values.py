@@ -21,7 +21,7 @@ _GROUPS = {"\0": "\1\1\1\2", "\1": "\1\1\2\2", "\2": "\1\2\2\2"}
 _GROUP = re.compile("\1\1\1\2|\1\1\2\2|\1\2\2\2")
 _BACK = {group: char for char, group in _GROUPS.items()}
 _MINUS_ZERO = "0.00"
-_ESCAPED_LOW = "\\u000"
+_ESCAPED_LOW = "\\u000"  # how JSON begins to write any of the characters of _SPECIAL
 
 
 def signed(number: int) -> int:
@@ -79,7 +79,7 @@ def _float(value: float) -> str:
 def from_json(text: str) -> dict[str, MetadataValue]:
     """Return the metadata of a stored object."""
     found: dict[str, Any] = json.loads(text, parse_float=_read_float)
-    if "\\u000" not in text:
+    if _ESCAPED_LOW not in text:
         return found
     return {from_text(key): from_text(value) if isinstance(value, str) else value for key, value in found.items()}
 

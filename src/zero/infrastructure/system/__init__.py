@@ -1,1 +1,1 @@
-"""The operating system's clock."""
+"""What the operating system knows: the time, and what our processes take of the machine."""

@@ -22,7 +22,8 @@ from zero.application.trace_events import SpansExported, SpansLost
 
 _PATH = "/v1/traces"
 _HEADER = "traceparent"
-_SAMPLED_LENGTH = 55
+_TRACEPARENT_CHARACTERS = 55  # W3C Trace Context, version 00
+_SAMPLED_DIGITS = "13579bdfBDF"  # the last digit of the flags: bit 0 says that the caller samples the trace
 _propagator = TraceContextTextMapPropagator()
 
 
@@ -69,8 +70,8 @@ class OtelTracer:
 
     def begin(self, name: str, traceparent: str = "", start_ns: int | None = None, *, serves: bool = False) -> Span | None:
         """Begin to trace. A caller that has decided is heard; the bound of traces a second holds for its wishes, too."""
-        if len(traceparent) == _SAMPLED_LENGTH:
-            if traceparent[-1] not in "13579bdfBDF":
+        if len(traceparent) == _TRACEPARENT_CHARACTERS:
+            if traceparent[-1] not in _SAMPLED_DIGITS:
                 return None
         elif random.random() >= self._share:  # noqa: S311 - a sample, not a secret
             return None

@@ -5,13 +5,13 @@ from hypothesis import strategies as st
 
 from tests.unit.infrastructure.native.twins import NATIVE, NOW_NS, SOURCE, outcome, thorough
 from zero.domain.errors import InvalidInput
+from zero.domain.varint import varint
 from zero.infrastructure.codec import decode_otlp_twin
 from zero.infrastructure.codec.protobuf_wire import (
     FIXED32,
     bytes_field,
     double_field,
     fixed64_field,
-    varint,
     varint_field,
 )
 

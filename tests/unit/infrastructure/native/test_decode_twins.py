@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from tests.unit.infrastructure.native.twins import NATIVE, NOW_NS, SOURCE, outcome, thorough
 from zero.domain.errors import InvalidInput
+from zero.domain.varint import varint
 from zero.infrastructure.codec import decode_json_twin, decode_log_batch_twin, plain_json
-from zero.infrastructure.codec.protobuf_wire import bytes_field, double_field, fixed64_field, varint, varint_field
+from zero.infrastructure.codec.protobuf_wire import bytes_field, double_field, fixed64_field, varint_field
 
 
 def assert_json_twins(body: bytes) -> None:
