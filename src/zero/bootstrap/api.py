@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from zero.bootstrap.meaning import kept_meanings
+from zero.bootstrap.meaning import maintained_meaning
 from zero.bootstrap.parts import (
     Ready,
     announce,
@@ -64,8 +64,8 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
             keys = await stack.enter_async_context(key_ring(settings, settings.api, 1, telemetry))
             admin = await stack.enter_async_context(key_admin(settings, telemetry))
             letters = await stack.enter_async_context(dead_letters(settings, buffer, telemetry))
-            puts = await stack.enter_async_context(kept_catalogue(settings, telemetry))
-            chosen = await stack.enter_async_context(kept_meanings(settings, telemetry, puts))
+            puts = await stack.enter_async_context(maintained_catalogue(settings, telemetry))
+            chosen = await stack.enter_async_context(maintained_meaning(settings, telemetry, puts))
             meaning = MeaningSearch(search, readers.meaning, reader, chosen, clock, telemetry)
             services = ApiServices(
                 search=search,
@@ -107,8 +107,8 @@ async def dead_letters(settings: Settings, store: "DeadLetterStore", telemetry: 
 
 
 @asynccontextmanager
-async def kept_catalogue(settings: Settings, telemetry: "Telemetry") -> AsyncIterator[Callable[[], int]]:
-    """Keep the catalogue of patterns meanwhile; gives what says how often something was put into it.
+async def maintained_catalogue(settings: Settings, telemetry: "Telemetry") -> AsyncIterator[Callable[[], int]]:
+    """Keep the catalogue of patterns up to date as long as the block runs; gives how often something was put into it.
 
     An api that has only a reader's rights leaves it to others.
     """

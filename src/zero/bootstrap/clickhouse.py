@@ -1,10 +1,10 @@
 """ClickHouse as the store."""
 
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from zero.bootstrap.stores import Readers, StoreReport, nothing_to_keep
+from zero.bootstrap.stores import Readers, StoreReport
 from zero.domain.errors import ConfigurationError
 from zero.settings import Settings
 
@@ -69,9 +69,9 @@ class ClickHouseKind:
 
         return ClickHouseMeaningStore(clickhouse_options(self._settings))
 
-    def kept(self, telemetry: "Telemetry") -> AbstractAsyncContextManager[None]:
+    def upkeep(self, telemetry: "Telemetry") -> AbstractAsyncContextManager[None]:
         """Do nothing: ClickHouse drops by itself what is due."""
-        return nothing_to_keep()
+        return nullcontext()
 
     def retention(self) -> "ClickHouseRetention":
         """Return what removes days from the store."""

@@ -70,8 +70,8 @@ async def _drain_shards(
 
     announcing = asyncio.create_task(announce(ready, is_ready))
     try:
-        page, kept = _drain_page(settings, service, telemetry, metrics.text), kind.kept(telemetry)
-        async with page, kept, kept_small(settings, lambda: service.holds(0), telemetry):
+        page, upkeep = _drain_page(settings, service, telemetry, metrics.text), kind.upkeep(telemetry)
+        async with page, upkeep, enforced_retention(settings, lambda: service.holds(0), telemetry):
             await service.run(stop)
     finally:
         announcing.cancel()
@@ -80,8 +80,8 @@ async def _drain_shards(
 
 
 @asynccontextmanager
-async def kept_small(settings: Settings, ours: Callable[[], bool], telemetry: "Telemetry") -> AsyncIterator[None]:
-    """Keep the store to its days and its size meanwhile, while it is ours to do."""
+async def enforced_retention(settings: Settings, ours: Callable[[], bool], telemetry: "Telemetry") -> AsyncIterator[None]:
+    """Keep the store within its retention, in days and in bytes, as long as the block runs and ``ours`` is true."""
     from zero.application.background import end
     from zero.application.retention import KeeperParts, RetentionKeeper
     from zero.infrastructure.redis.retention import RedisRetention

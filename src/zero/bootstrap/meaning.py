@@ -42,10 +42,10 @@ def embedders(settings: Settings) -> "Embedders":
 
 
 @asynccontextmanager
-async def kept_meanings(settings: Settings, telemetry: "Telemetry", puts: Callable[[], int]) -> AsyncIterator["Embedders"]:
-    """Give the embedders, and keep words and vectors of patterns meanwhile: of all api processes one does.
+async def maintained_meaning(settings: Settings, telemetry: "Telemetry", puts: Callable[[], int]) -> AsyncIterator["Embedders"]:
+    """Give the embedders, and keep the words and vectors of patterns up to date as long as the block runs.
 
-    ``puts`` says how often patterns were put.
+    Of all api processes one does so at a time. ``puts`` says how often patterns were put into the catalogue.
     """
     from zero.application.background import end
     from zero.application.meaning.upkeep import MeaningUpkeep, Surroundings

@@ -78,7 +78,7 @@ class PostgresKind:
         return PostgresMeaningStore(self._options)
 
     @asynccontextmanager
-    async def kept(self, telemetry: "Telemetry") -> AsyncIterator[None]:
+    async def upkeep(self, telemetry: "Telemetry") -> AsyncIterator[None]:
         """Make the partitions of coming days, and drop those that retention has passed."""
         from zero.application.background import end
         from zero.infrastructure.postgres.partitions import PartitionUpkeep

@@ -3,8 +3,7 @@
 A new kind is a class like those in ``clickhouse.py`` and ``postgres.py``, and a case of ``store_kind``.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
@@ -91,8 +90,8 @@ class StoreKind(Protocol):
     def meaning_store(self) -> ClosingMeaningStore:
         """Return where words and vectors are kept."""
 
-    def kept(self, telemetry: Telemetry) -> AbstractAsyncContextManager[None]:
-        """Do meanwhile what the store does not do by itself."""
+    def upkeep(self, telemetry: Telemetry) -> AbstractAsyncContextManager[None]:
+        """Do what the store does not do by itself, such as making partitions ahead of time, as long as the block runs."""
 
     def retention(self) -> RetentionStore:
         """Return what removes days from the store."""
@@ -114,9 +113,3 @@ def store_kind(settings: Settings) -> StoreKind:
             "ZERO_CLICKHOUSE_URL and ZERO_STORE_URL are empty: set one, or run `zero up`, which starts a store of its own"
         )
     return PostgresKind(settings) if urlsplit(settings.store).scheme in POSTGRES_SCHEMES else ClickHouseKind(settings)
-
-
-@asynccontextmanager
-async def nothing_to_keep() -> AsyncIterator[None]:
-    """Do nothing: the store looks after itself."""
-    yield

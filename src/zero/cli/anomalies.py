@@ -5,10 +5,9 @@ from typing import Any
 import click
 
 from zero.cli import settings_flags
-from zero.cli.api_client import ApiClient, Refused, Unreachable
 from zero.cli.log_lines import json_line, printable
-from zero.cli.query_options import api_url, fail, filters, nothing, query_options
-from zero.cli.trust import TRUST_FLAGS, trust
+from zero.cli.query_options import api_url, asking, filters, nothing, query_options
+from zero.cli.trust import TRUST_FLAGS
 from zero.settings import Settings
 
 _COLOURS = {"new": "yellow", "more": "red", "fewer": "blue", "vanished": "magenta"}
@@ -33,11 +32,8 @@ def anomalies(settings: Settings, query: tuple[str, ...], as_json: bool, **given
     text, url = " ".join(query), api_url(given["url"], settings)
     names = (("from", "start"), ("to", "end"), ("about", "about"), ("limit", "limit"))
     options = [(name, str(given[key])) for name, key in names if given[key]]
-    try:
-        client = ApiClient(url, settings.api_key, trust(settings))
+    with asking(settings, url, text) as client:
         answer = client.get("/api/anomalies", filters(text, given["app_id"], given["levels"]) + options)
-    except (Refused, Unreachable) as error:
-        fail(error, text, url)
     found = answer["anomalies"]
     for anomaly in found:
         click.echo(json_line(anomaly) if as_json else _pretty(anomaly))

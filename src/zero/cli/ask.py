@@ -5,10 +5,10 @@ from typing import Any
 import click
 
 from zero.cli import settings_flags
-from zero.cli.api_client import ApiClient, Refused, Unreachable
+from zero.cli.api_client import ApiClient
 from zero.cli.log_lines import json_line, printable, show
-from zero.cli.query_options import api_url, fail, nothing, query_options
-from zero.cli.trust import TRUST_FLAGS, trust
+from zero.cli.query_options import api_url, asking, nothing, query_options
+from zero.cli.trust import TRUST_FLAGS
 from zero.settings import Settings
 
 _PATTERNS_MAX = 50
@@ -43,11 +43,8 @@ def ask(settings: Settings, query: tuple[str, ...], limit: int, as_json: bool, a
     filters: dict[str, Any] = {"level": list(given["levels"]), "time_range": times}
     if given["app_id"] is not None:
         filters["app_id"] = given["app_id"]
-    try:
-        client = ApiClient(url, settings.api_key, trust(settings))
+    with asking(settings, url, text) as client:
         found = (_patterns if as_patterns else _lines)(client, {"query": text, "mode": given["mode"], **filters}, limit)
-    except (Refused, Unreachable) as error:
-        fail(error, text, url)
     for one in found:
         if as_patterns:
             _show_pattern(one, as_json)

@@ -8,10 +8,10 @@ from urllib.parse import quote
 import click
 
 from zero.cli import settings_flags
-from zero.cli.api_client import ApiClient, Refused, Unreachable
+from zero.cli.api_client import ApiClient, Refused
 from zero.cli.log_lines import json_line, printable
-from zero.cli.query_options import EXIT_NOTHING, api_url, fail
-from zero.cli.trust import TRUST_FLAGS, trust
+from zero.cli.query_options import EXIT_NOTHING, api_url, asking
+from zero.cli.trust import TRUST_FLAGS
 from zero.settings import Settings
 
 _PAGE_LETTERS_MAX = 1000
@@ -47,13 +47,11 @@ def chosen(command: Callable[..., Any]) -> Callable[..., Any]:
 @reached
 def list_letters(settings: Settings, url: str | None, as_json: bool, limit: int) -> None:
     """List dead letters, oldest first."""
-    url, shown = api_url(url, settings), 0
-    try:
-        for letter in _letters(_client(url, settings), limit):
+    shown = 0
+    with asking(settings, api_url(url, settings)) as client:
+        for letter in _letters(client, limit):
             click.echo(json_line(letter) if as_json else _line(letter))
             shown += 1
-    except (Refused, Unreachable) as error:
-        fail(error, "", url)
     if not shown and not as_json:
         click.echo("no dead letters", err=True)
 
@@ -66,11 +64,12 @@ def show(settings: Settings, url: str | None, as_json: bool, id: str) -> None:
 
     Those are for keys that may read the logs of its tenant.
     """
-    url = api_url(url, settings)
-    try:
-        letter = _client(url, settings).get(f"{_PATH}/{quote(id, safe='')}", [])
-    except (Refused, Unreachable) as error:
-        _fail(error, url)
+    with asking(settings, api_url(url, settings)) as client:
+        try:
+            letter = client.get(f"{_PATH}/{quote(id, safe='')}", [])
+        except Refused as error:
+            _pass_over_missing(error)
+            sys.exit(EXIT_NOTHING)
     if as_json:
         click.echo(json_line(letter))
         return
@@ -123,21 +122,16 @@ def _each(
     act: Callable[[ApiClient, str], dict[str, Any]],
 ) -> None:
     """Act on each letter; one that is not there, or no longer, does not stop the others."""
-    url = api_url(url, settings)
-    client, missing = _client(url, settings), 0
-    try:
+    missing = 0
+    with asking(settings, api_url(url, settings)) as client:
         for id in _present(client) if ids is None else ids:
             try:
                 letter = act(client, f"{_PATH}/{quote(id, safe='')}")
             except Refused as error:
-                if error.code != "not_found":
-                    raise
+                _pass_over_missing(error)
                 missing += 1
-                click.echo(printable(str(error)), err=True)
             else:
                 click.echo(json_line(letter) if as_json else _line(letter))
-    except (Refused, Unreachable) as error:
-        fail(error, "", url)
     if missing:
         sys.exit(EXIT_NOTHING)
 
@@ -147,15 +141,11 @@ def _present(client: ApiClient) -> list[str]:
     return [letter["id"] for letter in _letters(client, sys.maxsize)]
 
 
-def _fail(error: Exception, url: str) -> None:
-    if isinstance(error, Refused) and error.code == "not_found":
-        click.echo(printable(str(error)), err=True)
-        sys.exit(EXIT_NOTHING)
-    fail(error, "", url)
-
-
-def _client(url: str, settings: Settings) -> ApiClient:
-    return ApiClient(url, settings.api_key, trust(settings))
+def _pass_over_missing(error: Refused) -> None:
+    """Say that a letter is not there; raise what is wrong otherwise."""
+    if error.code != "not_found":
+        raise error
+    click.echo(printable(str(error)), err=True)
 
 
 def _letters(client: ApiClient, limit: int) -> Iterator[dict[str, Any]]:

@@ -6,10 +6,9 @@ from typing import IO, Any
 import click
 
 from zero.cli import settings_flags
-from zero.cli.api_client import ApiClient, Refused, Unreachable
 from zero.cli.log_lines import json_line, printable
-from zero.cli.query_options import api_url, fail, filters, nothing, query_options
-from zero.cli.trust import TRUST_FLAGS, trust
+from zero.cli.query_options import api_url, asking, filters, nothing, query_options
+from zero.cli.trust import TRUST_FLAGS
 from zero.settings import Settings
 
 _BARS = " ▁▂▃▄▅▆▇█"
@@ -54,11 +53,8 @@ def list_(settings: Settings, query: tuple[str, ...], as_json: bool, **given: An
     text, url = " ".join(query), api_url(given["url"], settings)
     names = (("from", "start"), ("to", "end"), ("sort", "sort"), ("new_since", "new_since"), ("limit", "limit"))
     options = [(name, str(given[key])) for name, key in names if given[key]]
-    try:
-        client = ApiClient(url, settings.api_key, trust(settings))
+    with asking(settings, url, text) as client:
         found = client.get("/api/patterns", filters(text, given["app_id"], given["levels"]) + options)["patterns"]
-    except (Refused, Unreachable) as error:
-        fail(error, text, url)
     for pattern in found:
         click.echo(json_line(pattern) if as_json else _pretty(pattern))
     if not found:

@@ -1,14 +1,16 @@
 """What ``zero search`` and ``zero tail`` have in common: how to say what to look for, and how they fail."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import click
 from rich.cells import cell_len
 
-from zero.cli.api_client import Refused, Unreachable
+from zero.cli.api_client import ApiClient, Refused, Unreachable
 from zero.cli.log_lines import printable
+from zero.cli.trust import trust
 from zero.settings import Settings
 
 EXIT_NOTHING, EXIT_USAGE, EXIT_UNREACHABLE = 1, 2, 3
@@ -37,6 +39,15 @@ def api_url(url: str | None, settings: Settings) -> str:
     return f"{settings.web_scheme}://{settings.api}"
 
 
+@contextmanager
+def asking(settings: Settings, url: str, query: str = "", timeout_seconds: float = 60.0) -> Iterator[ApiClient]:
+    """Give a client of the api; where it raises, say what is wrong with the query or the api, and end the process."""
+    try:
+        yield ApiClient(url, settings.api_key, trust(settings), timeout_seconds)
+    except (Refused, Unreachable) as error:
+        _fail(error, query, url)
+
+
 def filters(query: str, app_id: str | None, levels: tuple[str, ...]) -> list[tuple[str, str]]:
     """Return the parameters of the request."""
     given = [("q", query)] + [("level", level) for level in levels]
@@ -50,7 +61,7 @@ def nothing(what: str, as_json: bool) -> NoReturn:
     sys.exit(EXIT_NOTHING)
 
 
-def fail(error: Exception, query: str, url: str) -> NoReturn:
+def _fail(error: Refused | Unreachable, query: str, url: str) -> NoReturn:
     """Say what is wrong and what to do, and end the process."""
     if isinstance(error, Refused):
         click.echo(f"error: {printable(str(error))}", err=True)
@@ -60,7 +71,6 @@ def fail(error: Exception, query: str, url: str) -> NoReturn:
         if error.code in ("unauthenticated", "forbidden"):
             click.echo("The key is that of ZERO_API_KEY; `zero keys create` makes one with the scope that is needed.", err=True)
         sys.exit(EXIT_USAGE)
-    assert isinstance(error, Unreachable)  # noqa: S101 - the client raises nothing else
     click.echo(f"error: no answer from the api at {url}: {printable(str(error))}", err=True)
     click.echo("Is it running? Start everything with `zero up`, or name another api with --url or ZERO_API.", err=True)
     sys.exit(EXIT_UNREACHABLE)

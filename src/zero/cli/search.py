@@ -6,10 +6,10 @@ from typing import Any
 import click
 
 from zero.cli import settings_flags
-from zero.cli.api_client import ApiClient, Refused, Unreachable
+from zero.cli.api_client import ApiClient
 from zero.cli.log_lines import show
-from zero.cli.query_options import api_url, fail, filters, nothing, query_options
-from zero.cli.trust import TRUST_FLAGS, trust
+from zero.cli.query_options import api_url, asking, filters, nothing, query_options
+from zero.cli.trust import TRUST_FLAGS
 from zero.settings import Settings
 
 _PAGE_ENTRIES_MAX = 1000
@@ -30,13 +30,10 @@ def search(settings: Settings, query: tuple[str, ...], limit: int, as_json: bool
     text, url = " ".join(query), api_url(given["url"], settings)
     times = [(name, given[key]) for name, key in (("from", "start"), ("to", "end")) if given[key]]
     found = 0
-    try:
-        client = ApiClient(url, settings.api_key, trust(settings))
+    with asking(settings, url, text) as client:
         for log in _logs(client, filters(text, given["app_id"], given["levels"]) + times, limit):
             show(log, as_json)
             found += 1
-    except (Refused, Unreachable) as error:
-        fail(error, text, url)
     if not found:
         nothing("nothing found: try fewer words or filters; `zero search` alone shows the newest logs there are", as_json)
 

@@ -3,15 +3,16 @@
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import click
 
 from zero.cli import settings_flags
-from zero.cli.api_client import ApiClient, Event, Refused, Unreachable
+from zero.cli.api_client import ApiClient, Event, Unreachable
 from zero.cli.log_lines import printable, show
-from zero.cli.query_options import api_url, fail, filters, query_options
-from zero.cli.trust import TRUST_FLAGS, trust
+from zero.cli.query_options import api_url, asking, filters, query_options
+from zero.cli.trust import TRUST_FLAGS
 from zero.settings import Settings
 
 _PAUSE_SECONDS_MAX = 10.0
@@ -30,14 +31,9 @@ def tail(settings: Settings, query: tuple[str, ...], as_json: bool, **given: Any
     Exit code 0: ended with Ctrl-C. 2: the query or an option is wrong. 3: the api does not answer at the start.
     """
     text, url = " ".join(query), api_url(given["url"], settings)
-    try:
-        client = ApiClient(url, settings.api_key, trust(settings), _SILENCE_SECONDS_MAX)
+    with suppress(KeyboardInterrupt), asking(settings, url, text, _SILENCE_SECONDS_MAX) as client:
         for event in _follow(client, filters(text, given["app_id"], given["levels"])):
             _show(event, as_json)
-    except (Refused, Unreachable) as error:
-        fail(error, text, url)
-    except KeyboardInterrupt:
-        return
 
 
 def _follow(client: ApiClient, parameters: list[tuple[str, str]]) -> Iterator[Event]:

@@ -83,7 +83,7 @@ class Application:
                 raise too_many_queries(self._options.queries_max)
         except EngineError as error:
             await _skip(receive)
-            await self._fail(send, error, "")
+            await self.fail(send, error, "")
             return
         loop = asyncio.get_running_loop()
         call = Call(request, Feed(loop), self._gate.enter(), self._worker.tag(request), loop)
@@ -153,7 +153,8 @@ class Application:
         }
         return [(name.encode(), value.encode()) for name, value in values.items() if value]
 
-    async def _fail(self, send: Send, error: EngineError, query_id: str) -> None:
+    async def fail(self, send: Send, error: EngineError, query_id: str) -> None:
+        """Answer with an error."""
         headers = [*self.headers(query_id), (b"x-clickhouse-exception-code", str(error.code).encode())]
         if error.status == 401:
             headers.append((b"www-authenticate", b'Basic realm="ClickHouse server HTTP API"'))
@@ -169,10 +170,6 @@ class Application:
     def version(self) -> str:
         """The engine's version."""
         return self._engine.version
-
-    async def fail(self, send: Send, error: EngineError, query_id: str) -> None:
-        """Answer with an error."""
-        await self._fail(send, error, query_id)
 
 
 class _Reply:

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 from xml.sax.saxutils import escape
 
-from zero.embedded.clickhouse.errors import EngineError, from_engine
+from zero.embedded.clickhouse.errors import from_engine
 from zero.embedded.clickhouse.native_engine import load
 
 _chdb: Any = load()
@@ -244,6 +244,3 @@ def _write_config(path: Path, memory_bytes: int) -> Path:
     users.write_text(_USERS)
     config.write_text(f"<clickhouse>\n{lines}\n</clickhouse>\n")
     return config.absolute()
-
-
-__all__ = ["Engine", "EngineError", "Insert", "Judgement", "Result", "Session", "Summary"]
