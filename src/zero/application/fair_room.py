@@ -31,7 +31,7 @@ class FairRoomOptions:
 
 
 class Tenancy:
-    """What one tenant has in the room; ``waiting`` is for the owner of the room. ``seen``: something came in of late."""
+    """What one tenant has in the room. ``seen``: something came in lately. ``waiting`` is a queue for the room's owner."""
 
     __slots__ = ("bytes", "count", "seen", "waiting")
 
@@ -75,7 +75,7 @@ class FairRoom:
         return held
 
     def leave(self, tenant: str, count: int, size_bytes: int) -> None:
-        """Say that something which was let in has gone."""
+        """Give back the room of something that ``enter`` let in."""
         held = self.tenants[tenant]
         held.count -= count
         held.bytes -= size_bytes

@@ -94,7 +94,7 @@ class Ingest:
         self._closed = False
 
     async def start(self) -> None:
-        """Say how durable an acknowledgement is. Raises ConfigurationError when that is relaxed and must be strict."""
+        """Report what an acknowledgement promises. Raises ConfigurationError when the buffer does not fsync and has to."""
         try:
             durability = await self._buffer.durability()
         except Unavailable:
@@ -112,7 +112,7 @@ class Ingest:
 
     @asynccontextmanager
     async def running(self, stop_seconds_max: float) -> AsyncIterator[None]:
-        """Be there for the doors that serve meanwhile; then flush what they took. Raises what ``start`` raises."""
+        """Start; at the end of the block flush what was taken, and close. Raises what ``start`` raises."""
         await self.start()
         try:
             yield
@@ -305,7 +305,7 @@ class Ingest:
 
 
 def _told(error: Exception) -> ZeroError:
-    """Return what a waiter is told: nobody waits for ever because of a defect of ours."""
+    """Return the error for a waiter: a defect of ours becomes one too, so that nobody waits for ever."""
     return error if isinstance(error, ZeroError) else ZeroError(f"internal error: {type(error).__name__}: {error}")
 
 

@@ -52,7 +52,7 @@ class BufferMeasured(Event):
 
 
 async def watch_ledger(buffer: Buffer, clock: Clock, telemetry: Telemetry, every_seconds: float = 5.0) -> None:
-    """Report ledger and level again and again; what a buffer that is away was last keeps standing."""
+    """Report the ledger and how full the buffer is; while the buffer does not answer, the last figures stay."""
     while True:
         try:
             rows, level = (await buffer.ledger()).values(), await buffer.level()

@@ -92,7 +92,7 @@ async def run_api(settings: Settings, stop: asyncio.Event, ready: Ready) -> None
 
 @asynccontextmanager
 async def dead_letters(settings: Settings, store: "DeadLetterStore", telemetry: "Telemetry") -> "AsyncIterator[DeadLetters]":
-    """Give what looks at dead letters and moves them."""
+    """Give the dead letters of the buffer."""
     from zero.application.dead_letters import DeadLetterParts, DeadLetters
     from zero.infrastructure.codec.log_batch import read_log_batch
     from zero.infrastructure.native.codec import NativeCodec

@@ -1,4 +1,4 @@
-"""What several roles are made of."""
+"""Parts that several roles share."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -64,7 +64,7 @@ async def key_ring(settings: Settings, address: Address, processes: int, telemet
 
 @asynccontextmanager
 async def key_admin(settings: Settings, telemetry: "Telemetry | None" = None) -> AsyncIterator["Keys"]:
-    """Give what changes the keys in the buffer."""
+    """Give the administration of keys, over the buffer."""
     from zero.application.keys import Keys
     from zero.infrastructure.redis.key_store import RedisKeyStore
     from zero.infrastructure.system.clock import SystemClock
@@ -93,7 +93,7 @@ async def server_tls(settings: Settings, telemetry: "Telemetry") -> AsyncIterato
 
 @asynccontextmanager
 async def tracing(role: str, settings: Settings, telemetry: "Telemetry") -> AsyncIterator["Tracer | None"]:
-    """Give what traces our own work; None where nobody wants to know."""
+    """Give the tracer of this process; None when tracing is not set up."""
     if not settings.traces_url:
         yield None
         return
@@ -111,13 +111,13 @@ async def tracing(role: str, settings: Settings, telemetry: "Telemetry") -> Asyn
 
 
 def most_exposed(*addresses: Address | None) -> Address:
-    """Return the address that most can reach."""
+    """Return the first address that other machines can reach, else the first."""
     given = [address for address in addresses if address is not None]
     return next((address for address in given if not address.is_loopback), given[0])
 
 
 async def announce(ready: Ready, look: Callable[[], Awaitable[bool]]) -> None:
-    """Call ``ready`` once ``look`` says so."""
+    """Ask ``look`` until it is true, then call ``ready``."""
     while not await look():  # noqa: ASYNC110 - readiness lies outside this process
         await asyncio.sleep(_READY_LOOK_SECONDS)
     ready()
@@ -125,7 +125,7 @@ async def announce(ready: Ready, look: Callable[[], Awaitable[bool]]) -> None:
 
 @contextmanager
 def bound(name: str, settings: Settings) -> Iterator[None]:
-    """Say which setting is to blame when a port cannot be had."""
+    """Turn an OSError of binding a port into a ConfigurationError that names the setting."""
     try:
         yield
     except OSError as error:

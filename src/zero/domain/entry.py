@@ -39,7 +39,11 @@ class EntryLimits:
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """Bounds of one request, after decompression; ``payload_bytes`` of what it becomes when each entry says all of its own."""
+    """Bounds of one request, after decompression.
+
+    ``payload_bytes`` bounds its ``LogBatch``, in which every entry repeats what a request may say once for all (the resource of
+    OTLP, the labels of a Loki stream).
+    """
 
     body_bytes: int = 16 * 1024 * 1024
     entries: int = 20_000

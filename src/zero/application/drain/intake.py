@@ -96,7 +96,7 @@ class Intake:
         return max(1, min(self._trusted, bytes_left // self._frame_bytes, rows_left // self._frame_rows))
 
     def _learn(self, sizes: Sequence[int], counts: Sequence[int]) -> None:
-        """Trust grows twofold with each read that was no larger than a block, and is gone after one that was."""
+        """Read twice as much the next time after a read that fitted a block; begin small again after one that did not."""
         if sizes:
             self._frame_bytes, self._frame_rows = max(sizes) or 1, max(counts) or 1
             within = sum(sizes) <= self._options.block_bytes_max and sum(counts) <= self._options.block_rows_max

@@ -261,14 +261,14 @@ class ShardDrain:
             await self._parts.clock.sleep(left)
 
     def _late(self) -> bool:
-        """Whether the time of a stop is up."""
+        """Whether the time that a stop may take is up."""
         return self._stop_at is not None and self._now() >= self._stop_at
 
     def _stop(self) -> None:
         self.state = DrainState.STOPPED
 
     def _well(self) -> None:
-        """Progress was made: the next failure is a first one."""
+        """Note progress: the next failure counts as the first, and waits shortest."""
         self._backoff.reset()
         self.last_error = ""
 

@@ -15,10 +15,11 @@ _TELL_SECONDS = 600.0  # where a bound of cost is reached again and again, it is
 
 @dataclass(frozen=True, slots=True)
 class UpkeepOptions:
-    """A look begins ``look_seconds`` after the last one that found nothing to do, and works in batches.
+    """How often patterns without words or a vector are looked for, and how many are worked on at once.
 
-    Where somebody says when patterns were put, it begins soon after that, else ``idle_seconds`` after the last one.
-    ``rest_factor`` bounds what the looking costs; what nobody needs any more is dropped every ``forget_seconds``.
+    After a look that found none the next one waits at least ``look_seconds``, and ``rest_factor`` times as long as the look
+    took. Then it begins as soon as patterns were put, where that is known (Surroundings), else after ``idle_seconds``. Vectors
+    that nobody needs any more are dropped every ``forget_seconds``.
     """
 
     look_seconds: float = 2.0
@@ -32,7 +33,7 @@ class UpkeepOptions:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What goes on beside: ``puts`` says how often patterns were put, as far as is known here; ``duty`` whose work it is."""
+    """``puts`` counts how often this process put patterns; ``duty`` says whether the upkeep is this process's to do."""
 
     puts: Callable[[], int] | None = None
     duty: Duty | None = None

@@ -26,9 +26,11 @@ _OUTAGES = (Unavailable, Overloaded, StoreHalted, StoreRejected)
 
 @dataclass(frozen=True, slots=True)
 class CatalogueOptions:
-    """Bounds of the work. A look begins ``look_seconds`` after the last one, a count of everything ``count_seconds``; each at
-    least ``rest_factor`` times as long after it as it took, so that keeping the catalogue costs a small part of one core. While
-    nothing arrives, what others have put is read, and what came late looked for, every ``idle_seconds``.
+    """Bounds of the catalogue's upkeep.
+
+    New patterns are looked for every ``look_seconds``; all entries are counted again every ``count_seconds``. Either rests for
+    at least ``rest_factor`` times as long as it took, so that the catalogue costs a small part of one core. While nothing
+    arrives, patterns that other processes put are read, and late entries looked for, every ``idle_seconds``.
 
     A look goes back ``overlap_seconds`` behind the newest entry of the last one: shards are not drained in step. Patterns
     beyond ``tenant_patterns_max``, and beyond ``memory_bytes_max`` of all tenants, are left out: their entries are found by
@@ -48,7 +50,7 @@ class CatalogueOptions:
 
 
 class Catalogue:
-    """Keeps the catalogue for as long as ``run`` runs."""
+    """Finds new patterns and counts entries by pattern for as long as ``run`` runs."""
 
     def __init__(
         self,

@@ -1,13 +1,13 @@
-"""Work that one process does for all."""
+"""A duty: background work that one process at a time does for all of them."""
 
 from typing import Protocol
 
 
 class Duty(Protocol):
-    """Whose turn it is to do a piece of work. Raises BufferUnavailable or Overloaded."""
+    """Elects the process that does a piece of work. Raises BufferUnavailable or Overloaded."""
 
     async def take(self) -> bool:
-        """Say whether this process has the duty: it keeps it until it leaves it, ends, or is not heard of for its lease."""
+        """Take or keep the duty; say whether this process has it. It is lost by ``leave``, or when its lease expires."""
 
     async def leave(self) -> None:
-        """Let another process have it."""
+        """Give the duty up, so that another process can take it."""

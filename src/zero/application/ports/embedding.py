@@ -1,4 +1,4 @@
-"""Texts as vectors: what lies near has to do with the same."""
+"""Embeddings: texts as vectors, near each other when they mean similar things."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -28,7 +28,7 @@ class Embedder(Protocol):
     def batch_texts(self) -> int: ...
 
     async def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
-        """Return a vector for each text that may be found."""
+        """Return a vector for each text of the corpus."""
 
     async def embed_question(self, text: str) -> Vector:
-        """Return the vector of a text that is looked for."""
+        """Return the vector of a question, comparable with those of ``embed``."""

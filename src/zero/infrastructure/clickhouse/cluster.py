@@ -26,7 +26,7 @@ _NO_SERVER = 519  # where no server of the cluster could say what the door looks
 
 
 def on_cluster(options: ClickHouseOptions) -> str:
-    """Return what makes a statement one of every server's."""
+    """Return the ``ON CLUSTER`` clause, with a blank before it; '' without a cluster."""
     return f" ON CLUSTER '{options.cluster}'" if options.cluster else ""
 
 
@@ -71,7 +71,7 @@ class OneServer:
         self.on_cluster = on_cluster(options)
 
     def look(self, client: Client) -> None:
-        """Find out what an insert has to know of the servers."""
+        """Learn what an insert has to know of the servers: nothing, when there is one."""
 
     def target(self, door: str) -> str:
         """Return what an insert through the door names."""
@@ -104,7 +104,7 @@ class OneServer:
         return client.raw_query(sql, {"ids": list(batch_ids)}, settings=WHOLE, fmt="TSV")
 
     def catch_up(self, client: Client) -> None:
-        """Have every server know what is stored."""
+        """Wait until every server can see what is stored: there is but one."""
 
 
 class Cluster(OneServer):
@@ -141,7 +141,7 @@ class Cluster(OneServer):
         }
 
     def is_fenced(self, code: int, text: str, door: str) -> bool:
-        """Say the same of an answer that another server gave."""
+        """Say so also when the storing server, not the one that is asked, refused it."""
         return door in text and (code == _UNKNOWN_TABLE or (code == _NO_SERVER and "UNKNOWN_TABLE" in text))
 
     def system(self, table: str) -> str:
@@ -149,12 +149,12 @@ class Cluster(OneServer):
         return f"clusterAllReplicas('{self._name}', system.{table})"
 
     def running(self, marker: str, door: str, epoch: int) -> str:
-        """Find them by their door: it is in what the storing server is told, too, where comments are gone."""
+        """Find them by the name of their door: the storing server sees that, but not the comments of the statement."""
         found = f"extract(query, '(?:^|[^A-Za-z0-9_-]){self._options.database}.{{1,4}}{door}([0-9]+)')"
         return f"query_kind = 'Insert' AND toUInt64OrZero({found}) BETWEEN 1 AND {epoch - 1}"
 
     def silent(self, client: Client) -> int:
-        """Compare those that answer with those that there are."""
+        """Return how many servers of the cluster do not answer."""
         known = f"SELECT uniqExact(host_name, port) FROM system.clusters WHERE cluster = '{self._name}'"
         return int(client.raw_query(known, fmt="TSV")) - self.answering(client)
 

@@ -70,7 +70,7 @@ class ClickHouseBuffer:
             client.raw_insert("logs", insert_block=body, fmt="Native", settings=settings)
 
     def _heed(self, insert: "Future[None]", entries: int) -> None:
-        """Say at least in the log that acknowledged entries are lost."""
+        """Report acknowledged entries that were lost: nobody waits for the result of the insert."""
         if insert.cancelled():
             self._telemetry.emit(InsertForgotten(entries, "the process stopped before its turn came"))
         elif error := insert.exception():

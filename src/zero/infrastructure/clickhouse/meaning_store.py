@@ -78,7 +78,7 @@ class ClickHouseMeaningStore:
             client.command(f"DELETE FROM {self._place(table)} WHERE {condition}", dict(parameters))
 
     def _forget_gone(self, client: Client, table: str) -> None:
-        """Name what is gone: a replica may not ask for itself, for each could be told something else."""
+        """Delete by explicit ids: a subquery would run on each replica by itself, and could find something else on each."""
         sql = f"SELECT DISTINCT tenant, pattern_id FROM {table} WHERE {_GONE} LIMIT {_GONE_MAX}"
         gone: dict[str, list[int]] = {}
         for tenant, identity in query_rows(client, sql, {}):

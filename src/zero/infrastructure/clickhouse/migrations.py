@@ -169,7 +169,7 @@ def _set_retention(client: Client, options: ClickHouseOptions) -> None:
 
 
 def _pack_postings(client: Client, options: ClickHouseOptions) -> None:
-    """Have the text index packed from the next merges on, where the server can (docs/decisions/0125)."""
+    """Compress the postings of the text index, from the next merges on, where the server can (docs/decisions/0125)."""
     values, name = _values(options), "text_index_posting_list_codec"
     table = f"logs{values['suffix']}"
     known = client.raw_query("SELECT count() FROM system.merge_tree_settings WHERE name = {name:String}", {"name": name})

@@ -81,7 +81,7 @@ class Report:
 
 
 def payload_too_large() -> TooLarge:
-    """Return the refusal of a body that says once what makes too much of it when every entry says it."""
+    """Return the refusal of a body whose shared attributes, repeated in every entry, make its payload too large."""
     limit = BATCH_LIMITS.payload_bytes
     return TooLarge(f"entries: more than {limit} bytes, each with all that they share; send fewer in one request")
 

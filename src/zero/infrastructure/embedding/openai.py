@@ -27,7 +27,12 @@ _TRY_AGAIN = frozenset({408, 409, 429, 500, 502, 503, 504})
 
 @dataclass(frozen=True, slots=True)
 class OpenAiOptions:
-    """Where the endpoint is, and the bounds of asking it: texts a request, a text's length, requests at once, tries, cost."""
+    """Where the endpoint is, and the bounds of using it.
+
+    A request has at most ``batch_texts`` texts of ``text_chars`` characters, and is tried ``tries_max`` times, with pauses that
+    grow from ``pause_seconds``; ``requests_max`` are under way at a time. ``texts_per_hour_max`` bounds what it may cost.
+    ``dimensions`` of 0 are the model's own.
+    """
 
     url: str
     model: str
@@ -71,7 +76,7 @@ class OpenAiEmbedder:
 
     @property
     def batch_texts(self) -> int:
-        """A request of them, or what the hour's bound leaves; 1 where it leaves none, which then says how long to wait."""
+        """How many texts to embed next: one request, or what the hour's bound leaves; at least 1, which then is refused."""
         return max(1, min(self._options.batch_texts, self._left(time.monotonic())))
 
     async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:

@@ -1,4 +1,4 @@
-"""What processes take of the machine, as the kernel counts it; on systems without /proc nothing is told."""
+"""Processor time, memory and descriptors of our processes, as /proc has them; on systems without it nothing is reported."""
 
 import asyncio
 import os

@@ -29,9 +29,9 @@ _propagator = TraceContextTextMapPropagator()
 
 @dataclass(frozen=True, slots=True)
 class TracingOptions:
-    """``traces_per_thousand`` of those that nobody has decided on are traced, and of all at most ``traces_per_second_max``.
+    """Of the requests whose caller has not decided, ``traces_per_thousand`` are sampled; of all ``traces_per_second_max``.
 
-    What the collector does not take is kept up to ``queue_spans_max`` and then lost.
+    Spans that the collector does not take are kept up to ``queue_spans_max``, then dropped.
     """
 
     url: str
@@ -69,7 +69,7 @@ class OtelTracer:
         self._second = self._begun = 0
 
     def begin(self, name: str, traceparent: str = "", start_ns: int | None = None, *, serves: bool = False) -> Span | None:
-        """Begin to trace. A caller that has decided is heard; the bound of traces a second holds for its wishes, too."""
+        """Begin a span; None when it is not sampled. A caller's own decision holds, within the bound of traces a second."""
         if len(traceparent) == _TRACEPARENT_CHARACTERS:
             if traceparent[-1] not in _SAMPLED_DIGITS:
                 return None

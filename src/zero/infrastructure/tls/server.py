@@ -39,7 +39,7 @@ class Pem(NamedTuple):
 
 
 class ServerTls:
-    """One certificate for all listeners of a process. Raises ConfigurationError when it cannot be used."""
+    """The certificate of all listeners of a process, reloadable. Raises ConfigurationError when it cannot be used."""
 
     def __init__(self, options: TlsOptions, telemetry: Telemetry) -> None:
         self._options = options
@@ -52,7 +52,7 @@ class ServerTls:
             raise ConfigurationError(f"TLS cannot start: {_reason(error)}") from error
 
     def context(self, *protocols: str) -> ssl.SSLContext:
-        """Return what a listener needs that speaks these protocols (ALPN). Each new connection gets the newest certificate."""
+        """Return the context of a listener for these protocols (ALPN). Each new connection gets the newest certificate."""
         current = self._contexts.setdefault(protocols, self._make(protocols))
 
         def take_newest(connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
@@ -72,7 +72,7 @@ class ServerTls:
             self._telemetry.emit(CertificateRefused(f"the listeners keep the certificate they have: {_reason(error)}"))
 
     def look(self) -> None:
-        """Reload when the files have changed, and then rested from one look to the next: they are replaced one by one."""
+        """Reload once changed files have stayed the same from one look to the next: they are replaced one by one."""
         found = self._signature()
         rests, self._seen = found == self._seen, found
         if rests and found != self._loaded:

@@ -18,7 +18,7 @@ LetterId = Annotated[str, Path(max_length=64)]
 
 
 class ReplayIn(BaseModel):
-    """Nothing is to be said; that it is JSON keeps web pages of other origins from sending it."""
+    """An empty object. It has to be JSON, so that web pages of other origins cannot send it (CSRF)."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -54,7 +54,7 @@ def figures_router(services: ApiServices) -> APIRouter:
 
 
 def ledger_body(balances: Mapping[str, TenantBalance]) -> dict[str, Any]:
-    """Return the balances as they go out: the sums, and each tenant's."""
+    """Return the ledger as JSON: the sums of all tenants, and those of each."""
     tenants = {tenant: _balance(balance) for tenant, balance in balances.items()}
     totals = {name: sum(figures[name] for figures in tenants.values()) for name in (*_FIGURES, *_OF_THE_STORE)}
     balanced = all(balance.balanced for balance in balances.values())

@@ -1,4 +1,4 @@
-"""What nobody waits for any more is not worked out: a search ends when its client leaves."""
+"""A search is cancelled when its client disconnects: nobody waits for its answer."""
 
 import asyncio
 
@@ -8,13 +8,13 @@ from zero.interfaces.api.following import TAIL_PATH
 
 
 class Leaving:
-    """ASGI middleware. It cancels what only reads; a change that has begun is finished, and a tail looks after itself."""
+    """ASGI middleware. It cancels requests that only read; those that change something are finished, and a tail ends itself."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, until it is answered or nobody is there to hear the answer."""
+        """Pass a request on, until it is answered or its client has left."""
         if scope["type"] != "http" or scope["path"] == TAIL_PATH or not _only_reads(scope["method"], scope["path"]):
             await self._app(scope, receive, send)
             return
@@ -36,7 +36,7 @@ class Leaving:
 
 
 class _Client:
-    """Hands on the body, and listens behind its end, where nothing comes but the client's leave."""
+    """Hands the body on, and listens behind its end, where only the client's disconnect can come."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
@@ -47,7 +47,7 @@ class _Client:
         self.left = False
 
     async def listen(self) -> None:
-        """Take the first message before it is asked for: most requests have no body, and nobody asks for it."""
+        """Receive the first message in advance: handlers of requests without a body never ask for it."""
         self._first = await self._next()
 
     async def receive(self) -> Message:
@@ -68,7 +68,7 @@ class _Client:
         self._gone.set()
 
     def answering(self, send: Send) -> Send:
-        """Return what sends, and notes the end of the answer: behind it the server says that the client has left."""
+        """Return a ``send`` that notes the end of the answer: what the server then calls a disconnect is none."""
 
         async def answer(message: Message) -> None:
             self._answered = message["type"] == "http.response.body" and not message.get("more_body", False)

@@ -19,7 +19,7 @@ _TIME = "RFC 3339, seconds since 1970 (ms, µs, ns by size), now, or -15m"
 
 
 class Filters(BaseModel):
-    """What narrows a search."""
+    """The filters of a search as query parameters."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -43,7 +43,7 @@ class PageFilters(Filters):
 
 
 class AroundFilters(Filters):
-    """A search among whose entries one is shown."""
+    """A search, and the entry whose neighbours among the found are asked for."""
 
     id: str = Field(description="the entry in the middle", max_length=64)
     limit: int = Field(25, description="entries on either side, 1 to 500")
@@ -62,7 +62,7 @@ class FacetFilters(Filters):
 
 
 def _no_truth(value: object) -> object:
-    """Refuse true and false, which would be taken for the moments 1 and 0."""
+    """Refuse booleans, which pydantic would take for the numbers 1 and 0. Raises ValueError."""
     if isinstance(value, bool):
         raise ValueError(f"a moment is {_TIME}")
     return value
@@ -92,7 +92,7 @@ class TimeRange(Document):
 
 
 class FiltersBody(Document):
-    """What narrows a search, as a document."""
+    """The filters of a search as JSON; as in ``Filters``."""
 
     query: str
     app_id: str | None = None
@@ -106,7 +106,7 @@ class FiltersBody(Document):
 
 
 class SearchBody(FiltersBody):
-    """A search as a document."""
+    """A search as JSON."""
 
     query: str = ""
     mode: Mode = Mode.TEXT
@@ -125,7 +125,7 @@ def logs_router(services: ApiServices) -> APIRouter:
 
     @router.post("/logs/search", response_model=LogsOut)
     async def search_logs(tenant: Tenant, body: SearchBody) -> Response:
-        """Find logs with a document, newest first. In modes semantic and hybrid the query is a question in plain words; each
+        """Find logs by a JSON search, newest first. In modes semantic and hybrid the query is a question in plain words; each
         log then says how well its pattern answers it (``score``), and ``why``."""
         if body.mode is Mode.TEXT:
             return _page(await services.search.find(body.request(tenant), body.limit, body.cursor))

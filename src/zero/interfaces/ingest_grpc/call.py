@@ -25,7 +25,7 @@ Context = Any
 
 
 class Share:
-    """Room for a bounded number of RPCs at a time, a bounded part of it for one tenant; waiting for it has a bound too."""
+    """Bounds how many RPCs run at a time, in all and for each tenant, and how long others wait for their turn."""
 
     def __init__(self, most: int, tenant_most: int, wait_seconds: float) -> None:
         self._free = asyncio.Semaphore(most)
