@@ -204,7 +204,7 @@ class Settings:
         if bool(self.tls_cert) != bool(self.tls_key) or (self.tls_client_ca and not self.tls_cert):
             raise ConfigurationError("TLS needs ZERO_TLS_CERT and ZERO_TLS_KEY, and ZERO_TLS_CLIENT_CA needs both")
         self._check_store()
-        _ = self.retention
+        _ = self.retention  # raises ConfigurationError where ZERO_RETENTION_TENANTS cannot be read
         if self.durability == "strict" and not (self.stage.buffered and self.stage.waits):
             raise ConfigurationError(f"ZERO_PIPELINE={self.pipeline} keeps no promise that ZERO_DURABILITY=strict could check")
         if self.syslog_tls and not self.tls_cert:

@@ -9,6 +9,7 @@ from redis.exceptions import ResponseError
 from zero.application.ports import Append, Appended, BufferLevel, DeadLetter, Durability, Position
 from zero.domain.errors import ZeroError
 from zero.domain.ledger import TenantLedger
+from zero.infrastructure.redis.appends import ShardAppends, ignore_outcome
 from zero.infrastructure.redis.counters import counters
 from zero.infrastructure.redis.dead import (
     Removal,
@@ -32,7 +33,6 @@ from zero.infrastructure.redis.keys import (
     idempotency_shard,
     shard_keys,
 )
-from zero.infrastructure.redis.line import Line, unheeded
 from zero.infrastructure.redis.nodes import Nodes
 from zero.infrastructure.redis.options import RedisOptions
 from zero.infrastructure.redis.replication import replicated
@@ -52,9 +52,9 @@ class RedisBuffer:
         self._epoch = ProcessEpoch(options)
         self._nodes = Nodes(options, self._epoch.confirm)
         self._keys = [shard_keys(options.namespace, shard) for shard in range(options.shards)]
-        self._lines = [Line(shard, keys, self._nodes, options) for shard, keys in enumerate(self._keys)]
+        self._unkeyed = [ShardAppends(shard, keys, self._nodes, options) for shard, keys in enumerate(self._keys)]
         self._keyed = [
-            KeyedAppends(shard, keys, self._nodes, self._lines[shard], options) for shard, keys in enumerate(self._keys)
+            KeyedAppends(shard, keys, self._nodes, self._unkeyed[shard], options) for shard, keys in enumerate(self._keys)
         ]
 
     async def append(self, appends: Sequence[Append]) -> Sequence[Appended]:
@@ -72,10 +72,10 @@ class RedisBuffer:
                 if shard < 0:
                     sent.append(self._put(appends[indexes[0]]))
                 else:
-                    sent.append(await self._lines[shard].send([appends[index] for index in indexes]))
+                    sent.append(await self._unkeyed[shard].send([appends[index] for index in indexes]))
         except ZeroError:
             for future in sent:
-                future.add_done_callback(unheeded)
+                future.add_done_callback(ignore_outcome)
             raise
         answers = [await sent[0]] if len(sent) == 1 else await asyncio.gather(*sent, return_exceptions=True)
         return self._outcomes(groups, answers)
@@ -95,13 +95,13 @@ class RedisBuffer:
             if shard < 0:
                 outcomes[indexes[0]] = answer
             else:
-                for index, entry in zip(indexes, self._lines[shard].confirm(answer), strict=True):
+                for index, entry in zip(indexes, self._unkeyed[shard].confirm(answer), strict=True):
                     outcomes[index] = Appended(Position(shard, entry))
         return [outcomes[index] for index in range(len(outcomes))]
 
     def silent(self) -> bool:
         """Look at the connections of the shards; no call is made."""
-        return any(line.silent for line in self._lines)
+        return any(shard.silent for shard in self._unkeyed)
 
     async def next_process_epoch(self) -> int:
         """Return a number that no other process has. On the way it makes the shards known and sets their reserves aside."""
@@ -224,6 +224,6 @@ class RedisBuffer:
         """Close the connections; calls under way fail."""
         for keyed in self._keyed:
             await keyed.close()
-        for line in self._lines:
-            await line.close()
+        for shard in self._unkeyed:
+            await shard.close()
         await self._nodes.close()

@@ -93,7 +93,7 @@ def counted_as_dropped(pipeline: Pipeline, keys: ShardKeys, letter: DeadLetter) 
     pipeline.hincrby(keys.ledger, ledger_field("dropped", letter.tenant), letter.count)
 
 
-def format_cursor(shard: int, entry: Any) -> str:
+def format_cursor(shard: int, entry: bytes) -> str:
     """Return the cursor that stands behind the entry."""
     return f"{shard}:{entry.decode()}"
 

@@ -13,9 +13,9 @@ from typing import Any
 from zero.application.background import end
 from zero.application.ports import Append, Appended, Position
 from zero.domain.errors import BufferUnavailable, Overloaded
+from zero.infrastructure.redis.appends import ShardAppends, ignore_outcome
 from zero.infrastructure.redis.failures import unreachable
 from zero.infrastructure.redis.keys import ShardKeys
-from zero.infrastructure.redis.line import Line, unheeded
 from zero.infrastructure.redis.link import Link
 from zero.infrastructure.redis.nodes import Nodes
 from zero.infrastructure.redis.options import RedisOptions
@@ -43,11 +43,11 @@ class Ticket:
 class KeyedAppends:
     """The keyed appends of one shard."""
 
-    def __init__(self, shard: int, keys: ShardKeys, nodes: Nodes, line: Line, options: RedisOptions) -> None:
+    def __init__(self, shard: int, keys: ShardKeys, nodes: Nodes, appends: ShardAppends, options: RedisOptions) -> None:
         self._shard = shard
         self._keys = keys
         self._nodes = nodes
-        self._line = line
+        self._appends = appends
         self._options = options
         self._waiting: deque[Ticket] = deque()
         self._waiting_bytes = 0
@@ -90,7 +90,7 @@ class KeyedAppends:
         for ticket in tickets:
             if not ticket.done.done():
                 ticket.done.set_exception(error)
-                ticket.done.add_done_callback(unheeded)
+                ticket.done.add_done_callback(ignore_outcome)
 
     def _take(self) -> list[Ticket]:
         batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), _BATCH_MAX))]
@@ -122,7 +122,7 @@ class KeyedAppends:
 
     async def _append(self, tickets: dict[str, Ticket]) -> dict[str, Appended]:
         """Append what is not known yet. A transaction that lost against another process looks again."""
-        await self._line.ready(sum(len(ticket.append.frame) for ticket in tickets.values()))
+        await self._appends.ready(sum(len(ticket.append.frame) for ticket in tickets.values()))
         for _ in range(_CONFLICTS_MAX):
             link = await self._connected()
             outcome = await self._known(link, tickets)
@@ -188,7 +188,7 @@ class KeyedAppends:
 
     def _check(self, replies: Sequence[Any]) -> None:
         try:
-            self._line.check(replies)
+            self._appends.check(replies)
         except BufferUnavailable:
             if self._link is not None:
                 self._link.close()

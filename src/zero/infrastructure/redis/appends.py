@@ -22,7 +22,7 @@ _ANOTHER_SERVER = ("READONLY", "MOVED", "ASK ", "CLUSTERDOWN", "MASTERDOWN", "NO
 """Refusals after which a new look at the address may find a server that accepts."""
 
 
-class Line:
+class ShardAppends:
     """Appends frames to one shard; any number of calls may be under way."""
 
     def __init__(self, shard: int, keys: ShardKeys, nodes: Nodes, options: RedisOptions) -> None:
@@ -105,7 +105,7 @@ class Line:
             if asyncio.get_running_loop().time() - self._failed_at < _PAUSE_SECONDS:
                 raise BufferUnavailable(self._failure)
             self._opening = asyncio.create_task(self._open())
-            self._opening.add_done_callback(unheeded)
+            self._opening.add_done_callback(ignore_outcome)
         return await asyncio.shield(self._opening)
 
     async def _open(self) -> Link:
@@ -119,7 +119,7 @@ class Line:
             self._opening = None
 
 
-def unheeded(future: "asyncio.Future[Any]") -> None:
+def ignore_outcome(future: "asyncio.Future[Any]") -> None:
     """Take note of an outcome that perhaps nobody waits for any more."""
     if not future.cancelled():
         future.exception()
