@@ -49,7 +49,9 @@ class DrainPage:
 
     async def listen(self, host: str, port: int, tls: ssl.SSLContext | None) -> asyncio.Server:
         """Return the server, listening. Raises OSError."""
-        return await asyncio.start_server(self._connected, host, port, limit=self._options.head_bytes_max, ssl=tls)
+        handshake = self._options.timeout_seconds if tls else None
+        limit = self._options.head_bytes_max
+        return await asyncio.start_server(self._connected, host, port, limit=limit, ssl=tls, ssl_handshake_timeout=handshake)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections += 1

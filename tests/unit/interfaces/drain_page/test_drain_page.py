@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 
 import pytest
 
@@ -10,6 +11,7 @@ from zero.application.key_ring import KeyRing, KeyRingOptions
 from zero.application.keys import KeyRequest, Keys
 from zero.domain.key import KeyScope
 from zero.infrastructure.memory import ManualClock, MemoryKeyStore, MemoryTelemetry
+from zero.infrastructure.tls.authority import Authority
 from zero.interfaces.drain_page.server import DrainPage, DrainPageOptions, DrainPageServices
 
 
@@ -21,11 +23,13 @@ class Page:
         self.admin = Keys(store := MemoryKeyStore(), ManualClock(), MemoryTelemetry())
         self._store = store
 
-    async def open(self, exposed: bool = False, options: DrainPageOptions | None = None) -> None:
+    async def open(
+        self, exposed: bool = False, options: DrainPageOptions | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.keys = KeyRing(self._store, ManualClock(), MemoryTelemetry(), KeyRingOptions(exposed=exposed))
         await self.keys.refresh()
         services = DrainPageServices(lambda: self.is_ready, lambda: self.shards, lambda: b"zero_lag 1\n", self.keys)
-        self.server = await DrainPage(services, options).listen("127.0.0.1", 0, None)
+        self.server = await DrainPage(services, options).listen("127.0.0.1", 0, tls)
         self.port = self.server.sockets[0].getsockname()[1]
 
     async def send(self, request: bytes) -> tuple[int, bytes]:
@@ -79,3 +83,13 @@ async def test_where_others_can_reach_it_metrics_need_a_key_and_probes_do_not(pa
     assert (await page.get("/metrics", f"Authorization: Bearer {ingest}"))[0] == 403
     assert (await page.get("/metrics", f"x-api-key: {key}"))[0] == 200
     assert (await page.get("/ready"))[0] == 200
+
+
+async def test_a_handshake_that_does_not_come_has_the_time_of_a_request(page, tmp_path):
+    issued = Authority(tmp_path / "tls").server(["localhost"])
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(issued.certificate, issued.key)
+    await page.open(options=DrainPageOptions(timeout_seconds=0.2), tls=context)
+    reader, writer = await asyncio.open_connection("127.0.0.1", page.port)
+    assert await asyncio.wait_for(reader.read(), 30) == b""
+    writer.close()
