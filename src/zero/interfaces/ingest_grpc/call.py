@@ -47,6 +47,23 @@ class Share:
                 self._tenants[tenant] = own, users - 1
 
 
+class Places:
+    """A bounded number of RPCs that anyone may make. Each keeps its place until its client has taken the last word of it."""
+
+    def __init__(self, most: int) -> None:
+        self._free = most
+
+    def take(self, context: Context) -> None:
+        """Take a place. Raises Overloaded when there is none."""
+        if not self._free:
+            raise Overloaded("as many requests of this kind as may be are under way already")
+        self._free -= 1
+        context.add_done_callback(self._give_back)
+
+    def _give_back(self, context: Context) -> None:
+        self._free += 1
+
+
 @asynccontextmanager
 async def _within(semaphore: asyncio.Semaphore, seconds: float) -> AsyncIterator[None]:
     try:
@@ -63,6 +80,17 @@ async def _within(semaphore: asyncio.Semaphore, seconds: float) -> AsyncIterator
         yield
     finally:
         semaphore.release()
+
+
+async def read_message(context: Context, timeout_seconds: float) -> bytes | None:
+    """Return the next message of an RPC, or None after the last. Raises RpcFailure when none comes in time."""
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            found = await context.read()
+    except TimeoutError:
+        text = f"no whole message came within {timeout_seconds:g} s"
+        raise RpcFailure(RpcStatus(grpc.StatusCode.DEADLINE_EXCEEDED, text)) from None
+    return None if found is grpc.aio.EOF else found
 
 
 class Call:
@@ -95,13 +123,7 @@ class Call:
 
     async def read(self, timeout_seconds: float) -> bytes | None:
         """Return the next message, or None after the last. Raises RpcFailure when none comes in time."""
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                found = await self._context.read()
-        except TimeoutError:
-            text = f"no whole message came within {timeout_seconds:g} s"
-            raise RpcFailure(RpcStatus(grpc.StatusCode.DEADLINE_EXCEEDED, text)) from None
-        return None if found is grpc.aio.EOF else found
+        return await read_message(self._context, timeout_seconds)
 
     async def only_message(self, slow: Share, tenant: str, options: IngestGrpcOptions) -> bytes:
         """Return the one message of the request. One that takes long needs a place among the ``slow``.
@@ -125,6 +147,10 @@ class Call:
     async def write(self, message: bytes) -> None:
         """Send one message of a streaming response, as soon as the client has room for it."""
         await self._context.write(message)
+
+    def keep(self, places: "Places") -> None:
+        """Take one of the places, until the end of the RPC. Raises Overloaded when there is none."""
+        places.take(self._context)
 
 
 Unary = Callable[[Call], Awaitable[bytes]]

@@ -4,11 +4,6 @@ Which coding a message has is told from its first bytes: no protobuf message can
 with those of zlib.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Any
-
-import grpc
-
 from zero.application.ports import Decompressor
 
 _GZIP = b"\x1f\x8b"
@@ -29,20 +24,3 @@ def plain(message: bytes, decompressor: Decompressor) -> bytes:
     """Return a small message without its coding. Raises TooLarge or InvalidInput."""
     coding = coding_of(message)
     return decompressor.decompress(coding, message, _SMALL_BYTES_MAX) if coding else message
-
-
-class PlainRequests(grpc.aio.ServerInterceptor):
-    """Has the standard services read plain messages, as gRPC itself would."""
-
-    def __init__(self, decompressor: Decompressor) -> None:
-        self._decompressor = decompressor
-
-    async def intercept_service(
-        self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]], details: grpc.HandlerCallDetails
-    ) -> Any:
-        """Put decompression before the deserializer, where there is one."""
-        handler = await continuation(details)
-        if handler is None or handler.request_deserializer is None:
-            return handler
-        deserialize = handler.request_deserializer
-        return handler._replace(request_deserializer=lambda data: deserialize(plain(data, self._decompressor)))

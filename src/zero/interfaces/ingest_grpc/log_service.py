@@ -6,7 +6,7 @@ from typing import Any
 from zero.application.otlp_answer import export_response
 from zero.application.ports import Codec
 from zero.application.readiness import Readiness
-from zero.interfaces.ingest_grpc.call import Call, Ending
+from zero.interfaces.ingest_grpc.call import Call, Ending, Places
 from zero.interfaces.ingest_grpc.intake import Intake, receipt_message
 from zero.interfaces.ingest_grpc.messages import encoded
 from zero.interfaces.ingest_grpc.queries import Queries
@@ -18,11 +18,12 @@ OTLP_SERVICE = "opentelemetry.proto.collector.logs.v1.LogsService"
 class LogService:
     """The RPCs of both services."""
 
-    def __init__(self, intake: Intake, codec: Codec, queries: Queries, readiness: Readiness) -> None:
+    def __init__(self, intake: Intake, codec: Codec, queries: Queries, readiness: Readiness, questions: Places) -> None:
         self._intake = intake
         self._codec = codec
         self._queries = queries
         self._readiness = readiness
+        self._questions = questions
 
     def handlers(self, ending: Ending) -> Mapping[str, Mapping[str, Any]]:
         """Return service → RPC → handler."""
@@ -48,6 +49,7 @@ class LogService:
         return export_response(await self._intake.one(call, self._codec.decode_otlp))
 
     async def _health_check(self, call: Call) -> bytes:
+        call.keep(self._questions)
         found = await self._readiness.check()
         fields = {"ready": found.ready, "durability": found.durability, "detail": found.detail, "reasons": found.reasons}
         return encoded("zero.v1.HealthCheckResponse", **fields)

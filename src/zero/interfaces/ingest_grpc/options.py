@@ -28,6 +28,8 @@ class IngestGrpcOptions:
     stream_batches_max: int = 8
     stream_bytes_max: int = 4 * 1024 * 1024
     searches_max: int = 4
+    open_streams_max: int = 128
+    open_questions_max: int = 128
     read_grace_seconds: float = 0.1
     read_timeout_seconds: float = 15.0
     wait_seconds: float = 5.0

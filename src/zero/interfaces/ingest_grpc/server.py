@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from zero.application.background import end
@@ -15,17 +15,14 @@ from zero.application.ports import Codec, Decompressor, Telemetry
 from zero.application.readiness import Readiness
 from zero.application.search import Search
 from zero.domain.errors import ConfigurationError
-from zero.interfaces.ingest_grpc.call import Ending
-from zero.interfaces.ingest_grpc.coding import PlainRequests
+from zero.interfaces.ingest_grpc.call import Ending, Places
 from zero.interfaces.ingest_grpc.intake import Intake
 from zero.interfaces.ingest_grpc.log_service import LOG_SERVICE, OTLP_SERVICE, LogService
 from zero.interfaces.ingest_grpc.messages import pool
 from zero.interfaces.ingest_grpc.options import IngestGrpcOptions
 from zero.interfaces.ingest_grpc.queries import Queries
+from zero.interfaces.ingest_grpc.standard import Health, StandardServices
 from zero.interfaces.ingest_grpc.tls import Pem, credentials
-
-_SERVING = health_pb2.HealthCheckResponse.SERVING
-_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +44,17 @@ class GrpcDoor:
     def __init__(self, services: GrpcServices, options: IngestGrpcOptions) -> None:
         self._options = options
         self._readiness = services.readiness
+        questions = Places(options.open_questions_max)
         self._server = grpc.aio.server(
             options=options.channel_arguments(),
             maximum_concurrent_rpcs=options.rpcs_max,
-            interceptors=[PlainRequests(services.decompressor)],
+            interceptors=[StandardServices(services.decompressor, options, questions)],
         )
-        self._health = health.aio.HealthServicer()
+        self._health = Health(("", LOG_SERVICE, OTLP_SERVICE), options.ready_look_seconds)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         queries = Queries(services.make_search, services.decompressor, options)
         intake = Intake(services.ingest, services.decompressor, options)
-        logs = LogService(intake, services.codec, queries, services.readiness)
+        logs = LogService(intake, services.codec, queries, services.readiness, questions)
         handlers = logs.handlers(Ending(services.keys, services.telemetry))
         for name, rpcs in handlers.items():
             self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, dict(rpcs)),))
@@ -83,12 +81,10 @@ class GrpcDoor:
             await stop.wait()
         finally:
             await end(looking)
-            await self._health.enter_graceful_shutdown()
+            self._health.stop()
             await self._server.stop(self._options.stop_timeout_seconds)
 
     async def _keep_health(self) -> None:
         while True:
-            state = _SERVING if (await self._readiness.check()).ready else _NOT_SERVING
-            for name in ("", LOG_SERVICE, OTLP_SERVICE):
-                await self._health.set(name, state)
+            self._health.serving = (await self._readiness.check()).ready
             await asyncio.sleep(self._options.ready_look_seconds)
