@@ -35,6 +35,7 @@ async def serve(
         lifespan="off",
         loop="none",
         log_config=None,
+        log_level="error",  # what is no HTTP is refused, and no line in the log: whoever connects could fill that
         access_log=False,
         server_header=False,
         proxy_headers=False,

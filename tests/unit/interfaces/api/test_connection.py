@@ -253,3 +253,10 @@ async def test_connections_that_do_not_read_make_room(serving: Callable[[ApiOpti
             await asyncio.sleep(0.05)
     peer.writer.transport.resume_reading()
     assert await peer.ended()
+
+
+async def test_what_is_no_request_is_no_line_in_the_log(serving: Callable[[ApiOptions], Connect], caplog) -> None:
+    connect = serving(PATIENT)
+    for sent in (b"nonsense\r\n\r\n", HEAD + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"):
+        await (await connect()).status(sent)
+    assert not caplog.records
