@@ -15,8 +15,11 @@ class StoreHooks:
         self._password = password
 
     def arm(self, kind: str, **more: Any) -> None:
-        """Have the next statements with ``match`` (INSERT) fail: see ``zero.embedded.clickhouse.hooks``."""
-        self._ask("POST", "/_hooks", json.dumps({"kind": kind, **more}).encode())
+        """Have the next inserts of the drain fail: see ``zero.embedded.clickhouse.hooks``.
+
+        They begin with a comment; those of patterns, which are inserted beside them, do not.
+        """
+        self._ask("POST", "/_hooks", json.dumps({"kind": kind, "match": "INSERT INTO /*", **more}).encode())
 
     def clear(self) -> None:
         """Forget what is armed."""
