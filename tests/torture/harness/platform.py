@@ -103,6 +103,11 @@ class Place:
         with urllib.request.urlopen(self._question(COUNT_SQL), timeout=300) as answer:
             return int(answer.read())
 
+    def ask(self, sql: str) -> str:
+        """Ask the store; returns its answer as tab-separated text."""
+        with urllib.request.urlopen(self._question(sql), timeout=60) as answer:
+            return str(answer.read().decode())
+
     def _question(self, sql: str) -> urllib.request.Request:
         password = read_passwords(self.data / "clickhouse" / "passwords")[WRITER]
         shows = {"X-ClickHouse-User": WRITER, "X-ClickHouse-Key": password}

@@ -15,7 +15,7 @@ from tests.torture.harness.campaign import judged, read
 from tests.torture.harness.doors import Told, all_doors
 from tests.torture.harness.load import Load, LoadOptions
 from tests.torture.harness.oracle import Oracle
-from tests.torture.harness.platform import Platform
+from tests.torture.harness.platform import PROBE_SECONDS_MAX, Platform
 from tests.torture.harness.processes import descriptors, memory_mib, slope_per_hour
 from tests.torture.harness.results import Summary
 from tests.torture.harness.trial import Outcome, Plan, Trial
@@ -32,7 +32,14 @@ CAPACITY_SHARE, CAPACITY_SECONDS_MAX = 0.2, 60.0
 LOAD_SHARE = 0.5
 FLOOR_LOOKS = 60
 """Of so many looks (five minutes) the least memory counts: merges and blocks come and go, what leaks stays."""
-LOAD = LoadOptions(senders=8, entries=100, pause_seconds=0.0, keyed_share=0.3, twice_share=0.0)
+LOAD = LoadOptions(senders=8, entries=100, pause_seconds=0.0, keyed_share=0.9, twice_share=0.0)
+"""So many keys that the buffer has all that it remembers of them (65,536 a shard) before memory is judged."""
+HELD_SQL = """SELECT
+    (SELECT sum(value) FROM system.metrics WHERE metric LIKE '%CacheBytes') / 1048576,
+    (SELECT sum(primary_key_bytes_in_memory_allocated + index_granularity_bytes_in_memory_allocated)
+     FROM system.parts) / 1048576
+"""
+"""MiB that ClickHouse holds on purpose: caches, each with a bound, and indexes of parts, which grow with the table."""
 Points = dict[str, list[tuple[float, float, float]]]
 
 
@@ -84,10 +91,16 @@ async def _look(platform: Platform, points: Points, found: Outcome) -> None:
     now = time.monotonic()
     for pid, command in family(platform.process.pid).items():
         points.setdefault(f"{role_of(command)}-{pid}", []).append((now, memory_mib(pid), descriptors(pid)))
-    stored = await asyncio.to_thread(platform.accepts_and_stores)
-    if not stored:
-        found.problems.append(f"an entry was not stored within {time.monotonic() - now:.1f} s")
+    while not await asyncio.to_thread(platform.accepts_and_stores):
+        if time.monotonic() > now + PROBE_SECONDS_MAX:
+            found.problems.append(f"an entry was not stored within {time.monotonic() - now:.1f} s")
+            break
+        await asyncio.sleep(0.1)  # refused, as any sender may be: it comes again, and its lag goes on
     found.samples.setdefault("lag_seconds", []).append(round(time.monotonic() - now, 3))
+    if found.hits["looks"] % FLOOR_LOOKS == 0:
+        caches, indexes = (await asyncio.to_thread(platform.ask, HELD_SQL)).split()
+        found.samples.setdefault("clickhouse_caches_mib", []).append(round(float(caches), 1))
+        found.samples.setdefault("clickhouse_indexes_mib", []).append(round(float(indexes), 1))
     found.hits["looks"] += 1
 
 
