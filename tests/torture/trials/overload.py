@@ -22,7 +22,7 @@ from tests.torture.harness.trial import Outcome, Plan, Trial
 from tests.torture.harness.wired import WiredPlatform
 
 BUFFER_BYTES = 64 << 20
-STORE_BYTES_PER_SECOND = 750_000
+STORE_BYTES_PER_SECOND = 250_000
 ENTRIES = 200
 UNLOADED_SECONDS, CAPACITY_SECONDS = 10.0, 20.0
 CAPACITY_OFFERED_RATIO, CAPACITY_GROWTH_MIN, CAPACITY_ROUNDS_MAX = 1.5, 1.1, 6
