@@ -19,12 +19,23 @@ from tests.torture.harness.nemesis import Fault, unstruck
 from tests.torture.harness.oracle import Batch, Oracle, Status, StoredEntry, judge, read_ledger
 from tests.torture.harness.platform import Place
 from tests.torture.harness.proxy import Proxy
-from tests.torture.harness.results import BEGIN, END, as_line, conservation_line, keep, publish, read, summed, table_line
+from tests.torture.harness.results import (
+    BEGIN,
+    END,
+    Summary,
+    as_line,
+    conservation_line,
+    keep,
+    publish,
+    read,
+    summed,
+    table_line,
+)
 from tests.torture.harness.shrink import shrink
 from tests.torture.harness.trial import TRIALS, Outcome, Plan, trial
+from tests.torture.trials import soak
 from tests.torture.trials.buffer_down import hanging
 from tests.torture.trials.network import disturb
-from tests.torture.trials.soak import figures
 
 ONE, TWO = b"11111111", b"22222222"
 
@@ -279,9 +290,20 @@ def test_a_request_that_hangs_through_an_outage_is_seen():
 
 def test_a_soak_in_which_a_process_was_started_again_is_a_failure():
     outcome = Outcome()
-    figures({f"drain-{pid}": [(5.0 * look, 100.0, 20) for look in range(100)] for pid in (7, 8)}, {"drain": 1}, outcome)
+    soak.figures({f"drain-{pid}": [(5.0 * look, 100.0, 20) for look in range(100)] for pid in (7, 8)}, {"drain": 1}, outcome)
     assert outcome.worst["slope drain"] == 0.0
     assert outcome.problems == ["drain was started again, 1 times"]
+
+
+def test_a_soak_judges_what_is_held_and_tells_what_was_there_before_it_was_given_back():
+    outcome = Outcome(amount=120)
+    kept, held = [(5.0 * look, 400.0 + look / 20, 0) for look in range(900)], [(5.0 * look, 300.0, 20) for look in range(900)]
+    soak.figures({f"{soak.BEFORE_PURGE}-7": kept, "clickhouse-7": held}, {}, outcome)
+    assert outcome.worst[f"slope {soak.BEFORE_PURGE}"] == pytest.approx(36, rel=0.01)
+    summary = Summary(amount=120, parts=1, worst=outcome.worst)
+    assert soak.judge(summary) == []
+    outcome.worst["slope clickhouse"] = 1.1
+    assert soak.judge(summary) == ["clickhouse grows 1.1 MiB an hour"]
 
 
 def test_a_fault_has_to_strike_wherever_it_was_meant_to():
