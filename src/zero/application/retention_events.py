@@ -9,18 +9,32 @@ from zero.application.events import Event
 
 @dataclass(frozen=True, slots=True)
 class StoreMeasured(Event):
-    """What the store takes on disk, and what it may take (0: no bound)."""
+    """What the store takes on disk, and what it may take (0: no bound); how many parts no search sees."""
 
     name: ClassVar[str] = "store"
-    gauges: ClassVar[tuple[str, ...]] = ("disk_bytes", "limit_bytes")
+    gauges: ClassVar[tuple[str, ...]] = ("disk_bytes", "limit_bytes", "broken_parts")
     counted: ClassVar[bool] = False
     about: ClassVar[Mapping[str, str]] = {
         "disk_bytes": "What the store's tables take on disk, as the drain of the first shard sees it",
         "limit_bytes": "What they may take (ZERO_RETENTION_BYTES); 0 is no bound",
+        "broken_parts": "Detached parts of the store's tables, broken or taken out by hand: no search sees their rows",
     }
 
     disk_bytes: int
     limit_bytes: int
+    broken_parts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PartBroken(Event):
+    """A part of the store cannot be read and is taken out of every search; its files are kept."""
+
+    name: ClassVar[str] = "part_broken"
+    level: ClassVar[str | None] = "error"
+    help: ClassVar[str] = "Parts of the store that were found detached, or that could not be read and were detached"
+
+    part: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

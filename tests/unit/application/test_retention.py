@@ -7,8 +7,8 @@ import pytest
 
 from zero.application.background import end
 from zero.application.retention import KeeperParts, RetentionKeeper
-from zero.application.retention_events import EntriesExpired, RetentionFailed, RetentionShort, StoreMeasured
-from zero.domain.errors import BufferUnavailable
+from zero.application.retention_events import EntriesExpired, PartBroken, RetentionFailed, RetentionShort, StoreMeasured
+from zero.domain.errors import BufferUnavailable, StoreUnavailable
 from zero.domain.retention import Cut, Retention
 from zero.infrastructure.memory import ManualClock, MemoryTelemetry
 from zero.infrastructure.system.clock import SystemClock
@@ -24,6 +24,13 @@ class World:
     rows: dict[tuple[str, int], int] = field(default_factory=dict)
     done: list[tuple[str, Cut]] = field(default_factory=list)
     buffer_away: bool = False
+    broken: dict[str, str] = field(default_factory=dict)
+    unreadable: bool = False
+
+    async def set_aside_broken(self) -> dict[str, str]:
+        if self.unreadable:
+            raise StoreUnavailable("no right to look")
+        return dict(self.broken)
 
     async def forget(self, cut: Cut) -> None:
         if self.buffer_away:
@@ -95,6 +102,26 @@ async def test_what_the_ledger_cannot_forget_is_not_removed_and_tried_again() ->
     world.buffer_away = False
     await one.look()
     assert not world.rows
+
+
+async def test_a_broken_part_is_told_once_and_counted_as_long_as_it_is_out() -> None:
+    world = World({("a", TODAY): 10}, broken={"p1": "broken-on-start"})
+    one, telemetry, _ = keeper(world, Retention(30))
+    await one.look()
+    world.broken["p2"] = "detached"
+    await one.look()
+    world.broken.clear()
+    await one.look()
+    assert telemetry.of(PartBroken) == [PartBroken("p1", "broken-on-start"), PartBroken("p2", "detached")]
+    assert [seen.broken_parts for seen in telemetry.of(StoreMeasured)] == [1, 2, 0]
+
+
+async def test_a_store_that_does_not_let_us_look_for_broken_parts_keeps_its_days_all_the_same() -> None:
+    world = World({("acme", TODAY - 8): 3}, unreadable=True)
+    one, telemetry, _ = keeper(world, Retention(30, {"acme": 7}))
+    await one.look()
+    assert not world.rows
+    assert telemetry.of(RetentionFailed) == [RetentionFailed("no right to look")]
 
 
 @pytest.mark.parametrize("ours", [True, False])

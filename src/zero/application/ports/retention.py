@@ -16,6 +16,9 @@ class RetentionLedger(Protocol):
 class RetentionStore(Protocol):
     """The store, as far as it has to be kept small. Raises StoreUnavailable, StoreHalted or Overloaded."""
 
+    async def set_aside_broken(self) -> Mapping[str, str]:
+        """Take what can no longer be read out of every search, and keep its files. Returns name → reason of all that is out."""
+
     async def disk_bytes(self) -> int:
         """Return what its tables take on disk."""
 

@@ -12,6 +12,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from zero.application.background import in_thread_left_behind
 from zero.domain.retention import Cut
+from zero.infrastructure.clickhouse.broken_parts import BrokenParts
 from zero.infrastructure.clickhouse.cluster import on_cluster
 from zero.infrastructure.clickhouse.connection import connect_writer
 from zero.infrastructure.clickhouse.errors import error_code, translated
@@ -36,6 +37,16 @@ class ClickHouseRetention:
         self._cluster = options.cluster
         self._on_cluster = on_cluster(options)
         self._table = "logs_local" if options.cluster else "logs"
+        self._broken = BrokenParts(options.database, self._table)
+
+    async def set_aside_broken(self) -> Mapping[str, str]:
+        """Detach parts that a search could not read; replicated ones not: of those the server fetches another copy."""
+        return await self._run(self._set_aside_broken)
+
+    def _set_aside_broken(self, client: Client) -> Mapping[str, str]:
+        if not self._cluster:
+            self._broken.detach(client)
+        return self._broken.detached(client, self._of_all("detached_parts"))
 
     async def disk_bytes(self) -> int:
         """Add up the active parts of all our tables, of one replica each."""

@@ -19,6 +19,10 @@ class PostgresRetention:
     def __init__(self, options: PostgresOptions) -> None:
         self._options = options
 
+    async def set_aside_broken(self) -> Mapping[str, str]:
+        """Do nothing: PostgreSQL has no parts that it could go on without."""
+        return {}
+
     async def disk_bytes(self) -> int:
         """Add up the tables of the schema that ours are in, with indexes and what is stored beside them."""
         sql = (
