@@ -1,5 +1,6 @@
 """The embedded Valkey: closed to others, durable, one at a time, gone with its parent."""
 
+import random
 import signal
 import stat
 import subprocess
@@ -11,8 +12,16 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.integration.servers import Server, embedded_valkey
+from tests.integration.servers import Server, embedded_valkey, patient_log
+from zero.application.drain import DrainParts, ShardDrain
+from zero.application.drain.events import DeadLettered
+from zero.application.ports import Append
+from zero.domain.frame import pack_frame
+from zero.domain.log_batch import join_entries
 from zero.embedded.valkey import ValkeyOptions, prepare
+from zero.infrastructure.memory import MemoryCodec, MemoryStore, MemoryTelemetry
+from zero.infrastructure.redis import RedisBuffer, RedisOptions
+from zero.infrastructure.system.clock import SystemClock
 
 
 def test_the_data_of_a_former_run_is_found_again(own_valkey: Server) -> None:
@@ -91,6 +100,29 @@ def test_what_a_power_cut_left_without_its_bytes_loses_only_itself(own_valkey: S
         own_valkey.kill()
         own_valkey.start()
         assert (client.get("zero:first"), client.get("zero:second")) == (bytes(10_000) + b"\r\n*", b"2")
+
+
+async def test_a_frame_that_was_damaged_on_the_disk_is_a_dead_letter_and_those_around_it_are_stored(
+    own_valkey: Server, tmp_path: Path
+) -> None:
+    codec, store, telemetry = MemoryCodec(), MemoryStore(), MemoryTelemetry()
+    buffer = RedisBuffer(RedisOptions(own_valkey.url))
+    for bid in (7, 8, 9):
+        payload = join_entries(b"%d of %d" % (index, bid) for index in range(3))
+        await buffer.append([Append(0, pack_frame(bid, 1, 3, "default", [payload], codec.crc32c), "default", 3)])
+    await buffer.close()
+    own_valkey.kill()
+    (file,) = (tmp_path / "valkey" / "appendonlydir").glob("*.incr.aof")
+    file.write_bytes(file.read_bytes().replace(b"1 of 8", b"1 of 9"))
+    own_valkey.start()
+    log = patient_log(own_valkey.url)
+    drain = ShardDrain(0, "drain-a", DrainParts(log, store, codec, SystemClock(), random.Random(0), telemetry))
+    drain.stop(30.0)
+    await drain.run()
+    await log.close()
+    assert store.rows.keys() == {7, 9}
+    (letter,) = telemetry.of(DeadLettered)
+    assert (letter.kind, letter.entries) == ("corrupt", 3)
 
 
 def test_a_deep_data_directory_gets_its_socket_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
