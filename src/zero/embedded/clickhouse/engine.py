@@ -16,6 +16,7 @@ from zero.embedded.clickhouse.native_engine import load
 _chdb: Any = load()
 
 # One laptop, one table that is written: few background threads, caches that fit beside the applications of their owner.
+# Those of the text index keep what they have of parts that are merged away until there is no room, hence the bounds by number.
 _SERVER_SETTINGS = {
     "background_pool_size": 2,
     "background_merges_mutations_concurrency_ratio": 1,
@@ -29,7 +30,9 @@ _SERVER_SETTINGS = {
     "uncompressed_cache_size": 0,
     "index_mark_cache_size": 64 << 20,
     "text_index_tokens_cache_size": 64 << 20,
+    "text_index_tokens_cache_max_entries": 10_000,
     "text_index_header_cache_size": 64 << 20,
+    "text_index_header_cache_max_entries": 1024,
     "text_index_postings_cache_size": 128 << 20,
     "query_condition_cache_size": 16 << 20,
     "compiled_expression_cache_size": 16 << 20,
