@@ -1,7 +1,9 @@
 """``zero send``: ship files to the ingest door."""
 
 import gzip
+import queue
 import sys
+import threading
 import time
 import zlib
 from collections.abc import Iterator, Sequence
@@ -23,6 +25,8 @@ from zero.settings import Settings
 
 _BATCH_BYTES_MAX = 8 * 1024 * 1024
 _REASONS_SHOWN_MAX = 20
+_LINGER_SECONDS = 1.0
+_READ_AHEAD_MAX = 32
 _EXIT_REJECTED, _EXIT_USAGE, _EXIT_UNREACHABLE, _EXIT_INTERRUPTED = 1, 2, 3, 130
 
 
@@ -55,7 +59,7 @@ class _Tally:
 def send(settings: Settings, files: tuple[str, ...], as_json: bool, batch: int, **given: Any) -> None:
     """Send files of logs: text, JSON, NDJSON or CSV, also gzipped.
 
-    FILE can be - for standard input.
+    FILE can be - for standard input: what it brings is sent within a second, so `tail -F app.log | zero send -` follows a file.
 
     \b
     Exit code 0: all accepted. 1: some rejected. 2: a file or an option cannot be used. 3: no answer. 130: Ctrl-C.
@@ -102,15 +106,17 @@ def _send_file(sender: Uploader, name: str, options: RecordOptions, batch: int, 
     with _opened(name) as stream:
         waiting: list[Record] = []
         size = 0
-        for record in read_records(stream, name, options):
-            if record.refused:
+        for record in _following(stream, options) if name == "-" else read_records(stream, name, options):
+            if record and record.refused:
                 tally.sent += 1
                 tally.rejected += 1
                 tally.refuse(name, record.line, record.refused)
                 continue
-            if len(waiting) == batch or (waiting and size + len(record.data) > _BATCH_BYTES_MAX):
+            if waiting and (not record or len(waiting) == batch or size + len(record.data) > _BATCH_BYTES_MAX):
                 _flush(sender, name, waiting, tally, show)
                 waiting, size = [], 0
+            if not record:
+                continue
             waiting.append(record)
             size += len(record.data) + 1
         if waiting:
@@ -127,10 +133,42 @@ def _flush(sender: Uploader, name: str, waiting: list[Record], tally: _Tally, sh
     show(name, tally)
 
 
+def _following(stream: BinaryIO, options: RecordOptions) -> Iterator[Record | None]:
+    """Yield the records of standard input, and None every second: whoever writes there may pause for hours.
+
+    Another thread reads, a few records ahead. Raises what reading raises.
+    """
+    ahead: queue.Queue[Record | Exception | None] = queue.Queue(_READ_AHEAD_MAX)
+
+    def read() -> None:
+        try:
+            for record in read_records(stream, "-", options):
+                ahead.put(record)
+            ahead.put(None)
+        except Exception as error:
+            ahead.put(error)
+
+    threading.Thread(target=read, name="zero-standard-input", daemon=True).start()
+    due = time.monotonic() + _LINGER_SECONDS
+    while True:
+        try:
+            found = ahead.get(timeout=max(0.0, due - time.monotonic()))
+        except queue.Empty:
+            due = time.monotonic() + _LINGER_SECONDS
+            yield None
+            continue
+        if found is None:
+            return
+        if isinstance(found, Exception):
+            raise found
+        yield found
+
+
 @contextmanager
 def _opened(name: str) -> Iterator[BinaryIO]:
     if name == "-":
-        yield sys.stdin.buffer
+        # Not the buffer itself: a thread that waits in it at the end of the process would be a fatal error.
+        yield getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
     elif name.endswith(".gz"):
         with gzip.open(name, "rb") as stream:
             try:

@@ -1,7 +1,9 @@
 import gzip
 import json
+import os
 import random
 import socket
+import threading
 
 import pytest
 from click.testing import CliRunner
@@ -95,6 +97,32 @@ def test_a_batch_never_grows_beyond_what_the_door_takes(send, monkeypatch):
     monkeypatch.setattr(send_module, "_BATCH_BYTES_MAX", 1000)
     assert send("-", input=("x" * 400 + "\n") * 5).exit_code == 0
     assert [len(batch) for batch in Door.last.batches] == [2, 2, 1]
+
+
+def test_what_standard_input_brings_is_sent_though_it_has_not_ended(send, monkeypatch):
+    monkeypatch.setattr(send_module, "_LINGER_SECONDS", 0.1)
+    reading, writing = os.pipe()
+
+    def write():
+        os.write(writing, b"one\n")
+        one_was_sent.wait(10)
+        os.write(writing, b"two\n")
+        os.close(writing)
+
+    one_was_sent, sent = threading.Event(), Door.send
+    monkeypatch.setattr(Door, "send", lambda door, records: (sent(door, records), one_was_sent.set())[0])
+    writer = threading.Thread(target=write)
+    writer.start()
+    with os.fdopen(reading, "rb", closefd=False) as standard_input:
+        assert send("-", input=standard_input).exit_code == 0
+    os.close(reading)
+    writer.join()
+    assert [len(batch) for batch in Door.last.batches] == [1, 1]
+
+
+def test_standard_input_that_cannot_be_read_is_told(send):
+    found = send("-", "--message-column", "absent", input="a,b\n1,2\n")
+    assert (found.exit_code, "has no column 'absent'" in found.output) == (2, True)
 
 
 def test_a_closed_port_is_reported_as_unreachable(tmp_path):
