@@ -38,7 +38,7 @@ class SearchRequest:
 
     def digest(self) -> bytes:
         """Tell this search from any other."""
-        filters = [self.app_id or "", str(self.app_id is None), self.start or "", self.end or "", *self.levels]
+        filters = [self.app_id or "", self.start or "", self.end or "", *self.levels]
         return search_digest(self.tenant, self.query, *filters)
 
 
@@ -107,7 +107,7 @@ class Search:
 
     def _node(self, request: SearchRequest, now_ns: int) -> Node:
         conditions: list[Node] = [self._parser.parse(request.query, now_ns)]
-        if request.app_id is not None:
+        if request.app_id:
             conditions.append(Is(Field("app_id"), self._text(request.app_id, "app_id")))
         if request.levels:
             conditions.append(LevelIn(frozenset(_level(level) for level in request.levels)))

@@ -46,3 +46,5 @@ def _logs(client: ApiClient, parameters: list[tuple[str, str]], limit: int) -> I
         yield from answer["logs"]
         limit -= len(answer["logs"])
         cursor = answer["next_cursor"]
+    if cursor:
+        click.echo("there are more: raise --limit, or narrow the time with --from and --to", err=True)

@@ -124,11 +124,12 @@ def test_colours_are_for_those_who_want_them(served: Served, wish: str, coloured
         assert ("served" in found.stdout, "\x1b" in found.stdout) == (True, coloured)
 
 
-def test_cursors_are_followed_up_to_the_limit(served: Served) -> None:
+def test_cursors_are_followed_up_to_the_limit_and_more_is_told(served: Served) -> None:
     for number in range(2500):
         served.store(f"m{number}", number)
-    assert len(served.search("--limit", "2300", "--json").output.splitlines()) == 2300
-    assert len(served.search("--limit", "9999", "--json").output.splitlines()) == 2500
+    for limit, found, more in (("2300", 2300, True), ("2500", 2500, False), ("9999", 2500, False)):
+        result = served.search("--limit", limit, "--json", "--app", "")
+        assert (len(result.stdout.splitlines()), "there are more" in result.stderr) == (found, more)
 
 
 def test_json_lines_hold_everything(served: Served) -> None:
