@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from zero.cli.doctor_finding import FAIL, OK, WARN, Finding
+from zero.embedded.memory_limit import memory_limit
 from zero.settings import Settings
 
 _CRC32C_CHECK = 0xE3069283
@@ -134,11 +135,11 @@ def limits(settings: Settings) -> Iterator[Finding]:
 
 
 def available_memory() -> int | None:
-    """Return the bytes that can be had without swapping; None where the system does not say."""
+    """Return the bytes that can be had without swapping, within our control group; None where the system does not say."""
     try:
         for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
             if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
+                return min(int(line.split()[1]) * 1024, memory_limit())
     except OSError:
         pass
     return None

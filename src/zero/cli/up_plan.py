@@ -13,9 +13,14 @@ from zero.cli.reloading import left_to_children
 from zero.cli.up_stop import STORE_SECONDS, told_to
 from zero.domain.errors import ConfigurationError
 from zero.embedded.listeners import ENDING_SECONDS_MAX, free_port
+from zero.embedded.memory_limit import memory_limit
 from zero.embedded.process import ChildCommand
 from zero.infrastructure.telemetry.exposition import FOLDER_VARIABLE, empty_folder
 from zero.settings import LISTENERS, Address, Settings, as_environment, environment_name
+
+_STORE_BYTES_MIN, _STORE_BYTES_MAX = 512 << 20, 4 << 30
+_INGEST_BYTES, _OTHERS_BYTES = 128 << 20, 384 << 20
+"""What an ingest process, and all others but buffer and store together, want under load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +99,18 @@ def _embedded_store(settings: Settings) -> tuple[ChildCommand, Settings]:
     file = folder / "passwords"
     passwords = read_passwords(file)
     server = ("zero.embedded.clickhouse", "--path", str(folder), "--listen", str(address), "--password-file", str(file))
-    bounds = ("--shutdown-seconds", str(STORE_SECONDS), "--parent", str(os.getpid()))
+    memory = ("--memory-bytes", str(_store_bytes(settings, memory_limit())))
+    bounds = (*memory, "--shutdown-seconds", str(STORE_SECONDS), "--parent", str(os.getpid()))
     argv = (sys.executable, "-P", "-m", *server, *bounds)
     writer, reader = (f"http://{user}:{quote(passwords[user])}@{address}/zero" for user in (WRITER, READER))
     told = replace(settings, clickhouse_url=writer, clickhouse_reader_url=reader)
     return ChildCommand("store", argv, ready_pattern="^ready http"), told
+
+
+def _store_bytes(settings: Settings, limit_bytes: int) -> int:
+    """Return what a full buffer and the roles leave of the memory, so that a query is refused before a process is killed."""
+    beside = settings.buffer_memory_max_bytes + settings.ingest_workers * _INGEST_BYTES + _OTHERS_BYTES
+    return max(_STORE_BYTES_MIN, min(_STORE_BYTES_MAX, limit_bytes - beside))
 
 
 def _roles(settings: Settings) -> tuple[ChildCommand, ...]:

@@ -26,3 +26,11 @@ def test_an_ingest_process_that_nobody_told_grants_whole_quotas(monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda _: range(64), raising=False)
     assert load({}).ingest_processes == 1
     assert load({"ZERO_INGEST_WORKERS": "2"}).ingest_processes == 2, "as instances of the systemd unit are told"
+
+
+@pytest.mark.parametrize(("limit_gib", "store_mib"), [(64, 4096), (4, 2944), (1, 512)])
+def test_the_embedded_store_may_have_what_the_others_leave(limit_gib, store_mib, tmp_path, monkeypatch):
+    monkeypatch.setattr(up_plan, "memory_limit", lambda: limit_gib << 30)
+    given = {"ZERO_CLICKHOUSE_URL": "", "ZERO_EMBEDDED_CLICKHOUSE": "127.0.0.1:0", "ZERO_INGEST_WORKERS": "2"}
+    (store,) = up_plan.plan(load(ELSEWHERE | given), tmp_path).servers
+    assert store.argv[store.argv.index("--memory-bytes") + 1] == str(store_mib << 20)
