@@ -76,7 +76,7 @@ case "${1:-}" in
   test-packages)
     if command -v apt-get >/dev/null 2>&1; then
       debian=""
-      for package in clang-14 libclang-rt-14-dev curl wrk nghttp2-client redis-tools nftables iproute2 spin \
+      for package in clang-14 libclang-rt-14-dev curl wrk nghttp2-client redis-tools nftables iproute2 spin strace \
           postgresql libzookeeper-java default-jre-headless rsyslog rsyslog-gnutls rsyslog-elasticsearch bsdutils; do
         dpkg -s "$package" >/dev/null 2>&1 || debian="$debian $package"
       done
