@@ -14,9 +14,9 @@ WORKER_MEMORY_BYTES = 2 << 30
 """What a worker may need with its servers: most of it is for an embedded store or two."""
 NAME_BYTES_MAX = 32
 AGAIN = "tried again"
-ELSEWHERE = "ZERO_TEST_SEED" in os.environ
-"""Whether properties look at new examples: without it at the same in every run, so that a red one is red for its change."""
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=not ELSEWHERE)
+NEW_EXAMPLES = "ZERO_TEST_NEW_EXAMPLES" in os.environ
+"""Whether properties look at new examples: else at the same in every run, so that a red one is red for its change."""
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=not NEW_EXAMPLES)
 settings.load_profile("patient")
 
 

@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from zero.cli.doctor_finding import FAIL, OK, WARN, Finding
+from zero.cli.memory_plan import STORE_BYTES_MIN, beside_store_bytes
 from zero.embedded.memory_limit import memory_limit
 from zero.settings import Settings
 
@@ -23,8 +24,6 @@ _DISK_FREE_BYTES_FAIL = 256 << 20
 _INODES_FREE_WARN = 10_000
 _FSYNC_SECONDS_WARN = 0.05
 _FILES_WARN, _FILES_FAIL = 4096, 256
-_BESIDE_BUFFER_BYTES = 1 << 30
-"""What the roles and the embedded store want beside the buffer's memory."""
 _CERTIFICATE_DAYS_WARN = 21
 _VOLATILE = ("tmpfs", "ramfs")
 _REMOTE = ("nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs")
@@ -124,10 +123,10 @@ def limits(settings: Settings) -> Iterator[Finding]:
     advice = f"each connection is one: ulimit -n {most if most > 0 else 65_536}, LimitNOFILE= under systemd"
     yield Finding("limits", state, f"{files:,} open files a process", "" if state == OK else advice)
     free = available_memory()
-    if free is None or settings.buffer_url:
+    if free is None or (settings.buffer_url and settings.store):
         return
-    wanted = settings.buffer_memory_max_bytes + _BESIDE_BUFFER_BYTES
-    detail = f"{free / 2**30:.1f} GiB available; a full buffer and all roles want {wanted / 2**30:.1f} GiB"
+    wanted = beside_store_bytes(settings) + (0 if settings.store else STORE_BYTES_MIN)
+    detail = f"{free / 2**30:.1f} GiB available; a full buffer, all roles and the store want {wanted / 2**30:.1f} GiB at least"
     if free < wanted:
         yield Finding("memory", WARN, detail, "lower ZERO_BUFFER_MEMORY_MAX_BYTES, or give the machine more")
     else:
@@ -135,7 +134,7 @@ def limits(settings: Settings) -> Iterator[Finding]:
 
 
 def available_memory() -> int | None:
-    """Return the bytes that can be had without swapping, within our control group; None where the system does not say."""
+    """Return the bytes that can be had without swapping, up to the limit of our control group; None where nothing says it."""
     try:
         for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
             if line.startswith("MemAvailable:"):

@@ -59,7 +59,7 @@ class _Tally:
 def send(settings: Settings, files: tuple[str, ...], as_json: bool, batch: int, **given: Any) -> None:
     """Send files of logs: text, JSON, NDJSON or CSV, also gzipped.
 
-    FILE can be - for standard input: what it brings is sent within a second, so `tail -F app.log | zero send -` follows a file.
+    FILE can be - for standard input: its lines are sent within a second, so `tail -F app.log | zero send -` follows a file.
 
     \b
     Exit code 0: all accepted. 1: some rejected. 2: a file or an option cannot be used. 3: no answer. 130: Ctrl-C.

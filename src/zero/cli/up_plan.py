@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from zero.cli.memory_plan import cores, store_bytes
 from zero.cli.reloading import left_to_children
 from zero.cli.up_stop import STORE_SECONDS, told_to
 from zero.domain.errors import ConfigurationError
@@ -17,10 +18,6 @@ from zero.embedded.memory_limit import memory_limit
 from zero.embedded.process import ChildCommand
 from zero.infrastructure.telemetry.exposition import FOLDER_VARIABLE, empty_folder
 from zero.settings import LISTENERS, Address, Settings, as_environment, environment_name
-
-_STORE_BYTES_MIN, _STORE_BYTES_MAX = 512 << 20, 4 << 30
-_INGEST_BYTES, _OTHERS_BYTES = 128 << 20, 384 << 20
-"""What an ingest process, and all others but buffer and store together, want under load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +47,17 @@ class Plan:
 def plan(settings: Settings, folder: Path) -> Plan:
     """Return what to start. Raises ConfigurationError, among others when a port is taken."""
     settings = replace(settings, data_dir=folder, drain_http=None)  # drains share the metrics page of the api
-    settings = _with_ports(replace(settings, ingest_workers=settings.ingest_workers or _cores()))
-    servers = []
+    settings = _with_ports(replace(settings, ingest_workers=settings.ingest_workers or cores()))
+    servers, memory_bytes = [], store_bytes(settings, memory_limit())
     if not settings.buffer_url:
         if settings.buffer_replicas:
             raise ConfigurationError("ZERO_BUFFER_REPLICAS is for a buffer of your own: set ZERO_BUFFER_URL, or leave it at 0")
         command, settings = _embedded_buffer(settings)
         servers.append(command)
     if not settings.store:
-        command, settings = _embedded_store(settings)
+        command, settings = _embedded_store(settings, memory_bytes)
         servers.append(command)
     return Plan(settings, folder, tuple(servers), _role(settings, "migrate"), _roles(settings))
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _with_ports(settings: Settings) -> Settings:
@@ -92,25 +85,18 @@ def _embedded_buffer(settings: Settings) -> tuple[ChildCommand, Settings]:
     return command, replace(settings, buffer_url=server.url)
 
 
-def _embedded_store(settings: Settings) -> tuple[ChildCommand, Settings]:
+def _embedded_store(settings: Settings, memory_bytes: int) -> tuple[ChildCommand, Settings]:
     from zero.embedded.clickhouse.options import READER, WRITER, read_passwords
 
     folder, address = settings.data_dir / "clickhouse", settings.embedded_clickhouse
     file = folder / "passwords"
     passwords = read_passwords(file)
     server = ("zero.embedded.clickhouse", "--path", str(folder), "--listen", str(address), "--password-file", str(file))
-    memory = ("--memory-bytes", str(_store_bytes(settings, memory_limit())))
-    bounds = (*memory, "--shutdown-seconds", str(STORE_SECONDS), "--parent", str(os.getpid()))
+    bounds = ("--memory-bytes", str(memory_bytes), "--shutdown-seconds", str(STORE_SECONDS), "--parent", str(os.getpid()))
     argv = (sys.executable, "-P", "-m", *server, *bounds)
     writer, reader = (f"http://{user}:{quote(passwords[user])}@{address}/zero" for user in (WRITER, READER))
     told = replace(settings, clickhouse_url=writer, clickhouse_reader_url=reader)
     return ChildCommand("store", argv, ready_pattern="^ready http"), told
-
-
-def _store_bytes(settings: Settings, limit_bytes: int) -> int:
-    """Return what a full buffer and the roles leave of the memory, so that a query is refused before a process is killed."""
-    beside = settings.buffer_memory_max_bytes + settings.ingest_workers * _INGEST_BYTES + _OTHERS_BYTES
-    return max(_STORE_BYTES_MIN, min(_STORE_BYTES_MAX, limit_bytes - beside))
 
 
 def _roles(settings: Settings) -> tuple[ChildCommand, ...]:

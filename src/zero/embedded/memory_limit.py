@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 
 def memory_limit(root: Path = Path("/")) -> int:
-    """Return bytes. Source: the control groups of this process, version 1 and 2, and all that they are in."""
+    """Return bytes. Source: the control groups of this process, version 1 or 2, and those around them in /sys/fs/cgroup."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for file in _limit_files(root):
         try:

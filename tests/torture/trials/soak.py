@@ -38,12 +38,15 @@ FLOOR_LOOKS = 60
 """Of so many looks (five minutes) the least memory counts: merges and blocks come and go, what leaks stays."""
 LOAD = LoadOptions(senders=8, entries=100, pause_seconds=0.0, keyed_share=0.9, twice_share=0.0)
 """So many keys that the buffer has all that it remembers of them (65,536 a shard) before memory is judged."""
-HELD_SQL = """SELECT
-    (SELECT sum(value) FROM system.metrics WHERE metric LIKE '%CacheBytes') / 1048576,
-    (SELECT sum(primary_key_bytes_in_memory_allocated + index_granularity_bytes_in_memory_allocated)
-     FROM system.parts) / 1048576
+HELD_SQL = """
+SELECT metric, value / 1048576 FROM system.metrics WHERE metric LIKE '%CacheBytes' AND value > 0
+UNION ALL SELECT if(large, 'large allocations', 'small allocations'), sum(size * (allocations - deallocations)) / 1048576
+    FROM system.jemalloc_bins GROUP BY large
+UNION ALL SELECT 'indexes of parts', sum(primary_key_bytes_in_memory_allocated
+    + index_granularity_bytes_in_memory_allocated) / 1048576 FROM system.parts
+UNION ALL SELECT if(active, 'parts', 'parts merged away'), toFloat64(count()) FROM system.parts GROUP BY active
 """
-"""MiB that ClickHouse holds on purpose: caches, each with a bound, and indexes of parts, which grow with the table."""
+"""What ClickHouse holds, in MiB: caches, each with a bound, what its allocator has given out, and what grows with the table."""
 Points = dict[str, list[tuple[float, float, float]]]
 
 
@@ -106,8 +109,9 @@ async def _look(platform: Platform, points: Points, found: Outcome) -> None:
         await asyncio.sleep(0.1)  # refused, as any sender may be: it comes again, and its lag goes on
     found.samples.setdefault("lag_seconds", []).append(round(time.monotonic() - now, 3))
     if found.hits["looks"] % FLOOR_LOOKS == 0:
-        for name, mib in zip(("caches", "indexes"), (await _told(platform, HELD_SQL, found)).split(), strict=False):
-            found.samples.setdefault(f"clickhouse_{name}_mib", []).append(round(float(mib), 1))
+        for line in (await _told(platform, HELD_SQL, found)).splitlines():
+            name, held = line.split("\t")
+            found.samples.setdefault(f"clickhouse: {name}", []).append(round(float(held), 1))
     found.hits["looks"] += 1
 
 

@@ -25,22 +25,26 @@ _SERVER_SETTINGS = {
     "background_common_pool_size": 2,
     "background_move_pool_size": 1,
     "background_fetches_pool_size": 1,
+    "text_index_tokens_cache_max_entries": 10_000,
+    "text_index_header_cache_max_entries": 1024,
+    "asynchronous_metrics_update_period_s": 60,
+    "memory_worker_period_ms": 500,
+    "memory_worker_use_cgroup": 0,  # it would take all that is in a container for its own
+    "max_thread_pool_size": 256,
+    "max_thread_pool_free_size": 16,
+}
+_CACHE_BYTES = {
     "mark_cache_size": 128 << 20,
     "primary_index_cache_size": 128 << 20,
     "uncompressed_cache_size": 0,
     "index_mark_cache_size": 64 << 20,
     "text_index_tokens_cache_size": 64 << 20,
-    "text_index_tokens_cache_max_entries": 10_000,
     "text_index_header_cache_size": 64 << 20,
-    "text_index_header_cache_max_entries": 1024,
     "text_index_postings_cache_size": 128 << 20,
     "query_condition_cache_size": 16 << 20,
     "compiled_expression_cache_size": 16 << 20,
-    "asynchronous_metrics_update_period_s": 60,
-    "memory_worker_period_ms": 500,
-    "max_thread_pool_size": 256,
-    "max_thread_pool_free_size": 16,
 }
+"""The caches of an engine that may use 4 GiB: a seventh of it together, and no more of less."""
 # What the database itself needs, and no SOURCES: so file(), url(), s3(), remote() and their kin are refused in every position.
 _GRANTS = (
     "GRANT SHOW, SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, CREATE TEMPORARY TABLE, DROP, "
@@ -242,7 +246,9 @@ def _summary(found: Any, result_bytes: int) -> Summary:
 def _write_config(path: Path, memory_bytes: int) -> Path:
     """Write the engine's configuration anew at every start; returns its file."""
     users, config = path / "users.xml", path / "config.xml"
-    settings = {**_SERVER_SETTINGS, "max_server_memory_usage": memory_bytes, "users_config": str(users.absolute())}
+    caches = {name: min(size, size * memory_bytes // (4 << 30)) for name, size in _CACHE_BYTES.items()}
+    paths = {"users_config": str(users.absolute())}
+    settings = {**_SERVER_SETTINGS, **caches, **paths, "max_server_memory_usage": memory_bytes}
     lines = "\n".join(f"  <{name}>{escape(str(value))}</{name}>" for name, value in settings.items())
     users.write_text(_USERS)
     config.write_text(f"<clickhouse>\n{lines}\n</clickhouse>\n")
