@@ -19,6 +19,10 @@ VOLUMES = {"buffer": ("valkey", 512), "store": ("clickhouse", 512)}
 """Volume → folder of the data folder, size in MiB."""
 DRAIN_FAILED = "drain failed"
 """Stands in the log for each block that could not be stored."""
+STORE_ENDED = "the disk refused"
+"""Stands there for each time that the store had begun to write something, and ended itself."""
+FLICKER_SHARE, FLICKER_SECONDS = 0.5, 0.1
+"""At first the store has space again and again: a merge that begins then is in the middle of it when there is none."""
 LOAD = LoadOptions(senders=12, pause_seconds=0.02, insist_seconds_max=120.0)
 
 
@@ -59,8 +63,14 @@ async def _run(plan: Plan) -> Outcome:
 
 async def _fill(plan: Plan, platform: Platform, volume: MemoryVolume, fault: Fault, load: Load, struck: Outcome) -> None:
     """Leave no space, give it back, and wait until an entry is accepted and stored again, by nobody's hand."""
-    began, at, before = time.monotonic(), plan.at(), platform.said().count(DRAIN_FAILED)
+    began, at, said = time.monotonic(), plan.at(), platform.said()
+    before, ended = said.count(DRAIN_FAILED), said.count(STORE_ENDED)
     filled = await asyncio.to_thread(volume.fill)
+    while fault.target == "store" and time.monotonic() < began + FLICKER_SHARE * fault.seconds:
+        volume.free()
+        await asyncio.sleep(FLICKER_SECONDS)
+        filled += await asyncio.to_thread(volume.fill)
+        await asyncio.sleep(FLICKER_SECONDS)
     while time.monotonic() < began + fault.seconds:
         await asyncio.sleep(0.25)
         filled += await asyncio.to_thread(volume.fill)  # what is deleted meanwhile must not help
@@ -78,6 +88,7 @@ async def _fill(plan: Plan, platform: Platform, volume: MemoryVolume, fault: Fau
     struck.samples.setdefault(f"resumes_seconds_{fault.target}", []).append(resumes)
     struck.timeline.append({"at": at, "fault": fault.number, "filled": filled, "failed": failed, "resumes": resumes})
     struck.hits[fault.kind] += failed
+    struck.samples.setdefault("store_ended", []).append(platform.said().count(STORE_ENDED) - ended)
     struck.amount += 1
 
 
@@ -88,7 +99,8 @@ def told(summary: Summary) -> str:
         for target in VOLUMES
         if (name := f"resumes_seconds_{target}") in summary.samples
     ]
-    return f"{summary.found()}; stored again after {', '.join(texts)}"
+    ended = f"the store ended itself over refused writes {sum(summary.samples.get('store_ended', [])):.0f} times"
+    return f"{summary.found()}; {ended}; stored again after {', '.join(texts)}"
 
 
 def judge(summary: Summary) -> list[str]:

@@ -3,6 +3,7 @@
 A fresh connection costs 0.6 ms and keeps settings, the current database and temporary tables of one request from the next.
 """
 
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,7 @@ _USERS = f"""<clickhouse>
 
 
 _DEFAULT_ASIDE = "zero_default"
+_REFUSED_SQL = "SELECT value FROM system.events WHERE event = 'WriteBufferFromFileDescriptorWriteFailed'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ class Engine:
         self._keeper.query("DROP DATABASE default")
         self._keeper.query(f"CREATE DATABASE IF NOT EXISTS {_DEFAULT_ASIDE} ENGINE = Atomic")
         self._keeper.query(f"RENAME DATABASE {_DEFAULT_ASIDE} TO default")
+        self._counter, self._counter_lock = _chdb.connect(self._address), threading.Lock()
         self.version, self.timezone = str(self._keeper.query("SELECT version(), timezone()", "TSV").data()).split()
 
     def session(self) -> "Session":
@@ -142,8 +145,15 @@ class Engine:
             found = session.query("SELECT formatQuerySingleLine({sql:String})", "TSVRaw", {"sql": escape_parameter(sql)})
         return found.data.decode("utf-8", "replace")
 
+    def refused_writes(self) -> int:
+        """Count the writes to files that the disk refused since the start. Costs 1.4 ms, twice that in a session of its own."""
+        with self._counter_lock:
+            found = self._counter.query(_REFUSED_SQL, "TSV").data()
+        return int(found or 0)
+
     def close(self) -> None:
         """Let the engine end; every session must be closed by then."""
+        self._counter.close()
         self._keeper.close()
 
 

@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from zero.embedded.clickhouse.app import Application
 from zero.embedded.clickhouse.engine import Engine
 from zero.embedded.clickhouse.options import ServerOptions
+from zero.embedded.clickhouse.refused_writes import await_space, set_aside_empty, watch
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -52,6 +53,8 @@ def serve(options: ServerOptions, ready: Callable[[str], None] = lambda url: Non
     """Run until SIGTERM or SIGINT; ``ready`` is called with the URL once requests are answered."""
     options.path.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _lock(options.path), _socket(options) as listener:
+        await_space(options.path)
+        set_aside_empty(options.path)
         engine = Engine(options.path, options.memory_bytes)
         try:
             uvloop.run(_serve(engine, options, listener, ready))
@@ -65,9 +68,12 @@ async def _serve(engine: Engine, options: ServerOptions, listener: socket.socket
     loop = asyncio.get_running_loop()
     for number in _STOP_SIGNALS:
         loop.add_signal_handler(number, server.stop)
+    watching = asyncio.create_task(watch(engine))
     try:
         await server.serve(sockets=[listener])
     finally:
+        watching.cancel()
+        await asyncio.wait([watching])
         await loop.run_in_executor(None, application.close)
 
 

@@ -17,6 +17,7 @@ from zero.embedded.clickhouse.hooks import Hooks
 from zero.embedded.clickhouse.insert_body import InsertBody
 from zero.embedded.clickhouse.merges import let_merges_give_way
 from zero.embedded.clickhouse.options import ServerOptions
+from zero.embedded.clickhouse.refused_writes import end_if_refused, refuse_definition
 from zero.embedded.clickhouse.request import Request, with_form
 from zero.embedded.clickhouse.statement import Statement, read_statement
 
@@ -153,18 +154,23 @@ class Worker:
         request = call.request
         if call.feed.aborted:
             raise BodyAborted(call.feed.aborted)
+        refuse_definition(statement, self._options.path)
         self._hooks.before(statement.sql)
         with self._engine.session() as session:
             session.configure(_settings(request.settings, call.tag), request.database)
-            if statement.takes_data:
-                answer = Answer("", summary=self._insert(call, session, statement, data))
-            elif statement.kind == "KILL":
-                answer = self._kill(call, session, statement)
-            else:
-                answer = self._query(call, session, statement)
+            try:
+                answer = self._answer(call, session, statement, data)
+            finally:
+                if not call.reads:
+                    end_if_refused(self._engine)
             self._hooks.after(statement.sql)
             with closing(answer.pieces) if isinstance(answer.pieces, Generator) else nullcontext():
                 deliver(answer)
+
+    def _answer(self, call: Call, session: Session, statement: Statement, data: Iterator[bytes]) -> Answer:
+        if statement.takes_data:
+            return Answer("", summary=self._insert(call, session, statement, data))
+        return self._kill(call, session, statement) if statement.kind == "KILL" else self._query(call, session, statement)
 
     def _query(self, call: Call, session: Session, statement: Statement) -> Answer:
         request = call.request
