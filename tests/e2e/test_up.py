@@ -135,11 +135,15 @@ def platform(tmp_path):
 
 def child_pids(platform, name):
     """Return the processes whose command line has the word."""
-    return [
-        pid
-        for pid in platform.family()
-        if name in Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0") and pid != platform.process.pid
-    ]
+    return [pid for pid in platform.family() if name in words(pid) and pid != platform.process.pid]
+
+
+def words(pid):
+    """Return the command line; nothing when the process has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    except OSError:
+        return []
 
 
 @pytest.mark.slow

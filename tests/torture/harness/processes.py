@@ -4,13 +4,13 @@ import os
 from pathlib import Path
 
 
-def memory_mib(pid: int) -> float:
-    """Return the resident memory; 0 when the process has ended."""
+def memory_mib(pid: int, what: str = "VmRSS") -> float:
+    """Return the resident memory, or what of it is files (RssFile); 0 when the process has ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
         return 0.0
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS")), 0.0)
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(what)), 0.0)
 
 
 def descriptors(pid: int) -> int:

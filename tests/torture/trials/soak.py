@@ -40,13 +40,15 @@ LOAD = LoadOptions(senders=8, entries=100, pause_seconds=0.0, keyed_share=0.9, t
 """So many keys that the buffer has all that it remembers of them (65,536 a shard) before memory is judged."""
 HELD_SQL = """
 SELECT metric, value / 1048576 FROM system.metrics WHERE metric LIKE '%CacheBytes' AND value > 0
-UNION ALL SELECT if(large, 'large allocations', 'small allocations'), sum(size * (allocations - deallocations)) / 1048576
-    FROM system.jemalloc_bins GROUP BY large
+UNION ALL SELECT concat('allocator, ', pair[1]), toUInt64(pair[2]) / 1048576 FROM (
+    SELECT arrayJoin(extractAllGroupsVertical(extract(stats, 'Allocated: [^\\n]*'), '([A-Za-z]+): ([0-9]+)')) AS pair
+    FROM system.jemalloc_stats)
 UNION ALL SELECT 'indexes of parts', sum(primary_key_bytes_in_memory_allocated
     + index_granularity_bytes_in_memory_allocated) / 1048576 FROM system.parts
 UNION ALL SELECT if(active, 'parts', 'parts merged away'), toFloat64(count()) FROM system.parts GROUP BY active
 """
-"""What ClickHouse holds, in MiB: caches, each with a bound, what its allocator has given out, and what grows with the table."""
+"""What ClickHouse holds, in MiB: caches, each with a bound, what its allocator has and has given out; and how many parts."""
+HELD_LOOKS = 12
 Points = dict[str, list[tuple[float, float, float]]]
 
 
@@ -108,11 +110,17 @@ async def _look(platform: Platform, points: Points, found: Outcome) -> None:
             break
         await asyncio.sleep(0.1)  # refused, as any sender may be: it comes again, and its lag goes on
     found.samples.setdefault("lag_seconds", []).append(round(time.monotonic() - now, 3))
-    if found.hits["looks"] % FLOOR_LOOKS == 0:
-        for line in (await _told(platform, HELD_SQL, found)).splitlines():
-            name, held = line.split("\t")
-            found.samples.setdefault(f"clickhouse: {name}", []).append(round(float(held), 1))
+    if found.hits["looks"] % HELD_LOOKS == 0:
+        await _hold(platform, roles, found)
     found.hits["looks"] += 1
+
+
+async def _hold(platform: Platform, roles: Mapping[int, str], found: Outcome) -> None:
+    """Note what makes up the memory of ClickHouse, that which its program takes (and anybody could have) by itself."""
+    held = [line.split("\t") for line in (await _told(platform, HELD_SQL, found)).splitlines()]
+    held += [["program", str(memory_mib(pid, "RssFile"))] for pid, role in roles.items() if role == "clickhouse"]
+    for name, mib in held:
+        found.samples.setdefault(f"clickhouse: {name}", []).append(round(float(mib), 1))
 
 
 async def _told(platform: Platform, sql: str, found: Outcome) -> str:

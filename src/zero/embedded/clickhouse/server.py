@@ -17,6 +17,7 @@ from zero.embedded.clickhouse.app import Application
 from zero.embedded.clickhouse.engine import Engine
 from zero.embedded.clickhouse.options import ServerOptions
 from zero.embedded.clickhouse.refused_writes import await_space, set_aside_empty, watch
+from zero.embedded.clickhouse.stale_marks import drop_stale_marks
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -68,12 +69,13 @@ async def _serve(engine: Engine, options: ServerOptions, listener: socket.socket
     loop = asyncio.get_running_loop()
     for number in _STOP_SIGNALS:
         loop.add_signal_handler(number, server.stop)
-    watching = asyncio.create_task(watch(engine))
+    beside = [asyncio.create_task(task(engine)) for task in (watch, drop_stale_marks)]
     try:
         await server.serve(sockets=[listener])
     finally:
-        watching.cancel()
-        await asyncio.wait([watching])
+        for task in beside:
+            task.cancel()
+        await asyncio.wait(beside)
         await loop.run_in_executor(None, application.close)
 
 
