@@ -3,6 +3,7 @@
 ``ZERO_TEST_SEED`` takes another part.
 """
 
+import gc
 import os
 from pathlib import Path
 
@@ -15,11 +16,14 @@ ROWS = ("R1", "R2", "R3", pytest.param("R4", marks=pytest.mark.alone), "R7", "R8
 SABOTAGES = {"no-verify": "double", "insert-then-ack": "double", "blind-retry": "double", "ack-then-insert": "lost"}
 
 
+# A connection that a kill meets while httpx opens it is left to the collector.
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS)
 def test_what_is_promised_holds(row: str, tmp_path: Path):
     about = trial(row)
     outcome = about.run(Plan(SEED, about.amounts["subset"], tmp_path, say=print))
+    gc.collect()
     if outcome.skipped:
         pytest.skip(outcome.skipped)
     again = f"zero torture --row {row} --seed {SEED} --amount {about.amounts['subset']}"
